@@ -1,0 +1,105 @@
+"""The one `Settings` object: environment (`LOUPE_*`), then `loupe.toml` in the home, then defaults.
+
+Nothing else reads the environment. `loupe config` prints every field with its description and source.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from resources.errors import LoupeError
+
+__all__ = ["Settings"]
+
+
+def _default_home() -> Path:
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "loupe"
+
+
+class Settings(BaseSettings):
+    """Everything a person can set. Sizes carry their unit in the name; paths are absolute after loading."""
+
+    model_config = SettingsConfigDict(env_prefix="LOUPE_", extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=_default_home, description="Folder for everything Loupe keeps.")
+
+    model: str | None = Field(
+        None, description="Preset of the image-text model; unset: the one in use in the manifest, if its files are here."
+    )
+    captioner: str | None = Field(None, description="Preset or transformers image-to-text model for captions.")
+    captions: Literal["now", "later", "off"] | None = Field(
+        None, description="When to caption; unset: now on a GPU, later on a CPU."
+    )
+    device: str = Field("auto", description="auto, cuda, cuda:N, mps or cpu.")
+    dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="auto: fp16 on CUDA, bf16 on CPUs that have it, else fp32."
+    )
+    compile: bool = Field(False, description="Compile models with torch.compile (slower start, faster long runs).")
+    batch_size: int | None = Field(None, ge=1, description="Images per device batch; unset: probed from free memory.")
+    cpu_threads: int | None = Field(None, ge=1, description="Threads for model arithmetic; unset: one per core.")
+
+    preview_px: int = Field(1024, ge=256, le=4096, description="Long edge of stored previews, pixels.")
+    thumbnail_px: int = Field(256, ge=64, le=1024, description="Long edge of stored thumbnails, pixels.")
+    decode_workers: int | None = Field(None, ge=1, description="Decode processes; unset: one per core.")
+    decode_timeout_s: float = Field(120.0, gt=0, description="Seconds one file may take to decode.")
+    max_pixels: int = Field(500_000_000, ge=1, description="Largest picture that is decoded, pixels.")
+    max_file_bytes: int = Field(4 << 30, ge=1, description="Largest file that is read, bytes.")
+
+    run_photos: int = Field(2000, ge=1, description="Photos one pipeline run takes at most.")
+    run_minutes: float = Field(10.0, gt=0, description="Minutes one pipeline run takes at most.")
+    sensor_interval_s: int = Field(10, ge=1, description="Seconds between looks for new photos.")
+    max_partitions: int = Field(5000, ge=1, description="Folder partitions before deep trees are rolled up.")
+
+    host: str = Field("127.0.0.1", description="Address the search API listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port of the search API and the page.")
+    dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
+
+    qdrant_url: str | None = Field(None, description="Qdrant server; unset: the embedded engine.")
+    qdrant_api_key: SecretStr | None = Field(None, description="API key of the Qdrant server.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return Path(os.path.abspath(value.expanduser()))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        given: dict[str, Any] = {**env_settings(), **init_settings()}
+        home = Path(os.path.abspath(Path(given.get("home") or _default_home()).expanduser()))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, home / "loupe.toml")
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Settings with `overrides` (None means "not given") on top. Raises `CONFIG_INVALID`."""
+        try:
+            return cls(**{key: value for key, value in overrides.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "settings"
+            raise LoupeError(
+                "CONFIG_INVALID",
+                f"Setting '{field}' cannot be used: {first['msg']}. Check LOUPE_{field.upper()} and loupe.toml.",
+                field=field,
+            ) from error
+        except ValueError as error:  # loupe.toml that is not TOML
+            raise LoupeError("CONFIG_INVALID", f"loupe.toml cannot be read: {error}") from error
