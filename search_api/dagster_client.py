@@ -1,0 +1,225 @@
+"""Asks a running Dagster webserver, over GraphQL, to start and stop runs.
+
+Belongs here: the queries and what their answers mean. Not here: which folders form a partition
+(`resources/folders.py`), how far a run is (the manifest's `jobs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from resources.errors import LoupeError
+from resources.home import Home
+from resources.settings import Settings
+
+__all__ = ["PARTITIONS", "DagsterClient", "contiguous_ranges"]
+
+PARTITIONS = "folders"  # the name of the dynamic partitions definition
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_TIMEOUT = httpx.Timeout(30.0, connect=2.0)  # launching may load the code location first
+
+_FIND_JOB = """
+query LoupeFindJob {
+  repositoriesOrError {
+    __typename
+    ... on RepositoryConnection { nodes { name location { name } pipelines { name } } }
+    ... on PythonError { message }
+  }
+}"""
+
+_PARTITION_KEYS = """
+query LoupePartitionKeys($params: PipelineSelector!) {
+  pipelineOrError(params: $params) {
+    __typename
+    ... on Pipeline { partitionKeysOrError { partitionKeys } }
+    ... on Error { message }
+  }
+}"""
+
+_ADD_PARTITION = """
+mutation LoupeAddPartition($repository: RepositorySelector!, $definition: String!, $key: String!) {
+  addDynamicPartition(repositorySelector: $repository, partitionsDefName: $definition, partitionKey: $key) {
+    __typename
+    ... on PythonError { message }
+    ... on UnauthorizedError { message }
+  }
+}"""
+
+_LAUNCH = """
+mutation LoupeLaunch($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on RunConfigValidationInvalid { errors { message } }
+    ... on Error { message }
+  }
+}"""
+
+_TERMINATE = """
+mutation LoupeTerminate($runId: String!) {
+  terminateRun(runId: $runId) {
+    __typename
+    ... on TerminateRunFailure { message }
+    ... on Error { message }
+  }
+}"""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Where Dagster keeps a job; `selector` names it in queries."""
+
+    name: str
+    repository: str
+    location: str
+
+    @property
+    def repository_selector(self) -> dict[str, str]:
+        return {"repositoryName": self.repository, "repositoryLocationName": self.location}
+
+    @property
+    def selector(self) -> dict[str, str]:
+        return {"pipelineName": self.name, **self.repository_selector}
+
+
+class DagsterClient:
+    """A Dagster webserver: blocking calls, made from the thread pool.
+
+    The address is read before each call from `run/dagster.json` of the home, else built from
+    `Settings.dagster_port`, so that a Dagster that was restarted on another port is found.
+    Every method raises `DAGSTER_UNREACHABLE` when it does not answer, `JOB_FAILED` when it refuses.
+    """
+
+    def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
+        self._home = Home(settings.home)
+        self._default_url = f"http://127.0.0.1:{settings.dagster_port}"
+        self._http = httpx.Client(timeout=_TIMEOUT, transport=transport, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    @property
+    def url(self) -> str:
+        """The webserver's address, without a slash at its end."""
+        running = self._home.read_run_file(self._home.dagster_file) or {}
+        return str(running.get("url") or self._default_url).rstrip("/")
+
+    def is_reachable(self) -> bool:
+        """Whether a Dagster webserver answers."""
+        try:
+            with _reaching(self.url):
+                return self._http.get(f"{self.url}/server_info", timeout=2.0).is_success
+        except LoupeError:
+            return False
+
+    def partition_keys(self, job_name: str) -> list[str]:
+        """The folder partitions that Dagster knows, in its own order, which is the order of ranges."""
+        answer = self._ask(_PARTITION_KEYS, {"params": self._find(job_name).selector})["pipelineOrError"]
+        self._expect(answer, "Pipeline", f"Dagster does not list the folders of '{job_name}'")
+        return list(answer["partitionKeysOrError"]["partitionKeys"])
+
+    def add_partitions(self, job_name: str, keys: Sequence[str]) -> None:
+        """Make the folder partitions known; those known already stay as they are."""
+        repository = self._find(job_name).repository_selector
+        for key in keys:
+            variables = {"repository": repository, "definition": PARTITIONS, "key": key}
+            answer = self._ask(_ADD_PARTITION, variables)["addDynamicPartition"]
+            if answer["__typename"] != "DuplicateDynamicPartitionError":
+                self._expect(answer, "AddDynamicPartitionSuccess", "Dagster does not take the folder")
+
+    def launch_folders(self, job_name: str, keys: Sequence[str], tags: Mapping[str, str] | None = None) -> list[str]:
+        """Start `job_name` over these folder partitions; returns the run ids.
+
+        One run covers an unbroken range of Dagster's order, so new folders, which come last, take one run.
+        """
+        self.add_partitions(job_name, keys)
+        ranges = contiguous_ranges(self.partition_keys(job_name), keys)
+        return [
+            self.launch(job_name, {**(tags or {}), _RANGE_START: start, _RANGE_END: end}) for start, end in ranges
+        ]
+
+    def launch(self, job_name: str, tags: Mapping[str, str] | None = None) -> str:
+        """Start a run of `job_name` with these tags; returns its run id."""
+        job = self._find(job_name)
+        params = {
+            "selector": job.selector,
+            "runConfigData": {},
+            "mode": "default",
+            "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]},
+        }
+        answer = self._ask(_LAUNCH, {"params": params})["launchPipelineExecution"]
+        self._expect(answer, "LaunchRunSuccess", f"Dagster does not start '{job_name}'")
+        return str(answer["run"]["runId"])
+
+    def terminate(self, run_id: str) -> None:
+        """Ask a run to stop; what it has finished is kept. Raises `JOB_NOT_FOUND` for one that Dagster does not know."""
+        answer = self._ask(_TERMINATE, {"runId": run_id})["terminateRun"]
+        if answer["__typename"] == "RunNotFoundError":
+            raise LoupeError("JOB_NOT_FOUND", f"There is no job {run_id}.", job_id=run_id)
+        self._expect(answer, "TerminateRunSuccess", "Dagster does not stop the run")
+
+    def _find(self, job_name: str) -> _Job:
+        answer = self._ask(_FIND_JOB, {})["repositoriesOrError"]
+        self._expect(answer, "RepositoryConnection", "Dagster has not loaded Loupe's pipeline")
+        for node in answer["nodes"]:
+            if any(pipeline["name"] == job_name for pipeline in node["pipelines"]):
+                return _Job(job_name, node["name"], node["location"]["name"])
+        raise LoupeError(
+            "DAGSTER_UNREACHABLE",
+            f"The Dagster at {self.url} does not know the job '{job_name}'. Is it the one that `loupe up` started?",
+            url=self.url,
+            job=job_name,
+        )
+
+    def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        url = self.url
+        with _reaching(url):
+            reply = self._http.post(f"{url}/graphql", json={"query": query, "variables": dict(variables)})
+            content = reply.json()
+        if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
+            errors = content.get("errors") if isinstance(content, dict) else None
+            first = errors[0].get("message", "") if errors else "no answer"
+            raise LoupeError("JOB_FAILED", f"Dagster refuses the request: {_first_line(first)}")
+        return dict(content["data"])
+
+    @staticmethod
+    def _expect(answer: Mapping[str, Any], kind: str, what: str) -> None:
+        if answer["__typename"] == kind:
+            return
+        reasons = [error["message"] for error in answer.get("errors", ())] or [answer.get("message") or ""]
+        raise LoupeError("JOB_FAILED", f"{what}: {_first_line(reasons[0]) or answer['__typename']}.")
+
+
+def contiguous_ranges(ordered: Sequence[str], wanted: Sequence[str]) -> list[tuple[str, str]]:
+    """The fewest (first, last) ranges of `ordered` that cover exactly `wanted`; keys that `ordered` lacks are left out."""
+    chosen = frozenset(wanted)
+    places = [place for place, key in enumerate(ordered) if key in chosen]
+    ranges: list[tuple[int, int]] = []
+    for place in places:
+        if ranges and ranges[-1][1] == place - 1:
+            ranges[-1] = (ranges[-1][0], place)
+        else:
+            ranges.append((place, place))
+    return [(ordered[first], ordered[last]) for first, last in ranges]
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    """Turns what goes wrong on the way to Dagster into `DAGSTER_UNREACHABLE`."""
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise LoupeError(
+            "DAGSTER_UNREACHABLE",
+            f"Dagster does not answer at {url}, so no work can be started or stopped. Run `loupe up`. Search goes on.",
+            url=url,
+        ) from error
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0].rstrip(".") if text.strip() else ""

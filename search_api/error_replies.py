@@ -1,0 +1,99 @@
+"""Every error as `{"error": {"code", "message", "details"}}`, with the status that `resources.errors.CODES` gives.
+
+Belongs here: exception handlers and the OpenAPI text of errors. Not here: raising them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from resources.errors import CODES, LoupeError
+from search_api.schemas.errors import ErrorReply
+
+__all__ = ["install", "internal_reply", "loupe_reply", "responses"]
+
+log = structlog.get_logger("search_api")
+
+_RETRY_AFTER_S = 2  # long enough to open an index, short enough that a person does not notice the wait
+_BY_STATUS = {
+    404: ("NOT_FOUND", "There is nothing at this address."),
+    405: ("METHOD_NOT_ALLOWED", "This address does not take that method."),
+    413: ("TOO_LARGE", "The request is larger than allowed."),
+    416: ("INVALID_REQUEST", "The file is shorter than the range asked for."),
+}
+
+
+def loupe_reply(error: LoupeError) -> JSONResponse:
+    """The reply for an error with a code; what will pass by itself says when to try again."""
+    headers = {"Retry-After": str(_RETRY_AFTER_S)} if error.row.http_status == 503 else None
+    return JSONResponse(error.to_dict(), status_code=error.row.http_status, headers=headers)
+
+
+def internal_reply(request_id: str) -> JSONResponse:
+    """The reply for a fault in Loupe: an id that finds it in the log, and nothing of what went wrong."""
+    message = f"Something went wrong in Loupe itself. Request {request_id} in the log says more."
+    return loupe_reply(LoupeError("INTERNAL", message, request_id=request_id))
+
+
+def responses(*codes: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI `responses` of a route that may answer with these codes."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for code in codes:
+        row = CODES[code]
+        entry = by_status.setdefault(
+            row.http_status,
+            {"model": ErrorReply, "description": "", "content": {"application/json": {"examples": {}}}},
+        )
+        entry["description"] = "; ".join(filter(None, [entry["description"], f"`{code}`: {row.meaning}"]))
+        entry["content"]["application/json"]["examples"][code] = {
+            "value": {"error": {"code": code, "message": row.meaning, "details": {}}}
+        }
+    return by_status
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers on `app`."""
+    app.add_exception_handler(LoupeError, _on_loupe_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+def _on_loupe_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, LoupeError)
+    if error.row.http_status >= 500:
+        log.warning("request_refused", code=error.code, path=request.url.path, message=error.message)
+    return loupe_reply(error)
+
+
+def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        # `input` is left out: it may be the bytes of an upload or a path.
+        {"field": ".".join(str(part) for part in _without_source(problem["loc"])), "problem": problem["msg"]}
+        for problem in error.errors()
+    ]
+    first = problems[0] if problems else {"field": "", "problem": "not understood"}
+    where = f"'{first['field']}': " if first["field"] else ""
+    return loupe_reply(
+        LoupeError("INVALID_REQUEST", f"The request cannot be used. {where}{first['problem']}.", problems=problems)
+    )
+
+
+def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code, message = _BY_STATUS.get(error.status_code, ("INVALID_REQUEST", "The request cannot be understood."))
+    reply = LoupeError(code, message)
+    return JSONResponse(reply.to_dict(), status_code=error.status_code, headers=error.headers)
+
+
+def _without_source(loc: Iterable[Any]) -> list[Any]:
+    parts = list(loc)
+    return parts[1:] if parts and parts[0] in ("body", "query", "path", "header") else parts

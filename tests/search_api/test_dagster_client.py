@@ -1,0 +1,175 @@
+"""The client against a real Dagster webserver, and against addresses where none answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus
+
+from resources.errors import LoupeError
+from resources.settings import Settings
+from search_api.dagster_client import DagsterClient, contiguous_ranges
+
+_WORKSPACE = Path(__file__).with_name("dagster_workspace.py")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("dagster")
+    # The default coordinator only queues runs for a daemon; this one starts them at once.
+    (home / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\n"
+        "run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}\n"
+    )
+    return home
+
+
+@pytest.fixture(scope="module")
+def webserver(dagster_home: Path) -> Iterator[str]:
+    port = _free_port()
+    command = [str(Path(sys.executable).with_name("dagster-webserver")), "-f", str(_WORKSPACE), "-p", str(port)]
+    environment = {**os.environ, "DAGSTER_HOME": str(dagster_home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    with (dagster_home / "webserver.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                if httpx.get(f"{url}/server_info", timeout=2.0).is_success:
+                    break
+            except httpx.HTTPError:
+                pass
+            assert process.poll() is None and time.monotonic() < deadline, (dagster_home / "webserver.log").read_text()
+            time.sleep(0.3)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture
+def client(webserver: str, tmp_path: Path) -> Iterator[DagsterClient]:
+    run = tmp_path / "home" / "run"
+    run.mkdir(parents=True)
+    (run / "dagster.json").write_text(json.dumps({"url": webserver, "pid": os.getpid()}))
+    client = DagsterClient(Settings(home=tmp_path / "home", dagster_port=1))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def instance(dagster_home: Path, webserver: str) -> Iterator[DagsterInstance]:
+    with DagsterInstance.from_config(str(dagster_home)) as instance:
+        yield instance
+
+
+def _wait_for(instance: DagsterInstance, run_id: str, statuses: set[DagsterRunStatus]) -> DagsterRunStatus:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        run = instance.get_run_by_id(run_id)
+        assert run is not None
+        if run.status in statuses:
+            return run.status
+        time.sleep(0.2)
+    raise AssertionError(f"run {run_id} is {run.status}")
+
+
+_ENDED = {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED}
+
+
+@pytest.mark.slow
+def test_one_run_covers_all_new_folders(client: DagsterClient, instance: DagsterInstance) -> None:
+    keys = ["trips~0000000001", "trips-2019~0000000002", "familie-größer~0000000003"]
+    run_ids = client.launch_folders("ingest", keys, {"loupe/asked_by": "page"})
+    assert len(run_ids) == 1
+    assert _wait_for(instance, run_ids[0], _ENDED) is DagsterRunStatus.SUCCESS
+    assert instance.get_materialized_partitions(AssetKey("file_inventory")) >= set(keys)
+    run = instance.get_run_by_id(run_ids[0])
+    assert run is not None and run.tags["loupe/asked_by"] == "page"
+
+
+@pytest.mark.slow
+def test_folders_known_already_are_not_an_error(client: DagsterClient) -> None:
+    client.add_partitions("ingest", ["again~0000000009"])
+    client.add_partitions("ingest", ["again~0000000009"])
+    assert client.partition_keys("ingest").count("again~0000000009") == 1
+
+
+@pytest.mark.slow
+def test_a_running_job_can_be_stopped(client: DagsterClient, instance: DagsterInstance) -> None:
+    run_ids = client.launch_folders("ingest", ["endless~0000000004"], {"wait": "forever"})
+    _wait_for(instance, run_ids[0], {DagsterRunStatus.STARTED})
+    client.terminate(run_ids[0])
+    assert _wait_for(instance, run_ids[0], _ENDED) is DagsterRunStatus.CANCELED
+
+
+@pytest.mark.slow
+def test_an_unknown_run_and_an_unknown_job_say_so(client: DagsterClient) -> None:
+    with pytest.raises(LoupeError) as unknown_run:
+        client.terminate("00000000-0000-0000-0000-000000000000")
+    assert unknown_run.value.code == "JOB_NOT_FOUND"
+    with pytest.raises(LoupeError, match="does not know the job 'paint'") as unknown_job:
+        client.launch("paint")
+    assert unknown_job.value.code == "DAGSTER_UNREACHABLE"
+
+
+@pytest.mark.slow
+def test_reachable_while_the_webserver_runs(client: DagsterClient) -> None:
+    assert client.is_reachable()
+
+
+def test_nothing_listening_is_dagster_unreachable(tmp_path: Path) -> None:
+    client = DagsterClient(Settings(home=tmp_path, dagster_port=_free_port()))
+    assert not client.is_reachable()
+    with pytest.raises(LoupeError) as error:
+        client.launch("ingest")
+    assert error.value.code == "DAGSTER_UNREACHABLE"
+    assert error.value.row.http_status == 503
+
+
+def test_another_program_on_the_port_is_dagster_unreachable(tmp_path: Path) -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, text="<html>some other program</html>"))
+    client = DagsterClient(Settings(home=tmp_path), transport)
+    with pytest.raises(LoupeError) as error:
+        client.terminate("r")
+    assert error.value.code == "DAGSTER_UNREACHABLE"
+
+
+def test_the_address_of_a_dagster_that_is_gone_is_not_used(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    gone = subprocess.Popen([shutil.which("true") or "true"])
+    gone.wait()
+    (run / "dagster.json").write_text(json.dumps({"url": "http://127.0.0.1:9/", "pid": gone.pid}))
+    assert DagsterClient(Settings(home=tmp_path, dagster_port=3210)).url == "http://127.0.0.1:3210"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ranges"),
+    [
+        ([], []),
+        (["b"], [("b", "b")]),
+        (["c", "b"], [("b", "c")]),
+        (["a", "c", "d", "f"], [("a", "a"), ("c", "d"), ("f", "f")]),
+        (["a", "b", "c", "d", "e", "f", "unknown"], [("a", "f")]),
+    ],
+)
+def test_ranges_cover_the_wanted_keys_and_no_other(wanted: list[str], ranges: list[tuple[str, str]]) -> None:
+    assert contiguous_ranges(["a", "b", "c", "d", "e", "f"], wanted) == ranges
