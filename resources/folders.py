@@ -1,0 +1,273 @@
+"""Watched folders on disk: scanning without reading contents, partition keys, and the sensor's cheap signatures.
+
+Belongs here: what `os.scandir` and `stat` can tell. Not here: rows (the manifest) or pixels (imaging).
+
+Paths are kept as text. File systems allow names that are not UTF-8; Python shows their bytes as lone surrogates, which
+no database stores, so these map one to one to the private-use characters U+F780..U+F7FF (as MirBSD and Cygwin do).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pathspec
+
+from resources.errors import LoupeError
+from resources.imaging import kind_by_name
+
+__all__ = [
+    "FolderScan",
+    "check_root",
+    "folder_of",
+    "from_text",
+    "partition_depth",
+    "partition_folder",
+    "partition_key",
+    "scan_partition",
+    "scan_tree",
+    "to_text",
+]
+
+IGNORE_FILE = ".loupeignore"
+_SKIPPED_FOLDERS = {
+    "@eadir": "NAS index folder",
+    "#recycle": "recycle bin",
+    "$recycle.bin": "recycle bin",
+    "lost+found": "file system folder",
+    "system volume information": "file system folder",
+}
+_SKIPPED_FOLDER_PATTERNS = (
+    (re.compile(r"^\.trash", re.IGNORECASE), "recycle bin"),
+    (re.compile(r"\.lrdata$", re.IGNORECASE), "Lightroom previews"),
+    (re.compile(r"\.photoslibrary$", re.IGNORECASE), "Apple Photos library"),
+)
+_REASON_BY_KIND = {"sidecar": "sidecar", "video": "video", "document": "not a photo by its name"}
+# Deeper than any tree that a person makes; a bind mount or hard link loop ends here.
+_MAX_DEPTH = 64
+
+
+def to_text(path: str) -> str:
+    """A path as the operating system gives it, as text that can be stored."""
+    return "".join(chr(ord(c) - 0xDC80 + 0xF780) if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path)
+
+
+def from_text(text: str) -> str:
+    """The inverse of `to_text`."""
+    return "".join(chr(ord(c) - 0xF780 + 0xDC80) if 0xF780 <= ord(c) <= 0xF7FF else c for c in text)
+
+
+def folder_of(rel_path: str) -> str:
+    """The folder part of a relative path, "" for the root itself."""
+    return rel_path.rpartition("/")[0]
+
+
+def partition_folder(rel_folder: str, depth: int) -> str:
+    """The folder whose partition holds `rel_folder` when deeper folders than `depth` are rolled up."""
+    return "/".join(rel_folder.split("/")[:depth]) if rel_folder else ""
+
+
+def partition_key(root_id: str, root_path: str, folder: str) -> str:
+    """`slug~hash`: a name a person recognises and 10 hex digits of the hash of (root, relative path)."""
+    name = folder or os.path.basename(root_path.rstrip("/")) or "root"
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", plain).strip("-").lower()[-60:].strip("-") or "folder"
+    digest = hashlib.sha256(f"{root_id}\0{folder}".encode()).hexdigest()
+    return f"{slug}~{digest[:10]}"
+
+
+@dataclass(frozen=True)
+class FolderScan:
+    """What stands in one partition. `files` has the columns of the manifest's `files`; signatures are hex."""
+
+    files: list[dict[str, Any]] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+    signature: str = ""
+    full_signature: str = ""
+
+
+def check_root(path: str | Path) -> Path:
+    """The absolute path of a folder that can be watched.
+
+    Raises `DIR_NOT_FOUND`, `NOT_A_DIRECTORY` or `NO_PERMISSION`.
+    """
+    absolute = Path(os.path.abspath(os.path.expanduser(path)))
+    try:
+        mode = absolute.stat().st_mode
+    except PermissionError as error:
+        raise LoupeError("NO_PERMISSION", f"'{absolute}' may not be read. Check its owner.", path=to_text(str(absolute))) from error
+    except OSError as error:
+        raise LoupeError("DIR_NOT_FOUND", f"There is no folder '{absolute}'.", path=to_text(str(absolute))) from error
+    if not stat.S_ISDIR(mode):
+        raise LoupeError(
+            "NOT_A_DIRECTORY", f"'{absolute}' is a file. Give the folder that holds it.", path=to_text(str(absolute))
+        )
+    if not os.access(absolute, os.R_OK | os.X_OK):
+        raise LoupeError("NO_PERMISSION", f"'{absolute}' may not be read. Check its owner.", path=to_text(str(absolute)))
+    return absolute
+
+
+def partition_depth(folders: Sequence[str], max_partitions: int) -> int:
+    """The greatest depth at which rolling up `folders` gives at most `max_partitions` partitions."""
+    deepest = max((folder.count("/") + 1 if folder else 0 for folder in folders), default=0)
+    for depth in range(deepest, 0, -1):
+        if len({partition_folder(folder, depth) for folder in folders}) <= max_partitions:
+            return depth
+    return 0
+
+
+def scan_tree(root: str | Path) -> FolderScan:
+    """Everything under `root`: one `scandir` and one `stat` a file, no contents, no links to folders followed."""
+    return _collect(_walk(os.fspath(root), "", recursive=True))
+
+
+def scan_partition(root: str, folder: str, depth: int) -> FolderScan:
+    """The files of one partition: those of `folder` itself, and of all below it when it stands at `depth`.
+
+    A folder that is gone has no files. Raises `OSError` when it is there but cannot be read.
+    """
+    level = folder.count("/") + 1 if folder else 0
+    path = os.path.join(root, from_text(folder)) if folder else root
+    if not os.path.isdir(path):
+        return FolderScan()
+    return _collect(_walk(root, folder, recursive=level >= depth))
+
+
+@dataclass(frozen=True)
+class _Directory:
+    rel: str
+    mtime_ns: int
+    entries: list[os.DirEntry[str]]
+    error: str | None
+    skipped_as: str | None
+
+
+def _walk(root: str, start: str, *, recursive: bool) -> Iterator[tuple[_Directory, list[pathspec.PathSpec]]]:
+    """Directories below `start`, parents first, each with the ignore rules in force there."""
+    rules = _rules_above(root, start)
+    stack: list[tuple[str, list[tuple[str, pathspec.PathSpec]], str | None]] = [(start, rules, None)]
+    while stack:
+        rel, rules, skipped_as = stack.pop()
+        path = os.path.join(root, from_text(rel)) if rel else root
+        try:
+            with os.scandir(path) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+            mtime_ns = os.stat(path).st_mtime_ns
+        except OSError as error:
+            yield _Directory(rel, 0, [], error.strerror or "unreadable", skipped_as), rules
+            continue
+        own = _rules_in(path, rel) if any(entry.name == IGNORE_FILE for entry in listed) else None
+        rules = [*rules, own] if own else rules
+        yield _Directory(rel, mtime_ns, listed, None, skipped_as), rules
+        if not recursive or rel.count("/") >= _MAX_DEPTH:
+            continue
+        for entry in reversed(listed):
+            try:
+                is_folder = entry.is_dir(follow_symlinks=False)
+            except OSError:
+                continue
+            if is_folder:
+                child = f"{rel}/{to_text(entry.name)}" if rel else to_text(entry.name)
+                stack.append((child, rules, skipped_as or _folder_skip_reason(entry.name)))
+
+
+def _collect(walked: Iterator[tuple[_Directory, list[Any]]]) -> FolderScan:
+    files: list[dict[str, Any]] = []
+    folders: list[str] = []
+    unreadable: list[str] = []
+    cheap, full = hashlib.sha256(), hashlib.sha256()
+    for directory, rules in walked:
+        if directory.error:
+            unreadable.append(directory.rel)
+            continue
+        here = _files_of(directory, rules)
+        if any(row["skip_reason"] is None for row in here):
+            folders.append(directory.rel)
+        cheap.update(f"{directory.rel}\0{directory.mtime_ns}\0{len(directory.entries)}\n".encode())
+        for row in here:
+            full.update(f"{row['rel_path']}\0{row['size_bytes']}\0{row['mtime_ns']}\0{row['sidecar_mtime_ns']}\n".encode())
+        files.extend(here)
+    return FolderScan(files, folders, unreadable, cheap.hexdigest(), full.hexdigest())
+
+
+def _files_of(directory: _Directory, rules: list[tuple[str, pathspec.PathSpec]]) -> list[dict[str, Any]]:
+    rows = []
+    sidecars: dict[str, tuple[str, int]] = {}
+    for entry in directory.entries:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                continue
+            info = entry.stat()  # follows a link to a file: the photo may live elsewhere
+        except OSError:
+            info = None
+        name = to_text(entry.name)
+        rel_path = f"{directory.rel}/{name}" if directory.rel else name
+        regular = info is not None and stat.S_ISREG(info.st_mode)
+        reason = (
+            directory.skipped_as
+            or ("broken link" if info is None else None)
+            or ("link to a folder" if info is not None and stat.S_ISDIR(info.st_mode) else None)
+            or (None if regular else "not a regular file")
+            or _file_skip_reason(entry.name)
+            or ("ignored by .loupeignore" if _ignored(rel_path, rules) else None)
+        )
+        size, mtime = (info.st_size, info.st_mtime_ns) if info is not None else (0, 0)
+        if reason == "sidecar" and name.lower().endswith(".xmp"):
+            sidecars[name.lower()] = (rel_path, mtime)
+        rows.append(
+            {
+                "rel_path": rel_path,
+                "size_bytes": size,
+                "mtime_ns": mtime,
+                "sidecar": None,
+                "sidecar_mtime_ns": None,
+                "skip_reason": reason,
+            }
+        )
+    if sidecars:
+        for row in rows:
+            name = row["rel_path"].rpartition("/")[2].lower()
+            found = sidecars.get(f"{name}.xmp") or sidecars.get(f"{name.rpartition('.')[0]}.xmp")
+            if found and row["skip_reason"] is None:
+                row["sidecar"], row["sidecar_mtime_ns"] = found
+    return rows
+
+
+def _folder_skip_reason(name: str) -> str | None:
+    exact = _SKIPPED_FOLDERS.get(name.lower())
+    return exact or next((reason for pattern, reason in _SKIPPED_FOLDER_PATTERNS if pattern.search(name)), None)
+
+
+def _file_skip_reason(name: str) -> str | None:
+    if name.startswith("._"):
+        return "macOS resource fork"
+    if name == IGNORE_FILE:
+        return "Loupe's own file"
+    return _REASON_BY_KIND.get(kind_by_name(name))
+
+
+def _rules_in(path: str, rel: str) -> tuple[str, pathspec.PathSpec] | None:
+    try:
+        with open(os.path.join(path, IGNORE_FILE), encoding="utf-8", errors="replace") as lines:
+            return rel, pathspec.GitIgnoreSpec.from_lines(lines)
+    except OSError:
+        return None
+
+
+def _rules_above(root: str, start: str) -> list[tuple[str, pathspec.PathSpec]]:
+    parts = start.split("/") if start else []
+    above = ["/".join(parts[:count]) for count in range(len(parts))]
+    found = (_rules_in(os.path.join(root, from_text(rel)) if rel else root, rel) for rel in above)
+    return [rule for rule in found if rule]
+
+
+def _ignored(rel_path: str, rules: list[tuple[str, pathspec.PathSpec]]) -> bool:
+    return any(spec.match_file(rel_path[len(rel) + 1 if rel else 0 :]) for rel, spec in rules)

@@ -1,0 +1,161 @@
+"""Where Loupe keeps its data: the layout of `LOUPE_HOME`, and whether it can be trusted with it.
+
+Belongs here: paths inside the home, the checks before anything is written, locks between processes.
+Not here: what the files contain.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock
+
+from resources.errors import LoupeError
+
+__all__ = ["Home", "free_bytes", "write_atomically"]
+
+# File systems whose locks may be silently local to one client. Source: flock(2) and the kernel's file system names.
+_NETWORK_FILE_SYSTEMS = frozenset(
+    ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "9p", "ceph", "glusterfs", "lustre", "webdav"]
+    + ["fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.glusterfs", "fuse.davfs2", "davfs", "afpfs", "beegfs"]
+)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and files under `LOUPE_HOME`. Building one touches nothing; `prepare` makes it ready."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.duckdb"
+
+    @property
+    def previews(self) -> Path:
+        return self.path / "previews"
+
+    @property
+    def thumbnails(self) -> Path:
+        return self.path / "thumbnails"
+
+    @property
+    def index(self) -> Path:
+        return self.path / "index"
+
+    @property
+    def dagster(self) -> Path:
+        return self.path / "dagster"
+
+    @property
+    def models(self) -> Path:
+        return self.path / "models"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Small files that say what is running now; safe to delete when nothing is."""
+        return self.path / "run"
+
+    @property
+    def outbox_wake(self) -> Path:
+        """Touched after each commit that search must show; its mtime wakes the index owner."""
+        return self.run / "outbox.wake"
+
+    @property
+    def api_file(self) -> Path:
+        return self.run / "api.json"
+
+    @property
+    def dagster_file(self) -> Path:
+        return self.run / "dagster.json"
+
+    def ingest_lock(self) -> FileLock:
+        """Held by whoever executes an ingest run."""
+        return FileLock(self.run / "ingest.lock")
+
+    def prepare(self) -> Home:
+        """Create the folders. Raises `HOME_ON_NETWORK`, `HOME_NOT_WRITABLE` or `DISK_FULL`."""
+        file_system = _file_system_of(self.path)
+        if file_system in _NETWORK_FILE_SYSTEMS:
+            raise LoupeError(
+                "HOME_ON_NETWORK",
+                f"{self.path} is on a network share ({file_system}), whose file locks cannot be trusted. "
+                "Set LOUPE_HOME to a folder on a local disk; photos themselves may stay on the share.",
+                path=str(self.path),
+                file_system=file_system,
+            )
+        try:
+            for folder in (self.previews, self.thumbnails, self.index, self.dagster, self.models, self.logs, self.run):
+                folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.run) as probe:
+                probe.write(b"loupe")
+                probe.flush()
+        except OSError as error:
+            raise storage_error(error, self.path) from error
+        return self
+
+    def read_run_file(self, path: Path) -> dict[str, Any] | None:
+        """A `run/*.json` file whose `pid` still lives, else None."""
+        try:
+            content: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return None
+        return content if psutil.pid_exists(int(content.get("pid", -1))) else None
+
+
+def storage_error(error: OSError, path: Path) -> LoupeError:
+    """The `LoupeError` for an operating system error met while writing under `path`."""
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return LoupeError("DISK_FULL", f"No space is left for {path}. Free some and run the same command again.")
+    return LoupeError(
+        "HOME_NOT_WRITABLE",
+        f"{path} cannot be written to ({error.strerror}). Set LOUPE_HOME to a folder of yours.",
+        path=str(path),
+    )
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes on the disk that holds `path` or its nearest existing parent."""
+    return shutil.disk_usage(_existing(path)).free
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` so that a reader, or a power cut, sees the old file or the new one, never a part."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _file_system_of(path: Path) -> str:
+    target = str(_existing(path).resolve())
+    best, kind = "", ""
+    for mount in psutil.disk_partitions(all=True):
+        point = mount.mountpoint
+        inside = target == point or target.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, mount.fstype.lower()
+    return kind

@@ -1,0 +1,69 @@
+"""Tables `collections` and `collection_photos`: sets of photos that a person made."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from resources.clock import utc_now
+from resources.errors import LoupeError
+from resources.manifest import outbox
+from resources.manifest.database import Transaction
+
+__all__ = ["add_photos", "create", "get", "list_all"]
+
+_COUNTED = """SELECT c.*, count(p.photo_id) AS photos FROM collections c
+    LEFT JOIN collection_photos p USING (collection_id) {where} GROUP BY ALL ORDER BY c.name"""
+
+
+def create(tx: Transaction, name: str) -> dict[str, Any]:
+    """A new, empty collection. Raises `COLLECTION_EXISTS`."""
+    if tx.value("SELECT count(*) FROM collections WHERE name = ?", [name]):
+        raise LoupeError("COLLECTION_EXISTS", f"A collection named '{name}' exists already.", name=name)
+    now = utc_now()
+    row = {"collection_id": uuid.uuid4().hex, "name": name, "created_at": now, "updated_at": now}
+    tx.insert("collections", [row])
+    return {**row, "photos": 0}
+
+
+def get(tx: Transaction, name: str) -> dict[str, Any]:
+    """The collection with its count of photos. Raises `COLLECTION_NOT_FOUND`."""
+    row = tx.one(_COUNTED.format(where="WHERE c.name = ?"), [name])
+    if row is None:
+        raise LoupeError("COLLECTION_NOT_FOUND", f"There is no collection named '{name}'.", name=name)
+    return row
+
+
+def list_all(tx: Transaction) -> list[dict[str, Any]]:
+    """Every collection with its count of photos, by name."""
+    return tx.rows(_COUNTED.format(where=""))
+
+
+def add_photos(tx: Transaction, name: str, photo_ids: Sequence[str]) -> int:
+    """Add photos; those in it already stay. Returns how many were new. Raises for an unknown collection or photo."""
+    collection = get(tx, name)
+    now = utc_now()
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        unknown = tx.execute(
+            f"SELECT photo_id FROM {given} WHERE photo_id NOT IN (SELECT photo_id FROM photos)"
+        ).fetchall()
+        if unknown:
+            raise LoupeError("PHOTO_NOT_FOUND", f"There is no photo {unknown[0][0]}.", photo_id=unknown[0][0])
+        new = [
+            row[0]
+            for row in tx.execute(
+                f"SELECT photo_id FROM {given} WHERE photo_id NOT IN "
+                "(SELECT photo_id FROM collection_photos WHERE collection_id = ?)",
+                [collection["collection_id"]],
+            ).fetchall()
+        ]
+    tx.insert(
+        "collection_photos",
+        [{"collection_id": collection["collection_id"], "photo_id": photo_id, "added_at": now} for photo_id in new],
+    )
+    tx.execute("UPDATE collections SET updated_at = ? WHERE collection_id = ?", [now, collection["collection_id"]])
+    outbox.push(tx, new, "collections")
+    return len(new)

@@ -1,0 +1,187 @@
+"""How a DuckDB file is opened: one short transaction under a lock between processes, then closed.
+
+DuckDB lets one process write or many read. While one process holds a file read-write, every other open fails, and a
+process that keeps a read-only handle blocks every writer. So nobody holds a handle: `read()` and `write()` open, run
+one short transaction and close. Never call a model, decode or wait for the network inside one.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from filelock import FileLock, Timeout
+
+from resources.errors import LoupeError
+from resources.home import storage_error
+
+__all__ = ["Database", "Transaction"]
+
+# Same for every open: DuckDB refuses a second connection with another configuration in one process.
+_CONFIG: dict[str, Any] = {"threads": 2, "memory_limit": "2GB", "preserve_insertion_order": False}
+_LOCK_POLL_S = 0.004
+
+
+class Transaction:
+    """One open transaction: parameterised SQL in, dicts or Arrow tables out."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._registered = 0
+
+    def execute(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(sql, params) if params else self._connection.execute(sql)
+
+    def rows(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
+        cursor = self.execute(sql, params)
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def one(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> dict[str, Any] | None:
+        found = self.rows(sql, params)
+        return found[0] if found else None
+
+    def value(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
+        row = self.execute(sql, params).fetchone()
+        return row[0] if row else None
+
+    def arrow(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
+        return self._connection.sql(sql, params=params or None).to_arrow_table()
+
+    @contextmanager
+    def relation(self, columns: Mapping[str, Sequence[Any]], types: Mapping[str, pa.DataType]) -> Iterator[str]:
+        """Rows held in memory as a relation that SQL can name; the name is valid inside the block."""
+        table = pa.table({name: pa.array(columns[name], type=kind) for name, kind in types.items()})
+        self._registered += 1
+        name = f"given_{self._registered}"
+        self._connection.register(name, table)
+        try:
+            yield name
+        finally:
+            self._connection.unregister(name)
+
+    def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Append `rows` (all with the same keys) to `table` in one statement. Returns how many."""
+        if not rows:
+            return 0
+        names = list(rows[0])
+        # An empty result tells Arrow the column types, so that all-NULL columns keep theirs.
+        types = self.arrow(f"SELECT {', '.join(names)} FROM {table} LIMIT 0").schema
+        given = pa.Table.from_pylist([dict(row) for row in rows], schema=types)
+        self._registered += 1
+        view = f"given_{self._registered}"
+        self._connection.register(view, given)
+        try:
+            self.execute(f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM {view}")
+        finally:
+            self._connection.unregister(view)
+        return len(rows)
+
+
+class Database:
+    """A DuckDB file that several processes share. Cheap to build; no handle is kept.
+
+    Raises `MANIFEST_BUSY` when the file stays locked for `timeout_s` seconds.
+    """
+
+    def __init__(self, path: Path, timeout_s: float = 30.0) -> None:
+        self.path = path
+        self._timeout_s = timeout_s
+        self._inside = threading.local()
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """One read-write transaction: committed at the end of the block, rolled back if it raises."""
+        with self._open() as connection:
+            connection.begin()
+            try:
+                yield Transaction(connection)
+            except BaseException:
+                _rollback(connection)
+                raise
+            try:
+                connection.commit()
+            except duckdb.Error as error:
+                _rollback(connection)
+                raise self._translated(error) from error
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """One transaction whose changes, if any, are thrown away."""
+        with self._open() as connection:
+            connection.begin()
+            try:
+                yield Transaction(connection)
+            finally:
+                _rollback(connection)
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file, so that a copy of the file alone is whole."""
+        with self._open() as connection:
+            connection.execute("CHECKPOINT")
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        if getattr(self._inside, "open", False):
+            raise RuntimeError(f"{self.path.name}: a transaction is open in this thread already")
+        deadline = time.monotonic() + self._timeout_s
+        lock = FileLock(self.path.with_suffix(".lock"))
+        try:
+            lock.acquire(timeout=self._timeout_s, poll_interval=_LOCK_POLL_S)
+        except Timeout as error:
+            raise self._busy() from error
+        except OSError as error:
+            raise storage_error(error, self.path.parent) from error
+        self._inside.open = True
+        try:
+            connection = self._connect(deadline)
+            try:
+                yield connection
+            except duckdb.Error as error:
+                raise self._translated(error) from error
+            finally:
+                connection.close()
+        finally:
+            self._inside.open = False
+            lock.release()
+
+    def _connect(self, deadline: float) -> duckdb.DuckDBPyConnection:
+        while True:
+            try:
+                return duckdb.connect(str(self.path), config=_CONFIG)
+            except duckdb.IOException as error:
+                # Only a lock held by a program that does not know our lock file is worth waiting for.
+                if "lock" not in str(error):
+                    raise self._translated(error) from error
+                if time.monotonic() > deadline:
+                    raise self._busy() from error
+                time.sleep(random.uniform(0.01, 0.05))
+
+    def _busy(self) -> LoupeError:
+        return LoupeError(
+            "MANIFEST_BUSY",
+            f"{self.path.name} is held by another process. Close the program that has it open and try again.",
+            path=str(self.path),
+        )
+
+    def _translated(self, error: duckdb.Error) -> Exception:
+        text = str(error)
+        if "No space left" in text or "out of disk" in text.lower():
+            return LoupeError("DISK_FULL", f"No space is left for {self.path}. Free some and run the same command again.")
+        if "Read-only file system" in text or "Permission denied" in text:
+            return LoupeError("HOME_NOT_WRITABLE", f"{self.path} cannot be written to. Check its owner and the disk.")
+        return error
+
+
+def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.rollback()
+    except duckdb.Error:
+        pass  # the transaction ended by itself (a failed commit, a full disk): nothing is left to undo

@@ -1,0 +1,75 @@
+"""Table `failures`: files that a stage could not do, with a code, a sentence and how often it was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from resources.clock import utc_now
+from resources.manifest.database import Transaction
+
+__all__ = ["clear", "count_by_code", "list_all", "record", "retry"]
+
+_PATH_TYPES = {"root_id": pa.string(), "rel_path": pa.string()}
+
+
+def record(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    """Note failures (all columns but attempts and times). One that failed before at this stage counts up."""
+    if not rows:
+        return
+    now = utc_now()
+    unique = {(row["root_id"], row["rel_path"], row["stage"]): row for row in rows}
+    columns = {name: [row[name] for row in unique.values()] for name in ("root_id", "rel_path", "stage")}
+    with tx.relation(columns, {**_PATH_TYPES, "stage": pa.string()}) as given:
+        same = "x.root_id = g.root_id AND x.rel_path = g.rel_path AND x.stage = g.stage"
+        earlier = {
+            (row["root_id"], row["rel_path"], row["stage"]): row
+            for row in tx.rows(f"SELECT x.* FROM failures x JOIN {given} g ON {same}")
+        }
+        tx.execute(f"DELETE FROM failures AS x USING {given} g WHERE {same}")
+    tx.insert(
+        "failures",
+        [
+            {
+                **row,
+                "attempts": (earlier[key]["attempts"] + 1) if key in earlier else 1,
+                "first_at": earlier[key]["first_at"] if key in earlier else now,
+                "last_at": now,
+            }
+            for key, row in unique.items()
+        ],
+    )
+
+
+def clear(tx: Transaction, paths: Sequence[tuple[str, str]], stage: str) -> None:
+    """Forget the failures of these `(root_id, rel_path)` at `stage`: they succeeded."""
+    columns = {"root_id": [path[0] for path in paths], "rel_path": [path[1] for path in paths]}
+    with tx.relation(columns, _PATH_TYPES) as given:
+        tx.execute(
+            f"DELETE FROM failures AS x USING {given} g WHERE x.root_id = g.root_id AND x.rel_path = g.rel_path "
+            "AND x.stage = ?",
+            [stage],
+        )
+
+
+def retry(tx: Transaction, code: str | None = None) -> int:
+    """Forget failures (of one code, or all), so that the next run tries them again. Returns how many."""
+    count = int(tx.value("SELECT count(*) FROM failures WHERE ? IS NULL OR code = ?", [code, code]))
+    tx.execute("DELETE FROM failures WHERE ? IS NULL OR code = ?", [code, code])
+    return count
+
+
+def list_all(tx: Transaction, code: str | None = None, limit: int = 1000, offset: int = 0) -> list[dict[str, Any]]:
+    """Failures with the path of their root, by code and path."""
+    return tx.rows(
+        """SELECT x.*, r.path AS root_path FROM failures x JOIN roots r USING (root_id)
+        WHERE ? IS NULL OR code = ? ORDER BY code, r.path, rel_path LIMIT ? OFFSET ?""",
+        [code, code, limit, offset],
+    )
+
+
+def count_by_code(tx: Transaction) -> dict[str, int]:
+    rows = tx.execute("SELECT code, count(*) FROM failures GROUP BY code ORDER BY count(*) DESC, code").fetchall()
+    return dict(rows)

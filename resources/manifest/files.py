@@ -1,0 +1,226 @@
+"""Table `files`: what stands on disk, as last inventoried. Paths are relative to their root.
+
+Pending work is never a status: it is `files` minus results minus failures at the same bytes, asked anew each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from resources.clock import utc_now
+from resources.manifest import outbox
+from resources.manifest.database import Transaction
+
+__all__ = [
+    "NOT_A_PHOTO",
+    "FolderChanges",
+    "PendingFile",
+    "apply_inventory",
+    "count_pending",
+    "pending",
+    "pending_partitions",
+    "set_partition_keys",
+    "skipped_by_reason",
+]
+
+# The skip reason of a file whose name promised nothing and whose content is no picture; kept until its bytes change.
+NOT_A_PHOTO = "not a photo"
+
+# A failure that may pass by itself is tried again after this many seconds times its attempts.
+_TRANSIENT = ("FILE_UNREADABLE", "FILE_VANISHED", "DECODE_MEMORY")
+_RETRY_AFTER_S = 600
+_MAX_ATTEMPTS = 5
+# Rank within a folder by which its files are interleaved with those of other folders, newest first within each.
+_INTERLEAVE = 100
+
+_FOUND_TYPES = {
+    "root_id": pa.string(),
+    "rel_path": pa.string(),
+    "partition_key": pa.string(),
+    "size_bytes": pa.int64(),
+    "mtime_ns": pa.int64(),
+    "sidecar": pa.string(),
+    "sidecar_mtime_ns": pa.int64(),
+    "skip_reason": pa.string(),
+}
+
+
+@dataclass(frozen=True)
+class FolderChanges:
+    """What an inventory changed, in files."""
+
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+    returned: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class PendingFile:
+    """A file to read: known by path, size and mtime; `photo_id` when earlier bytes at this path were a photo."""
+
+    root_id: str
+    root_path: str
+    rel_path: str
+    partition_key: str
+    size_bytes: int
+    mtime_ns: int
+    photo_id: str | None
+
+
+def apply_inventory(
+    tx: Transaction,
+    found: Sequence[dict[str, Any]],
+    partition_keys: Sequence[str],
+    *,
+    remove_gone: bool,
+) -> FolderChanges:
+    """Bring the rows of these partitions up to what was `found` on disk (dicts with the columns of `_FOUND_TYPES`).
+
+    A changed size or mtime forgets the hash, so the file is read again; `photo_id` stays. With `remove_gone` false,
+    files that are no longer there keep their place (a disk that is not plugged in, a mass vanish).
+    """
+    now = utc_now()
+    columns = {name: [row[name] for row in found] for name in _FOUND_TYPES}
+    keys = {"partition_key": list(partition_keys)}
+    with (
+        tx.relation(columns, _FOUND_TYPES) as here,
+        tx.relation(keys, {"partition_key": pa.string()}) as scanned,
+    ):
+        same = "f.root_id = h.root_id AND f.rel_path = h.rel_path"
+        moved_bytes = "(f.size_bytes <> h.size_bytes OR f.mtime_ns <> h.mtime_ns)"
+        changed = _count(tx, f"FROM files f JOIN {here} h ON {same} WHERE {moved_bytes}")
+        returned = [
+            row[0]
+            for row in tx.execute(
+                f"SELECT f.photo_id FROM files f JOIN {here} h ON {same} WHERE f.missing_since IS NOT NULL"
+            ).fetchall()
+        ]
+        new = _count(tx, f"FROM {here} h WHERE NOT EXISTS (FROM files f WHERE {same})")
+        tx.execute(
+            f"""UPDATE files AS f SET partition_key = h.partition_key, size_bytes = h.size_bytes, mtime_ns = h.mtime_ns,
+                sha256 = CASE WHEN {moved_bytes} THEN NULL ELSE f.sha256 END,
+                skip_reason = CASE WHEN f.skip_reason = '{NOT_A_PHOTO}' AND NOT {moved_bytes}
+                    THEN f.skip_reason ELSE h.skip_reason END,
+                sidecar = h.sidecar, sidecar_mtime_ns = h.sidecar_mtime_ns, missing_since = NULL
+            FROM {here} h WHERE {same} AND ({moved_bytes} OR f.missing_since IS NOT NULL
+                OR f.partition_key <> h.partition_key OR f.sidecar IS DISTINCT FROM h.sidecar
+                OR f.sidecar_mtime_ns IS DISTINCT FROM h.sidecar_mtime_ns
+                OR f.skip_reason IS DISTINCT FROM h.skip_reason)"""
+        )
+        tx.execute(
+            f"""INSERT INTO files ({", ".join(_FOUND_TYPES)}, first_seen_at)
+            SELECT {", ".join(_FOUND_TYPES)}, ? FROM {here} h WHERE NOT EXISTS (FROM files f WHERE {same})""",
+            [now],
+        )
+        gone: list[str | None] = []
+        if remove_gone:
+            vanished = f"""f.partition_key IN (SELECT partition_key FROM {scanned}) AND f.missing_since IS NULL
+                AND NOT EXISTS (FROM {here} h WHERE {same})"""
+            gone = [row[0] for row in tx.execute(f"SELECT f.photo_id FROM files f WHERE {vanished}").fetchall()]
+            tx.execute(f"UPDATE files AS f SET missing_since = ? WHERE {vanished}", [now])
+            tx.execute(
+                f"""DELETE FROM failures AS x WHERE x.partition_key IN (SELECT partition_key FROM {scanned})
+                AND NOT EXISTS (FROM {here} h WHERE h.root_id = x.root_id AND h.rel_path = x.rel_path)"""
+            )
+    outbox.push(tx, [photo_id for photo_id in [*gone, *returned] if photo_id], "paths")
+    skipped = sum(row["skip_reason"] is not None for row in found)
+    return FolderChanges(
+        new=new,
+        changed=changed,
+        gone=len(gone),
+        returned=len(returned),
+        unchanged=len(found) - new - changed,
+        skipped=skipped,
+    )
+
+
+def _count(tx: Transaction, rest: str) -> int:
+    return int(tx.value(f"SELECT count(*) {rest}"))
+
+
+def would_vanish(tx: Transaction, found: Sequence[dict[str, Any]], partition_keys: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """By root id: how many present files of these partitions were not `found`, and how many the root has in all."""
+    columns = {name: [row[name] for row in found] for name in ("root_id", "rel_path")}
+    with (
+        tx.relation(columns, {"root_id": pa.string(), "rel_path": pa.string()}) as here,
+        tx.relation({"partition_key": list(partition_keys)}, {"partition_key": pa.string()}) as scanned,
+    ):
+        rows = tx.execute(
+            f"""SELECT f.root_id, count(*) FILTER (f.partition_key IN (SELECT partition_key FROM {scanned})
+                AND NOT EXISTS (FROM {here} h WHERE h.root_id = f.root_id AND h.rel_path = f.rel_path)),
+                count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL GROUP BY f.root_id"""
+        ).fetchall()
+    return {root_id: (gone, total) for root_id, gone, total in rows}
+
+
+_PENDING = f"""
+    FROM files f JOIN roots r USING (root_id)
+    WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND r.state = 'online'
+      AND (f.sha256 IS NULL OR f.photo_id IS NULL OR NOT EXISTS (FROM previews p WHERE p.sha256 = f.sha256))
+      AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
+            AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns
+            AND x.decoder_version = $decoder_version
+            AND NOT (x.code IN {_TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS}
+                AND x.last_at < $now - to_seconds(x.attempts * {_RETRY_AFTER_S})))
+"""
+
+
+def pending(
+    tx: Transaction, decoder_version: str, limit: int, partition_keys: Sequence[str] | None = None
+) -> list[PendingFile]:
+    """Files to read now: newest first, folders interleaved so that a small one is not stuck behind a big one."""
+    rows = tx.execute(
+        f"""SELECT f.root_id, r.path, f.rel_path, f.partition_key, f.size_bytes, f.mtime_ns, f.photo_id {_PENDING}
+            AND ($keys IS NULL OR list_contains($keys, f.partition_key))
+        ORDER BY (row_number() OVER (PARTITION BY f.partition_key ORDER BY f.mtime_ns DESC)) // {_INTERLEAVE},
+            f.mtime_ns DESC, f.root_id, f.rel_path
+        LIMIT $limit""",
+        {
+            "decoder_version": decoder_version,
+            "now": utc_now(),
+            "keys": None if partition_keys is None else list(partition_keys),
+            "limit": limit,
+        },
+    ).fetchall()
+    return [PendingFile(*row) for row in rows]
+
+
+def count_pending(tx: Transaction, decoder_version: str) -> int:
+    """How many files wait to be read."""
+    return int(tx.value(f"SELECT count(*) {_PENDING}", {"decoder_version": decoder_version, "now": utc_now()}))
+
+
+def pending_partitions(tx: Transaction, decoder_version: str) -> list[str]:
+    """Partitions with files that wait to be read."""
+    rows = tx.execute(
+        f"SELECT DISTINCT f.partition_key {_PENDING}", {"decoder_version": decoder_version, "now": utc_now()}
+    ).fetchall()
+    return sorted(row[0] for row in rows)
+
+
+def set_partition_keys(tx: Transaction, root_id: str, keys: dict[str, str]) -> None:
+    """Give the files of a root their partitions anew: `keys` maps folder (relative path) to partition key."""
+    columns = {"folder": list(keys), "partition_key": list(keys.values())}
+    with tx.relation(columns, {"folder": pa.string(), "partition_key": pa.string()}) as given:
+        for table in ("files", "failures"):
+            tx.execute(
+                f"""UPDATE {table} AS f SET partition_key = g.partition_key FROM {given} g
+                WHERE f.root_id = ? AND g.folder = regexp_replace(f.rel_path, '/?[^/]*$', '')""",
+                [root_id],
+            )
+
+
+def skipped_by_reason(tx: Transaction) -> dict[str, int]:
+    """How many files are not taken in, by reason."""
+    rows = tx.execute(
+        "SELECT skip_reason, count(*) FROM files WHERE skip_reason IS NOT NULL AND missing_since IS NULL "
+        "GROUP BY skip_reason ORDER BY count(*) DESC, skip_reason"
+    ).fetchall()
+    return dict(rows)

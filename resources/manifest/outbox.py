@@ -1,0 +1,34 @@
+"""Table `index_outbox`: the changes that search must show, in the order in which they were committed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from resources.clock import utc_now
+from resources.manifest.database import Transaction
+
+__all__ = ["after", "newest_seq", "push", "trim"]
+
+
+def push(tx: Transaction, photo_ids: Iterable[str], change: str) -> int:
+    """Say that these photos changed. Returns how many rows were added."""
+    now = utc_now()
+    return tx.insert(
+        "index_outbox", [{"photo_id": photo_id, "change": change, "committed_at": now} for photo_id in sorted(set(photo_ids))]
+    )
+
+
+def after(tx: Transaction, seq: int, limit: int) -> list[dict[str, Any]]:
+    """At most `limit` rows above `seq`, in order."""
+    return tx.rows("SELECT seq, photo_id, change FROM index_outbox WHERE seq > ? ORDER BY seq LIMIT ?", [seq, limit])
+
+
+def newest_seq(tx: Transaction) -> int:
+    """The last number given out, 0 before the first; trimmed rows count."""
+    return int(tx.value("SELECT coalesce(last_value, 0) FROM duckdb_sequences() WHERE sequence_name = 'index_outbox_seq'") or 0)
+
+
+def trim(tx: Transaction, keep: int = 100_000) -> None:
+    """Drop old rows. An index that is further behind than `keep` rows is rebuilt from `photos` instead."""
+    tx.execute("DELETE FROM index_outbox WHERE seq <= ?", [newest_seq(tx) - keep])

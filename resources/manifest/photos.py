@@ -1,0 +1,98 @@
+"""Table `photos`: one row per photo, keyed by the id that a person's tags, collections and the index use.
+
+The id is minted when content is first seen and outlives the bytes: an editor that rewrites a file at the same path
+changes `sha256`, not `photo_id`. Two files with the same bytes are one photo with two paths.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from resources.manifest.database import Transaction
+
+__all__ = ["by_sha256", "get", "ids_with_other_files", "mint_photo_id", "paths", "replace", "taken_ids"]
+
+# Namespace of photo ids: uuid5(NAMESPACE_URL, "https://loupe.photos/photo").
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://loupe.photos/photo")
+
+
+def mint_photo_id(sha256: str, taken: Sequence[str] | set[str] = ()) -> str:
+    """The id of content first seen now. `taken` ids (content that became another photo since) are passed over."""
+    number = 0
+    while True:
+        photo_id = str(uuid.uuid5(_NAMESPACE, sha256 if number == 0 else f"{sha256}:{number}"))
+        if photo_id not in taken:
+            return photo_id
+        number += 1
+
+
+def by_sha256(tx: Transaction, hashes: Sequence[str]) -> dict[str, str]:
+    """The photo id of each hash that is some photo's current content."""
+    with tx.relation({"sha256": sorted(set(hashes))}, {"sha256": pa.string()}) as given:
+        return dict(
+            tx.execute(
+                f"SELECT p.sha256, min(p.photo_id) FROM photos p JOIN {given} g USING (sha256) GROUP BY p.sha256"
+            ).fetchall()
+        )
+
+
+def taken_ids(tx: Transaction, photo_ids: Sequence[str]) -> set[str]:
+    """Those of `photo_ids` that exist."""
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        return {row[0] for row in tx.execute(f"SELECT p.photo_id FROM photos p JOIN {given} g USING (photo_id)").fetchall()}
+
+
+def ids_with_other_files(tx: Transaction, held: Sequence[tuple[str, str, str]]) -> set[str]:
+    """Of `(root_id, rel_path, photo_id)`: the photo ids that some other present, unchanged file holds too."""
+    columns = {
+        "root_id": [row[0] for row in held],
+        "rel_path": [row[1] for row in held],
+        "photo_id": [row[2] for row in held],
+    }
+    with tx.relation(columns, dict.fromkeys(columns, pa.string())) as given:
+        rows = tx.execute(
+            f"""SELECT DISTINCT f.photo_id FROM files f JOIN photos p ON p.photo_id = f.photo_id AND p.sha256 = f.sha256
+            WHERE f.photo_id IN (SELECT photo_id FROM {given}) AND f.missing_since IS NULL
+              AND NOT EXISTS (FROM {given} g WHERE g.root_id = f.root_id AND g.rel_path = f.rel_path)"""
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def replace(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert photo rows, replacing those with the same `photo_id` but keeping when they were created and hidden."""
+    if not rows:
+        return
+    with tx.relation({"photo_id": [row["photo_id"] for row in rows]}, {"photo_id": pa.string()}) as given:
+        kept = {
+            row["photo_id"]: row
+            for row in tx.rows(f"SELECT photo_id, created_at, hidden_at FROM photos JOIN {given} USING (photo_id)")
+        }
+        tx.execute(f"DELETE FROM photos WHERE photo_id IN (SELECT photo_id FROM {given})")
+    tx.insert("photos", [{**row, "hidden_at": None, **kept.get(row["photo_id"], {})} for row in rows])
+
+
+def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
+    """A photo with its pixel hash, newest caption, tags and collections; None when there is none."""
+    return tx.one(
+        """SELECT p.*, v.pixel_hash, v.width AS preview_width, v.height AS preview_height,
+            (SELECT c.text FROM captions c WHERE c.pixel_hash = v.pixel_hash ORDER BY c.created_at DESC LIMIT 1) AS caption,
+            (SELECT list(t.tag ORDER BY t.tag) FROM tags t WHERE t.photo_id = p.photo_id) AS tags,
+            (SELECT list(c.name ORDER BY c.name) FROM collection_photos m JOIN collections c USING (collection_id)
+                WHERE m.photo_id = p.photo_id) AS collections
+        FROM photos p LEFT JOIN previews v USING (sha256) WHERE p.photo_id = ?""",
+        [photo_id],
+    )
+
+
+def paths(tx: Transaction, photo_id: str) -> list[dict[str, Any]]:
+    """Every file of the photo: root path, relative path, `missing_since`, and whether the root is online."""
+    return tx.rows(
+        """SELECT r.root_id, r.path AS root_path, r.state AS root_state, f.rel_path, f.size_bytes, f.mtime_ns, f.missing_since
+        FROM files f JOIN roots r USING (root_id) WHERE f.photo_id = ?
+        ORDER BY f.missing_since NULLS FIRST, r.path, f.rel_path""",
+        [photo_id],
+    )

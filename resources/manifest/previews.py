@@ -1,0 +1,28 @@
+"""Table `previews`: which bytes are decoded, and to which pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from resources.manifest.database import Transaction
+
+__all__ = ["by_sha256", "put"]
+
+
+def by_sha256(tx: Transaction, hashes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The preview row of each hash that has one."""
+    with tx.relation({"sha256": sorted(set(hashes))}, {"sha256": pa.string()}) as given:
+        return {row["sha256"]: row for row in tx.rows(f"SELECT p.* FROM previews p JOIN {given} g USING (sha256)")}
+
+
+def put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the preview rows, replacing those of the same bytes."""
+    if not rows:
+        return
+    unique = {row["sha256"]: row for row in rows}
+    with tx.relation({"sha256": list(unique)}, {"sha256": pa.string()}) as given:
+        tx.execute(f"DELETE FROM previews WHERE sha256 IN (SELECT sha256 FROM {given})")
+    tx.insert("previews", list(unique.values()))

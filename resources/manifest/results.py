@@ -1,0 +1,119 @@
+"""Tables `embeddings` and `captions`: what models made, keyed by pixels and by what made it.
+
+The same statements serve both: a result is pending while a photo that a person can see has none by this model and no
+failure at the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from resources.manifest.database import Transaction
+
+__all__ = ["PendingPreview", "ResultKey", "count_done", "count_pending", "known", "pending", "photos_showing", "put"]
+
+Stage = Literal["embeddings", "captions"]
+
+
+@dataclass(frozen=True)
+class ResultKey:
+    """What makes a result: another model, revision or preprocessing is another result."""
+
+    model: str
+    revision: str
+    preprocess_version: str
+
+
+@dataclass(frozen=True)
+class PendingPreview:
+    """A decoded photo that a model has not seen. `root_id` and `rel_path` name one of its files, for failures."""
+
+    pixel_hash: str
+    sha256: str
+    root_id: str
+    rel_path: str
+    partition_key: str
+
+
+_SAME = "x.model = $model AND x.revision = $revision AND x.preprocess_version = $preprocess_version"
+
+
+def _pending_sql(stage: Stage) -> str:
+    return f"""
+    FROM files f JOIN photos p ON p.photo_id = f.photo_id AND p.sha256 = f.sha256
+    JOIN previews v ON v.sha256 = p.sha256
+    WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND p.hidden_at IS NULL
+      AND NOT EXISTS (FROM {stage} x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})
+      AND NOT EXISTS (FROM failures e WHERE e.stage = '{stage}' AND e.sha256 = p.sha256)
+    """
+
+
+def _params(key: ResultKey, **more: Any) -> dict[str, Any]:
+    return {
+        "model": key.model,
+        "revision": key.revision,
+        "preprocess_version": key.preprocess_version,
+        **more,
+    }
+
+
+def pending(
+    tx: Transaction, stage: Stage, key: ResultKey, limit: int, partition_keys: Sequence[str] | None = None
+) -> list[PendingPreview]:
+    """Decoded pictures without this result, newest file first, each picture once."""
+    rows = tx.execute(
+        f"""SELECT v.pixel_hash, min(p.sha256), arg_min(f.root_id, f.rel_path), min(f.rel_path),
+            arg_min(f.partition_key, f.rel_path) {_pending_sql(stage)}
+            AND ($keys IS NULL OR list_contains($keys, f.partition_key))
+        GROUP BY v.pixel_hash ORDER BY max(f.mtime_ns) DESC, v.pixel_hash LIMIT $limit""",
+        _params(key, limit=limit, keys=None if partition_keys is None else list(partition_keys)),
+    ).fetchall()
+    return [PendingPreview(*row) for row in rows]
+
+
+def count_pending(tx: Transaction, stage: Stage, key: ResultKey) -> int:
+    """How many decoded pictures lack this result."""
+    return int(tx.value(f"SELECT count(DISTINCT v.pixel_hash) {_pending_sql(stage)}", _params(key)))
+
+
+def count_done(tx: Transaction, stage: Stage, key: ResultKey) -> int:
+    """How many photos that a person can see have this result."""
+    return int(
+        tx.value(
+            f"""SELECT count(DISTINCT p.photo_id) FROM photos p JOIN previews v USING (sha256)
+            JOIN files f ON f.photo_id = p.photo_id AND f.missing_since IS NULL
+            WHERE p.hidden_at IS NULL AND EXISTS (FROM {stage} x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})""",
+            _params(key),
+        )
+    )
+
+
+def known(tx: Transaction, stage: Stage, key: ResultKey, pixel_hashes: Sequence[str]) -> set[str]:
+    """Those of `pixel_hashes` that have this result."""
+    with tx.relation({"pixel_hash": sorted(set(pixel_hashes))}, {"pixel_hash": pa.string()}) as given:
+        rows = tx.execute(
+            f"SELECT DISTINCT x.pixel_hash FROM {stage} x JOIN {given} g USING (pixel_hash) WHERE {_SAME}", _params(key)
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def put(tx: Transaction, stage: Stage, key: ResultKey, rows: Sequence[dict[str, Any]]) -> int:
+    """Insert results (`pixel_hash`, `sha256`, `created_at` and `dim` or `text`); those known stay. Returns how many."""
+    unique = {row["pixel_hash"]: row for row in rows}
+    for pixel_hash in known(tx, stage, key, list(unique)) if unique else ():
+        del unique[pixel_hash]
+    return tx.insert(stage, [{**_params(key), **row} for row in unique.values()])
+
+
+def photos_showing(tx: Transaction, pixel_hashes: Sequence[str]) -> list[str]:
+    """The photos whose current content has one of these pixel hashes."""
+    with tx.relation({"pixel_hash": sorted(set(pixel_hashes))}, {"pixel_hash": pa.string()}) as given:
+        rows = tx.execute(
+            f"""SELECT DISTINCT p.photo_id FROM photos p JOIN previews v USING (sha256)
+            JOIN {given} g ON g.pixel_hash = v.pixel_hash"""
+        ).fetchall()
+    return [row[0] for row in rows]

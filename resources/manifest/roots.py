@@ -1,0 +1,64 @@
+"""Table `roots`: the folders a person asked Loupe to watch."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from resources.clock import utc_now
+from resources.manifest.database import Transaction
+
+__all__ = ["add", "by_id", "list_all", "remove", "set_partition_depth", "set_state"]
+
+
+def add(tx: Transaction, path: str, partition_depth: int) -> dict[str, Any]:
+    """The root at `path`, added if it is new."""
+    found = tx.one("SELECT * FROM roots WHERE path = ?", [path])
+    if found:
+        return found
+    row = {
+        "root_id": uuid.uuid4().hex,
+        "path": path,
+        "added_at": utc_now(),
+        "state": "online",
+        "partition_depth": partition_depth,
+    }
+    tx.insert("roots", [row])
+    return row
+
+
+def list_all(tx: Transaction) -> list[dict[str, Any]]:
+    """Every root with how many files and photos it has, oldest first."""
+    return tx.rows(
+        """SELECT r.*, count(f.rel_path) FILTER (f.skip_reason IS NULL AND f.missing_since IS NULL) AS files,
+            count(DISTINCT f.photo_id) FILTER (f.missing_since IS NULL) AS photos,
+            count(f.rel_path) FILTER (f.missing_since IS NOT NULL) AS missing,
+            count(f.rel_path) FILTER (f.skip_reason IS NOT NULL AND f.missing_since IS NULL) AS skipped
+        FROM roots r LEFT JOIN files f USING (root_id) GROUP BY ALL ORDER BY r.added_at, r.path"""
+    )
+
+
+def by_id(tx: Transaction, root_id: str) -> dict[str, Any] | None:
+    return tx.one("SELECT * FROM roots WHERE root_id = ?", [root_id])
+
+
+def set_state(tx: Transaction, root_id: str, state: str) -> None:
+    """Set online, offline or vanished."""
+    tx.execute("UPDATE roots SET state = ? WHERE root_id = ?", [state, root_id])
+
+
+def set_partition_depth(tx: Transaction, root_id: str, depth: int) -> None:
+    tx.execute("UPDATE roots SET partition_depth = ? WHERE root_id = ?", [depth, root_id])
+
+
+def remove(tx: Transaction, root_id: str) -> list[str]:
+    """Forget the root and its files, failures and signatures; photos and results stay. Returns its photo ids."""
+    photo_ids = [
+        row[0]
+        for row in tx.execute(
+            "SELECT DISTINCT photo_id FROM files WHERE root_id = ? AND photo_id IS NOT NULL", [root_id]
+        ).fetchall()
+    ]
+    for table in ("files", "failures", "folder_signatures", "roots"):
+        tx.execute(f"DELETE FROM {table} WHERE root_id = ?", [root_id])
+    return photo_ids

@@ -1,0 +1,50 @@
+"""Table `folder_signatures`: cheap fingerprints by which the sensor sees that a folder changed and has settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from resources.clock import utc_now
+from resources.manifest.database import Transaction
+
+__all__ = ["bump_attempt", "by_key", "inventoried", "observe"]
+
+
+def by_key(tx: Transaction) -> dict[str, dict[str, Any]]:
+    """Every partition's row."""
+    return {row["partition_key"]: row for row in tx.rows("SELECT * FROM folder_signatures")}
+
+
+def observe(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Replace the rows of these partitions (all columns)."""
+    if not rows:
+        return
+    with tx.relation({"key": [row["partition_key"] for row in rows]}, {"key": pa.string()}) as given:
+        tx.execute(f"DELETE FROM folder_signatures WHERE partition_key IN (SELECT key FROM {given})")
+    tx.insert("folder_signatures", list(rows))
+
+
+def inventoried(tx: Transaction, signatures: Mapping[str, tuple[str, str]]) -> None:
+    """Note the (cheap, full) signatures that an inventory saw, by partition key."""
+    columns = {
+        "key": list(signatures),
+        "cheap": [pair[0] for pair in signatures.values()],
+        "full_one": [pair[1] for pair in signatures.values()],
+    }
+    with tx.relation(columns, dict.fromkeys(columns, pa.string())) as given:
+        tx.execute(
+            f"""UPDATE folder_signatures AS s SET inventoried_signature = g.cheap, full_signature = g.full_one,
+                full_checked_at = ?, attempt = 0 FROM {given} g WHERE s.partition_key = g.key""",
+            [utc_now()],
+        )
+
+
+def bump_attempt(tx: Transaction, keys: Sequence[str]) -> None:
+    """Count a request for these partitions, so that its run key differs from the last one's."""
+    with tx.relation({"key": list(keys)}, {"key": pa.string()}) as given:
+        tx.execute(
+            f"UPDATE folder_signatures SET attempt = attempt + 1 WHERE partition_key IN (SELECT key FROM {given})"
+        )

@@ -1,0 +1,79 @@
+"""Image vectors, one DuckDB file per model, so that backups stay small and pruning a model deletes a file.
+
+A vector is keyed by the pixels it was computed from and by what computed it. It is written before the manifest says
+that it is done: the two files cannot commit together, and a vector without its manifest row is only computed again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from resources.home import Home
+from resources.manifest.database import Database, Transaction
+
+__all__ = ["VectorStore"]
+
+_TABLE = """CREATE TABLE IF NOT EXISTS vectors (
+    pixel_hash TEXT NOT NULL, revision TEXT NOT NULL, preprocess_version TEXT NOT NULL, vector BLOB NOT NULL)"""
+
+
+class VectorStore:
+    """Vectors of one `(model, revision, preprocess_version)`: float32, unit norm, `[dim]`."""
+
+    def __init__(self, home: Home, model: str, revision: str, preprocess_version: str) -> None:
+        self.path = home.path / f"vectors-{re.sub(r'[^A-Za-z0-9._-]+', '-', model)}.duckdb"
+        self._key = (revision, preprocess_version)
+        self._database = Database(self.path)
+
+    def put(self, vectors: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Store vectors by pixel hash; those already here stay as they are."""
+        if not vectors:
+            return
+        columns = {
+            "pixel_hash": list(vectors),
+            "vector": [np.ascontiguousarray(vector, dtype=np.float32).tobytes() for vector in vectors.values()],
+        }
+        with (
+            self._open(write=True) as tx,
+            tx.relation(columns, {"pixel_hash": pa.string(), "vector": pa.binary()}) as given,
+        ):
+            tx.execute(
+                f"""INSERT INTO vectors SELECT pixel_hash, ?, ?, vector FROM {given} g
+                WHERE NOT EXISTS (FROM vectors v WHERE v.pixel_hash = g.pixel_hash
+                    AND v.revision = ? AND v.preprocess_version = ?)""",
+                [*self._key, *self._key],
+            )
+
+    def get(self, pixel_hashes: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+        """The vectors of these pixel hashes; those not stored are absent from the answer."""
+        if not pixel_hashes or not self.path.exists():
+            return {}
+        with (
+            self._open() as tx,
+            tx.relation({"pixel_hash": list(pixel_hashes)}, {"pixel_hash": pa.string()}) as wanted,
+        ):
+            rows = tx.execute(
+                f"SELECT pixel_hash, vector FROM vectors WHERE revision = ? AND preprocess_version = ? "
+                f"AND pixel_hash IN (SELECT pixel_hash FROM {wanted})",
+                self._key,
+            ).fetchall()
+        return {pixel_hash: np.frombuffer(blob, dtype=np.float32) for pixel_hash, blob in rows}
+
+    def count(self) -> int:
+        """How many vectors are stored."""
+        if not self.path.exists():
+            return 0
+        with self._open() as tx:
+            return int(tx.value("SELECT count(*) FROM vectors WHERE revision = ? AND preprocess_version = ?", self._key))
+
+    @contextmanager
+    def _open(self, write: bool = False) -> Iterator[Transaction]:
+        with self._database.write() if write else self._database.read() as tx:
+            tx.execute(_TABLE)  # the file may be new, or cut off before its first commit
+            yield tx
