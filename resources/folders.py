@@ -32,6 +32,7 @@ __all__ = [
     "partition_folder",
     "partition_key",
     "scan_partition",
+    "scan_signatures",
     "scan_tree",
     "to_text",
 ]
@@ -70,8 +71,13 @@ def folder_of(rel_path: str) -> str:
 
 
 def partition_folder(rel_folder: str, depth: int) -> str:
-    """The folder whose partition holds `rel_folder` when deeper folders than `depth` are rolled up."""
-    return "/".join(rel_folder.split("/")[:depth]) if rel_folder else ""
+    """The folder whose partition holds `rel_folder`: at most `depth` deep, and never inside a skipped folder."""
+    parts = rel_folder.split("/")[:depth] if rel_folder else []
+    for number, part in enumerate(parts):
+        if _folder_skip_reason(part):
+            parts = parts[:number]
+            break
+    return "/".join(parts)
 
 
 def partition_key(root_id: str, root_path: str, folder: str) -> str:
@@ -85,13 +91,22 @@ def partition_key(root_id: str, root_path: str, folder: str) -> str:
 
 @dataclass(frozen=True)
 class FolderScan:
-    """What stands in one partition. `files` has the columns of the manifest's `files`; signatures are hex."""
+    """What stands in one partition or tree.
+
+    `files` has the columns of the manifest's `files` that a scan can know; `folders` are those with any file;
+    `unreadable` maps folders to the operating system's reason; the signatures are hex digests.
+    """
 
     files: list[dict[str, Any]] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
     signature: str = ""
     full_signature: str = ""
+
+    @property
+    def photo_files(self) -> int:
+        """Files that are not skipped."""
+        return sum(row["skip_reason"] is None for row in self.files)
 
 
 def check_root(path: str | Path) -> Path:
@@ -103,15 +118,23 @@ def check_root(path: str | Path) -> Path:
     try:
         mode = absolute.stat().st_mode
     except PermissionError as error:
-        raise LoupeError("NO_PERMISSION", f"'{absolute}' may not be read. Check its owner.", path=to_text(str(absolute))) from error
+        raise LoupeError(
+            "NO_PERMISSION", f"'{absolute}' may not be read. Check its owner.", path=to_text(str(absolute))
+        ) from error
     except OSError as error:
-        raise LoupeError("DIR_NOT_FOUND", f"There is no folder '{absolute}'.", path=to_text(str(absolute))) from error
+        raise LoupeError(
+            "DIR_NOT_FOUND", f"There is no folder '{absolute}'.", path=to_text(str(absolute))
+        ) from error
     if not stat.S_ISDIR(mode):
         raise LoupeError(
-            "NOT_A_DIRECTORY", f"'{absolute}' is a file. Give the folder that holds it.", path=to_text(str(absolute))
+            "NOT_A_DIRECTORY",
+            f"'{absolute}' is a file. Give the folder that holds it.",
+            path=to_text(str(absolute)),
         )
     if not os.access(absolute, os.R_OK | os.X_OK):
-        raise LoupeError("NO_PERMISSION", f"'{absolute}' may not be read. Check its owner.", path=to_text(str(absolute)))
+        raise LoupeError(
+            "NO_PERMISSION", f"'{absolute}' may not be read. Check its owner.", path=to_text(str(absolute))
+        )
     return absolute
 
 
@@ -132,13 +155,24 @@ def scan_tree(root: str | Path) -> FolderScan:
 def scan_partition(root: str, folder: str, depth: int) -> FolderScan:
     """The files of one partition: those of `folder` itself, and of all below it when it stands at `depth`.
 
-    A folder that is gone has no files. Raises `OSError` when it is there but cannot be read.
+    A folder that is gone has no files; one that cannot be read is in `unreadable`.
     """
-    level = folder.count("/") + 1 if folder else 0
     path = os.path.join(root, from_text(folder)) if folder else root
     if not os.path.isdir(path):
         return FolderScan()
-    return _collect(_walk(root, folder, recursive=level >= depth))
+    return _collect(_walk(root, folder, recursive=_level(folder) >= depth))
+
+
+def scan_signatures(root: str | Path, depth: int) -> dict[str, str]:
+    """The cheap signature of each partition folder under `root`: directory mtimes and entry counts, no file is touched.
+
+    Equal to `FolderScan.signature` while nothing was added, removed or renamed.
+    """
+    grouped: dict[str, list[_Directory]] = {}
+    for directory in _walk(os.fspath(root), "", recursive=True, with_rules=False):
+        if directory.error is None and directory.has_files:
+            grouped.setdefault(partition_folder(directory.rel, depth), []).append(directory)
+    return {folder: _signature(directories) for folder, directories in grouped.items()}
 
 
 @dataclass(frozen=True)
@@ -146,14 +180,27 @@ class _Directory:
     rel: str
     mtime_ns: int
     entries: list[os.DirEntry[str]]
-    error: str | None
+    has_files: bool
+    rules: list[tuple[str, pathspec.GitIgnoreSpec]]
     skipped_as: str | None
+    error: str | None = None
 
 
-def _walk(root: str, start: str, *, recursive: bool) -> Iterator[tuple[_Directory, list[pathspec.PathSpec]]]:
-    """Directories below `start`, parents first, each with the ignore rules in force there."""
-    rules = _rules_above(root, start)
-    stack: list[tuple[str, list[tuple[str, pathspec.PathSpec]], str | None]] = [(start, rules, None)]
+def _level(folder: str) -> int:
+    return folder.count("/") + 1 if folder else 0
+
+
+def _signature(directories: Sequence[_Directory]) -> str:
+    digest = hashlib.sha256()
+    for directory in sorted(directories, key=lambda each: each.rel):
+        digest.update(f"{directory.rel}\0{directory.mtime_ns}\0{len(directory.entries)}\n".encode())
+    return digest.hexdigest()
+
+
+def _walk(root: str, start: str, *, recursive: bool, with_rules: bool = True) -> Iterator[_Directory]:
+    """Directories from `start` down. Without `recursive` only `start` and the skipped folders below it."""
+    rules = _rules_above(root, start) if with_rules else []
+    stack: list[tuple[str, list[tuple[str, pathspec.GitIgnoreSpec]], str | None]] = [(start, rules, None)]
     while stack:
         rel, rules, skipped_as = stack.pop()
         path = os.path.join(root, from_text(rel)) if rel else root
@@ -162,49 +209,53 @@ def _walk(root: str, start: str, *, recursive: bool) -> Iterator[tuple[_Director
                 listed = sorted(entries, key=lambda entry: entry.name)
             mtime_ns = os.stat(path).st_mtime_ns
         except OSError as error:
-            yield _Directory(rel, 0, [], error.strerror or "unreadable", skipped_as), rules
+            yield _Directory(rel, 0, [], False, rules, skipped_as, error.strerror or "unreadable")
             continue
-        own = _rules_in(path, rel) if any(entry.name == IGNORE_FILE for entry in listed) else None
-        rules = [*rules, own] if own else rules
-        yield _Directory(rel, mtime_ns, listed, None, skipped_as), rules
-        if not recursive or rel.count("/") >= _MAX_DEPTH:
-            continue
-        for entry in reversed(listed):
-            try:
-                is_folder = entry.is_dir(follow_symlinks=False)
-            except OSError:
-                continue
-            if is_folder:
+        if with_rules and any(entry.name == IGNORE_FILE for entry in listed):
+            own = _rules_in(path, rel)
+            rules = [*rules, own] if own else rules
+        children = [entry for entry in listed if _is_folder(entry)]
+        yield _Directory(rel, mtime_ns, listed, len(children) < len(listed), rules, skipped_as)
+        for entry in reversed(children):
+            child_skipped_as = skipped_as or _folder_skip_reason(entry.name)
+            if (recursive or child_skipped_as) and _level(rel) < _MAX_DEPTH:
                 child = f"{rel}/{to_text(entry.name)}" if rel else to_text(entry.name)
-                stack.append((child, rules, skipped_as or _folder_skip_reason(entry.name)))
+                stack.append((child, rules, child_skipped_as))
 
 
-def _collect(walked: Iterator[tuple[_Directory, list[Any]]]) -> FolderScan:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return False
+
+
+def _collect(walked: Iterator[_Directory]) -> FolderScan:
     files: list[dict[str, Any]] = []
-    folders: list[str] = []
-    unreadable: list[str] = []
-    cheap, full = hashlib.sha256(), hashlib.sha256()
-    for directory, rules in walked:
+    directories: list[_Directory] = []
+    unreadable: dict[str, str] = {}
+    full = hashlib.sha256()
+    for directory in walked:
         if directory.error:
-            unreadable.append(directory.rel)
-            continue
-        here = _files_of(directory, rules)
-        if any(row["skip_reason"] is None for row in here):
-            folders.append(directory.rel)
-        cheap.update(f"{directory.rel}\0{directory.mtime_ns}\0{len(directory.entries)}\n".encode())
-        for row in here:
-            full.update(f"{row['rel_path']}\0{row['size_bytes']}\0{row['mtime_ns']}\0{row['sidecar_mtime_ns']}\n".encode())
-        files.extend(here)
-    return FolderScan(files, folders, unreadable, cheap.hexdigest(), full.hexdigest())
+            unreadable[directory.rel] = directory.error
+        elif directory.has_files:
+            directories.append(directory)
+            here = _files_of(directory)
+            files.extend(here)
+            for row in here:
+                facts = (row["rel_path"], row["size_bytes"], row["mtime_ns"], row["sidecar_mtime_ns"])
+                full.update("\0".join(map(str, facts)).encode() + b"\n")
+    folders = [directory.rel for directory in directories]
+    return FolderScan(files, folders, unreadable, _signature(directories), full.hexdigest())
 
 
-def _files_of(directory: _Directory, rules: list[tuple[str, pathspec.PathSpec]]) -> list[dict[str, Any]]:
+def _files_of(directory: _Directory) -> list[dict[str, Any]]:
     rows = []
     sidecars: dict[str, tuple[str, int]] = {}
     for entry in directory.entries:
+        if _is_folder(entry):
+            continue
         try:
-            if entry.is_dir(follow_symlinks=False):
-                continue
             info = entry.stat()  # follows a link to a file: the photo may live elsewhere
         except OSError:
             info = None
@@ -217,7 +268,7 @@ def _files_of(directory: _Directory, rules: list[tuple[str, pathspec.PathSpec]])
             or ("link to a folder" if info is not None and stat.S_ISDIR(info.st_mode) else None)
             or (None if regular else "not a regular file")
             or _file_skip_reason(entry.name)
-            or ("ignored by .loupeignore" if _ignored(rel_path, rules) else None)
+            or ("ignored by .loupeignore" if _ignored(rel_path, directory.rules) else None)
         )
         size, mtime = (info.st_size, info.st_mtime_ns) if info is not None else (0, 0)
         if reason == "sidecar" and name.lower().endswith(".xmp"):
@@ -243,7 +294,9 @@ def _files_of(directory: _Directory, rules: list[tuple[str, pathspec.PathSpec]])
 
 def _folder_skip_reason(name: str) -> str | None:
     exact = _SKIPPED_FOLDERS.get(name.lower())
-    return exact or next((reason for pattern, reason in _SKIPPED_FOLDER_PATTERNS if pattern.search(name)), None)
+    return exact or next(
+        (reason for pattern, reason in _SKIPPED_FOLDER_PATTERNS if pattern.search(name)), None
+    )
 
 
 def _file_skip_reason(name: str) -> str | None:
@@ -254,7 +307,7 @@ def _file_skip_reason(name: str) -> str | None:
     return _REASON_BY_KIND.get(kind_by_name(name))
 
 
-def _rules_in(path: str, rel: str) -> tuple[str, pathspec.PathSpec] | None:
+def _rules_in(path: str, rel: str) -> tuple[str, pathspec.GitIgnoreSpec] | None:
     try:
         with open(os.path.join(path, IGNORE_FILE), encoding="utf-8", errors="replace") as lines:
             return rel, pathspec.GitIgnoreSpec.from_lines(lines)
@@ -262,12 +315,12 @@ def _rules_in(path: str, rel: str) -> tuple[str, pathspec.PathSpec] | None:
         return None
 
 
-def _rules_above(root: str, start: str) -> list[tuple[str, pathspec.PathSpec]]:
+def _rules_above(root: str, start: str) -> list[tuple[str, pathspec.GitIgnoreSpec]]:
     parts = start.split("/") if start else []
     above = ["/".join(parts[:count]) for count in range(len(parts))]
     found = (_rules_in(os.path.join(root, from_text(rel)) if rel else root, rel) for rel in above)
     return [rule for rule in found if rule]
 
 
-def _ignored(rel_path: str, rules: list[tuple[str, pathspec.PathSpec]]) -> bool:
+def _ignored(rel_path: str, rules: list[tuple[str, pathspec.GitIgnoreSpec]]) -> bool:
     return any(spec.match_file(rel_path[len(rel) + 1 if rel else 0 :]) for rel, spec in rules)

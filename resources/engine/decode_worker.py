@@ -1,0 +1,174 @@
+"""A decode worker: a process that reads, hashes and decodes one file at a time for its parent.
+
+Started as `python -m resources.engine.decode_worker FD CONFIG`. A crash in a native decoder ends this process and costs
+the one file it held. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from resources.engine.tasks import Decoded, DecodeTask, Outcome
+from resources.errors import LoupeError
+from resources.home import Home
+from resources.imaging import decode, encode_jpeg, pixel_hash, sniff, thumbnail
+from resources.models.preprocess import model_input
+from resources.photo_store import PhotoStore
+
+__all__ = ["WorkerConfig", "main"]
+
+_SNIFF_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """What a worker needs to know of the settings. Sizes in pixels and bytes."""
+
+    home: str
+    preview_px: int
+    thumbnail_px: int
+    max_pixels: int
+    max_file_bytes: int
+    memory_bytes: int
+
+
+def main() -> None:
+    """Serve tasks from the pipe until the parent closes it or dies."""
+    descriptor, config = int(sys.argv[1]), WorkerConfig(**json.loads(sys.argv[2]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _die_with_parent()
+    _bound_memory(config.memory_bytes)
+    with contextlib.suppress(OSError):
+        os.nice(5)  # pages stay quick while a library is taken in
+    connection = Connection(descriptor)
+    connection.send("ready")
+    worker = _Worker(connection, config)
+    while True:
+        try:
+            task: DecodeTask = connection.recv()
+        except (EOFError, OSError):
+            return
+        connection.send(worker.outcome(task))
+
+
+class _Worker:
+    def __init__(self, connection: Connection, config: WorkerConfig) -> None:
+        self._connection = connection
+        self._config = config
+        self._store = PhotoStore(Home(Path(config.home)))
+
+    def outcome(self, task: DecodeTask) -> Outcome:
+        try:
+            return self._original(task) if task.source == "original" else self._preview(task)
+        except MemoryError:
+            return Outcome(task, "failed", code="DECODE_MEMORY", message="Decoding needs more memory than allowed.")
+        except LoupeError as error:
+            return Outcome(task, "failed", code=error.code, message=error.message)
+        except OSError as error:
+            return _os_failure(task, error)
+
+    def _original(self, task: DecodeTask) -> Outcome:
+        started = time.perf_counter()
+        with open(task.path, "rb", buffering=0) as stream:
+            info = os.fstat(stream.fileno())
+            facts = {"size_bytes": info.st_size, "mtime_ns": info.st_mtime_ns}
+            if info.st_size == 0:
+                return Outcome(task, "failed", **facts, code="EMPTY_FILE", message="The file has no bytes.")
+            if info.st_size > self._config.max_file_bytes:
+                message = f"The file has {info.st_size:,} bytes; LOUPE_MAX_FILE_BYTES allows {self._config.max_file_bytes:,}."
+                return Outcome(task, "failed", **facts, code="TOO_LARGE", message=message)
+            head = stream.read(min(_SNIFF_BYTES, info.st_size))
+            if sniff(head) is None and not task.name_promises:
+                return Outcome(task, "not_a_photo", **facts, bytes_read=len(head))
+            buffer = bytearray(info.st_size)
+            buffer[: len(head)] = head
+            filled = len(head)
+            with memoryview(buffer) as view:
+                while filled < len(buffer) and (count := stream.readinto(view[filled:])):
+                    filled += count
+        if filled < len(buffer):
+            del buffer[filled:]  # it shrank while being read: decode what is there, its hash is of what is there
+        sha256 = hashlib.sha256(buffer).hexdigest()
+        read_s = time.perf_counter() - started
+        self._connection.send(sha256)
+        if not self._connection.recv():
+            return Outcome(task, "known", sha256=sha256, **facts, bytes_read=filled, read_s=read_s)
+        started = time.perf_counter()
+        base = {"sha256": sha256, **facts, "bytes_read": filled, "read_s": read_s}
+        try:
+            photo = decode(
+                buffer,
+                name=os.path.basename(task.path),
+                preview_px=self._config.preview_px,
+                max_pixels=self._config.max_pixels,
+            )
+        except MemoryError:
+            return Outcome(task, "failed", **base, code="DECODE_MEMORY", message="Decoding needs more memory than allowed.")
+        except LoupeError as error:
+            if error.code == "NOT_AN_IMAGE" and not task.name_promises:
+                return Outcome(task, "not_a_photo", **base)
+            return Outcome(task, "failed", **base, code=error.code, message=error.message)
+        name = pixel_hash(photo.pixels)
+        if not self._store.has(name):
+            small = thumbnail(photo.pixels, self._config.thumbnail_px)
+            self._store.put(name, encode_jpeg(photo.pixels), encode_jpeg(small, quality=80))
+        decoded = Decoded(
+            pixel_hash=name,
+            preview_width=photo.pixels.shape[1],
+            preview_height=photo.pixels.shape[0],
+            width=photo.width,
+            height=photo.height,
+            format=photo.format,
+            mime=photo.mime,
+            rung=photo.rung,
+            warnings=photo.warnings,
+            metadata=photo.metadata.to_row(),
+        )
+        inputs = tuple(model_input(photo.pixels, spec) for spec in task.input_specs)
+        return Outcome(
+            task, "decoded", **base, decoded=decoded, inputs=inputs, decode_s=time.perf_counter() - started
+        )
+
+    def _preview(self, task: DecodeTask) -> Outcome:
+        started = time.perf_counter()
+        data = Path(task.path).read_bytes()
+        photo = decode(
+            data, name=os.path.basename(task.path), preview_px=self._config.preview_px, max_pixels=self._config.max_pixels
+        )
+        inputs = tuple(model_input(photo.pixels, spec) for spec in task.input_specs)
+        return Outcome(task, "decoded", inputs=inputs, decode_s=time.perf_counter() - started)
+
+
+def _os_failure(task: DecodeTask, error: OSError) -> Outcome:
+    code = "FILE_VANISHED" if isinstance(error, FileNotFoundError) else "FILE_UNREADABLE"
+    sentence = "The file is gone." if code == "FILE_VANISHED" else f"The file cannot be read: {error.strerror or error}."
+    return Outcome(task, "failed", code=code, message=sentence)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process when its parent is killed; elsewhere the closed pipe does, a file later."""
+    if sys.platform == "linux":
+        import ctypes
+
+        PR_SET_PDEATHSIG = 1  # noqa: N806 - its name in <sys/prctl.h>
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _bound_memory(limit_bytes: int) -> None:
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+
+
+if __name__ == "__main__":
+    main()
