@@ -50,7 +50,12 @@ _TABLE = (
     ErrorCode("ROOT_NOT_FOUND", 404, EX_NOINPUT, "The folder is not one that Loupe watches."),
     ErrorCode("ROOT_IN_HOME", 422, EX_USAGE, "The folder overlaps Loupe's own data."),
     ErrorCode("ROOT_OFFLINE", 503, EX_TEMPFAIL, "A watched folder cannot be reached now; nothing was removed."),
-    ErrorCode("MASS_VANISH", 409, EX_TEMPFAIL, "More than a quarter of a folder's files vanished; waits for a person."),
+    ErrorCode(
+        "MASS_VANISH",
+        409,
+        EX_TEMPFAIL,
+        "More than a quarter of a folder's files vanished; waits for a person.",
+    ),
     # Home
     ErrorCode("HOME_ON_NETWORK", 500, EX_CONFIG, "LOUPE_HOME is on a network share, whose locks cannot be trusted."),
     ErrorCode("HOME_NOT_WRITABLE", 500, EX_CANTCREAT, "LOUPE_HOME cannot be written to."),

@@ -122,9 +122,7 @@ def check_root(path: str | Path) -> Path:
             "NO_PERMISSION", f"'{absolute}' may not be read. Check its owner.", path=to_text(str(absolute))
         ) from error
     except OSError as error:
-        raise LoupeError(
-            "DIR_NOT_FOUND", f"There is no folder '{absolute}'.", path=to_text(str(absolute))
-        ) from error
+        raise LoupeError("DIR_NOT_FOUND", f"There is no folder '{absolute}'.", path=to_text(str(absolute))) from error
     if not stat.S_ISDIR(mode):
         raise LoupeError(
             "NOT_A_DIRECTORY",
@@ -294,9 +292,7 @@ def _files_of(directory: _Directory) -> list[dict[str, Any]]:
 
 def _folder_skip_reason(name: str) -> str | None:
     exact = _SKIPPED_FOLDERS.get(name.lower())
-    return exact or next(
-        (reason for pattern, reason in _SKIPPED_FOLDER_PATTERNS if pattern.search(name)), None
-    )
+    return exact or next((reason for pattern, reason in _SKIPPED_FOLDER_PATTERNS if pattern.search(name)), None)
 
 
 def _file_skip_reason(name: str) -> str | None:

@@ -96,7 +96,15 @@ class Home:
                 file_system=file_system,
             )
         try:
-            for folder in (self.previews, self.thumbnails, self.index, self.dagster, self.models, self.logs, self.run):
+            for folder in (
+                self.previews,
+                self.thumbnails,
+                self.index,
+                self.dagster,
+                self.models,
+                self.logs,
+                self.run,
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.run) as probe:
                 probe.write(b"loupe")

@@ -31,7 +31,10 @@ class PhotoStore:
 
     def put(self, pixel_hash: str, preview: bytes, thumbnail: bytes) -> None:
         """Store both JPEGs; those already here stay. Raises `DISK_FULL` or `HOME_NOT_WRITABLE`."""
-        for path, data in ((self.preview_path(pixel_hash), preview), (self.thumbnail_path(pixel_hash), thumbnail)):
+        for path, data in (
+            (self.preview_path(pixel_hash), preview),
+            (self.thumbnail_path(pixel_hash), thumbnail),
+        ):
             if path.exists():
                 continue
             try:

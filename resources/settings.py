@@ -35,7 +35,8 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_default_home, description="Folder for everything Loupe keeps.")
 
     model: str | None = Field(
-        None, description="Preset of the image-text model; unset: the one in use in the manifest, if its files are here."
+        None,
+        description="Preset of the image-text model; unset: the one in use in the manifest, if its files are here.",
     )
     captioner: str | None = Field(None, description="Preset or transformers image-to-text model for captions.")
     captions: Literal["now", "later", "off"] | None = Field(

@@ -84,7 +84,9 @@ class _Worker:
             if info.st_size == 0:
                 return Outcome(task, "failed", **facts, code="EMPTY_FILE", message="The file has no bytes.")
             if info.st_size > self._config.max_file_bytes:
-                message = f"The file has {info.st_size:,} bytes; LOUPE_MAX_FILE_BYTES allows {self._config.max_file_bytes:,}."
+                message = (
+                    f"The file has {info.st_size:,} bytes; LOUPE_MAX_FILE_BYTES allows {self._config.max_file_bytes:,}."
+                )
                 return Outcome(task, "failed", **facts, code="TOO_LARGE", message=message)
             head = stream.read(min(_SNIFF_BYTES, info.st_size))
             if sniff(head) is None and not task.name_promises:
@@ -112,7 +114,13 @@ class _Worker:
                 max_pixels=self._config.max_pixels,
             )
         except MemoryError:
-            return Outcome(task, "failed", **base, code="DECODE_MEMORY", message="Decoding needs more memory than allowed.")
+            return Outcome(
+                task,
+                "failed",
+                **base,
+                code="DECODE_MEMORY",
+                message="Decoding needs more memory than allowed.",
+            )
         except LoupeError as error:
             if error.code == "NOT_AN_IMAGE" and not task.name_promises:
                 return Outcome(task, "not_a_photo", **base)
@@ -134,15 +142,16 @@ class _Worker:
             metadata=photo.metadata.to_row(),
         )
         inputs = tuple(model_input(photo.pixels, spec) for spec in task.input_specs)
-        return Outcome(
-            task, "decoded", **base, decoded=decoded, inputs=inputs, decode_s=time.perf_counter() - started
-        )
+        return Outcome(task, "decoded", **base, decoded=decoded, inputs=inputs, decode_s=time.perf_counter() - started)
 
     def _preview(self, task: DecodeTask) -> Outcome:
         started = time.perf_counter()
         data = Path(task.path).read_bytes()
         photo = decode(
-            data, name=os.path.basename(task.path), preview_px=self._config.preview_px, max_pixels=self._config.max_pixels
+            data,
+            name=os.path.basename(task.path),
+            preview_px=self._config.preview_px,
+            max_pixels=self._config.max_pixels,
         )
         inputs = tuple(model_input(photo.pixels, spec) for spec in task.input_specs)
         return Outcome(task, "decoded", inputs=inputs, decode_s=time.perf_counter() - started)
@@ -150,7 +159,9 @@ class _Worker:
 
 def _os_failure(task: DecodeTask, error: OSError) -> Outcome:
     code = "FILE_VANISHED" if isinstance(error, FileNotFoundError) else "FILE_UNREADABLE"
-    sentence = "The file is gone." if code == "FILE_VANISHED" else f"The file cannot be read: {error.strerror or error}."
+    sentence = (
+        "The file is gone." if code == "FILE_VANISHED" else f"The file cannot be read: {error.strerror or error}."
+    )
     return Outcome(task, "failed", code=code, message=sentence)
 
 

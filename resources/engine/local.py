@@ -110,7 +110,13 @@ class _WorkerProcess:
         ours, theirs = socket.socketpair()
         with open(log, "ab") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "resources.engine.decode_worker", str(theirs.fileno()), json.dumps(asdict(config))],
+                [
+                    sys.executable,
+                    "-m",
+                    "resources.engine.decode_worker",
+                    str(theirs.fileno()),
+                    json.dumps(asdict(config)),
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,

@@ -174,7 +174,9 @@ class Database:
     def _translated(self, error: duckdb.Error) -> Exception:
         text = str(error)
         if "No space left" in text or "out of disk" in text.lower():
-            return LoupeError("DISK_FULL", f"No space is left for {self.path}. Free some and run the same command again.")
+            return LoupeError(
+                "DISK_FULL", f"No space is left for {self.path}. Free some and run the same command again."
+            )
         if "Read-only file system" in text or "Permission denied" in text:
             return LoupeError("HOME_NOT_WRITABLE", f"{self.path} cannot be written to. Check its owner and the disk.")
         return error

@@ -145,7 +145,9 @@ def _count(tx: Transaction, rest: str) -> int:
     return int(tx.value(f"SELECT count(*) {rest}"))
 
 
-def would_vanish(tx: Transaction, found: Sequence[dict[str, Any]], partition_keys: Sequence[str]) -> dict[str, tuple[int, int]]:
+def would_vanish(
+    tx: Transaction, found: Sequence[dict[str, Any]], partition_keys: Sequence[str]
+) -> dict[str, tuple[int, int]]:
     """By root id: how many present files of these partitions were not `found`, and how many the root has in all."""
     columns = {name: [row[name] for row in found] for name in ("root_id", "rel_path")}
     with (

@@ -65,7 +65,8 @@ def get(tx: Transaction, run_id: str) -> dict[str, Any] | None:
 def list_recent(tx: Transaction, limit: int = 50, state: str | None = None) -> list[dict[str, Any]]:
     """Newest first; `state` narrows."""
     rows = tx.rows(
-        "SELECT * FROM jobs WHERE ? IS NULL OR state = ? ORDER BY created_at DESC, run_id LIMIT ?", [state, state, limit]
+        "SELECT * FROM jobs WHERE ? IS NULL OR state = ? ORDER BY created_at DESC, run_id LIMIT ?",
+        [state, state, limit],
     )
     return [_decoded(row) for row in rows]
 

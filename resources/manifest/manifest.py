@@ -27,7 +27,9 @@ class Manifest(Database):
         migrations = _migrations()
         newest = max(migrations)
         with self.write() as tx:
-            tx.execute("CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL)")
+            tx.execute(
+                "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL)"
+            )
             current = tx.value("SELECT coalesce(max(version), 0) FROM schema_migrations")
         if current > newest:
             raise LoupeError(

@@ -18,7 +18,8 @@ def use(tx: Transaction, kind: str, name: str, revision: str, preprocess_version
         return False
     tx.execute("UPDATE models SET in_use = false WHERE kind = ?", [kind])
     tx.execute(
-        "DELETE FROM models WHERE kind = ? AND name = ? AND revision = ? AND preprocess_version = ?", [kind, *key]
+        "DELETE FROM models WHERE kind = ? AND name = ? AND revision = ? AND preprocess_version = ?",
+        [kind, *key],
     )
     tx.execute("INSERT INTO models VALUES (?, ?, ?, ?, ?, true, ?)", [*key, kind, dim, utc_now()])
     return True

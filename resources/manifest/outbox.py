@@ -15,7 +15,8 @@ def push(tx: Transaction, photo_ids: Iterable[str], change: str) -> int:
     """Say that these photos changed. Returns how many rows were added."""
     now = utc_now()
     return tx.insert(
-        "index_outbox", [{"photo_id": photo_id, "change": change, "committed_at": now} for photo_id in sorted(set(photo_ids))]
+        "index_outbox",
+        [{"photo_id": photo_id, "change": change, "committed_at": now} for photo_id in sorted(set(photo_ids))],
     )
 
 
@@ -26,7 +27,9 @@ def after(tx: Transaction, seq: int, limit: int) -> list[dict[str, Any]]:
 
 def newest_seq(tx: Transaction) -> int:
     """The last number given out, 0 before the first; trimmed rows count."""
-    return int(tx.value("SELECT coalesce(last_value, 0) FROM duckdb_sequences() WHERE sequence_name = 'index_outbox_seq'") or 0)
+    return int(
+        tx.value("SELECT coalesce(last_value, 0) FROM duckdb_sequences() WHERE sequence_name = 'index_outbox_seq'") or 0
+    )
 
 
 def trim(tx: Transaction, keep: int = 100_000) -> None:

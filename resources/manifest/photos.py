@@ -14,7 +14,16 @@ import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["by_sha256", "get", "ids_with_other_files", "mint_photo_id", "paths", "replace", "taken_ids"]
+__all__ = [
+    "by_sha256",
+    "get",
+    "ids_with_other_files",
+    "known_content",
+    "mint_photo_id",
+    "paths",
+    "replace",
+    "taken_ids",
+]
 
 # Namespace of photo ids: uuid5(NAMESPACE_URL, "https://loupe.photos/photo").
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://loupe.photos/photo")
@@ -43,7 +52,9 @@ def by_sha256(tx: Transaction, hashes: Sequence[str]) -> dict[str, str]:
 def taken_ids(tx: Transaction, photo_ids: Sequence[str]) -> set[str]:
     """Those of `photo_ids` that exist."""
     with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
-        return {row[0] for row in tx.execute(f"SELECT p.photo_id FROM photos p JOIN {given} g USING (photo_id)").fetchall()}
+        return {
+            row[0] for row in tx.execute(f"SELECT p.photo_id FROM photos p JOIN {given} g USING (photo_id)").fetchall()
+        }
 
 
 def ids_with_other_files(tx: Transaction, held: Sequence[tuple[str, str, str]]) -> set[str]:
@@ -96,3 +107,13 @@ def paths(tx: Transaction, photo_id: str) -> list[dict[str, Any]]:
         ORDER BY f.missing_since NULLS FIRST, r.path, f.rel_path""",
         [photo_id],
     )
+
+
+def known_content(tx: Transaction, sizes_bytes: Sequence[int]) -> set[str]:
+    """Hashes of decoded photos whose size is one of these: what a file of that size may turn out to be."""
+    with tx.relation({"size_bytes": sorted(set(sizes_bytes))}, {"size_bytes": pa.int64()}) as given:
+        rows = tx.execute(
+            f"""SELECT DISTINCT p.sha256 FROM photos p JOIN {given} g USING (size_bytes)
+            WHERE EXISTS (FROM previews v WHERE v.sha256 = p.sha256)"""
+        ).fetchall()
+    return {row[0] for row in rows}

@@ -14,7 +14,16 @@ import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["PendingPreview", "ResultKey", "count_done", "count_pending", "known", "pending", "photos_showing", "put"]
+__all__ = [
+    "PendingPreview",
+    "ResultKey",
+    "count_done",
+    "count_pending",
+    "known",
+    "pending",
+    "photos_showing",
+    "put",
+]
 
 Stage = Literal["embeddings", "captions"]
 
@@ -96,7 +105,8 @@ def known(tx: Transaction, stage: Stage, key: ResultKey, pixel_hashes: Sequence[
     """Those of `pixel_hashes` that have this result."""
     with tx.relation({"pixel_hash": sorted(set(pixel_hashes))}, {"pixel_hash": pa.string()}) as given:
         rows = tx.execute(
-            f"SELECT DISTINCT x.pixel_hash FROM {stage} x JOIN {given} g USING (pixel_hash) WHERE {_SAME}", _params(key)
+            f"SELECT DISTINCT x.pixel_hash FROM {stage} x JOIN {given} g USING (pixel_hash) WHERE {_SAME}",
+            _params(key),
         ).fetchall()
     return {row[0] for row in rows}
 

@@ -70,7 +70,9 @@ class VectorStore:
         if not self.path.exists():
             return 0
         with self._open() as tx:
-            return int(tx.value("SELECT count(*) FROM vectors WHERE revision = ? AND preprocess_version = ?", self._key))
+            return int(
+                tx.value("SELECT count(*) FROM vectors WHERE revision = ? AND preprocess_version = ?", self._key)
+            )
 
     @contextmanager
     def _open(self, write: bool = False) -> Iterator[Transaction]:

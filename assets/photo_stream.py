@@ -1,0 +1,583 @@
+"""The photo stream: originals to pixels to vectors to captions, in one bounded pass. No Dagster in it.
+
+    pending files -> decode workers -> bounded queue -> device batches -> one writer -> manifest + outbox
+
+An original is read once. Embeddings come before captions; every flush (2 s or 500 photos) is at once visible to search.
+A stream killed at any moment is started again from the manifest: what was flushed is done, the rest is pending.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from resources.engine import DecodeTask, Engine, Outcome
+from resources.errors import LoupeError
+from resources.folders import from_text
+from resources.home import Home
+from resources.imaging import DECODER_VERSION, kind_by_name
+from resources.manifest import Manifest, VectorStore, files, photos, results
+from resources.manifest.files import PendingFile
+from resources.manifest.recording import Failed, Flush, Read, record
+from resources.manifest.results import PendingPreview, ResultKey, Stage
+from resources.models.preprocess import ModelInputSpec
+from resources.photo_store import PhotoStore
+
+__all__ = ["Captioning", "Embedding", "PhotoStream", "StreamCounts", "StreamLimits"]
+
+_FLUSH_S = 2.0
+_FLUSH_PHOTOS = 500
+_DEVICE_BATCH = 32
+# The home, not the file, is at fault: going on would call every photo broken.
+_FATAL = frozenset({"DISK_FULL", "HOME_NOT_WRITABLE"})
+
+
+class _Embeds(Protocol):
+    def embed_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]: ...
+
+
+class _Captions(Protocol):
+    def caption(self, images: npt.NDArray[np.uint8]) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The image-text model to use: who it is, what it looks at, and how to load it (called once, when first needed)."""
+
+    key: ResultKey
+    input_spec: ModelInputSpec
+    dim: int
+    load: Callable[[], _Embeds]
+
+
+@dataclass(frozen=True)
+class Captioning:
+    """The captioner to use; as `Embedding`."""
+
+    key: ResultKey
+    input_spec: ModelInputSpec
+    load: Callable[[], _Captions]
+
+
+@dataclass(frozen=True)
+class StreamLimits:
+    """A run's bounds: at most so many photos and seconds, then it ends and is asked for again."""
+
+    photos: int
+    seconds: float
+
+
+@dataclass
+class StreamCounts:
+    """What a run did, in photos unless the name says otherwise. `left` photos were pending when it ended."""
+
+    decoded: int = 0
+    embedded: int = 0
+    captioned: int = 0
+    known: int = 0
+    failed: int = 0
+    skipped: int = 0
+    files_read: int = 0
+    bytes_read: int = 0
+    embedding_model_images: int = 0
+    caption_model_images: int = 0
+    left: int = 0
+    seconds: float = 0.0
+    read_s: float = 0.0
+    decode_s: float = 0.0
+    embed_s: float = 0.0
+    caption_s: float = 0.0
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def stages(self) -> dict[str, dict[str, int]]:
+        """Done and total by stage, as the manifest's `jobs` keeps them."""
+        done = {"decoded": self.decoded + self.known + self.failed + self.skipped}
+        done |= {"embedded": self.embedded, "captioned": self.captioned}
+        return {name: {"done": done[name], "total": max(total, done[name])} for name, total in self.totals.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class PhotoStream:
+    """Runs the stages over pending work. One at a time per home (the caller holds the ingest lock)."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        home: Home,
+        engine: Engine,
+        limits: StreamLimits,
+        *,
+        embedding: Embedding | None,
+        captioning: Captioning | None,
+        on_flush: Callable[[StreamCounts], None] = lambda counts: None,
+    ) -> None:
+        self._manifest = manifest
+        self._home = home
+        self._store = PhotoStore(home)
+        self._engine = engine
+        self._limits = limits
+        self._embedding = embedding
+        self._captioning = captioning
+        self._on_flush = on_flush
+        self._embedder: _Embeds | None = None
+        self._captioner: _Captions | None = None
+
+    def run(self, stages: set[str], partition_keys: Sequence[str] | None, stop: threading.Event) -> StreamCounts:
+        """Run `stages` ("decoded_images", "embeddings", "captions") over what is pending in these partitions.
+
+        Raises `DISK_FULL` or `HOME_NOT_WRITABLE` after flushing what is finished; whatever a model's loading raises.
+        """
+        started = time.monotonic()
+        counts = StreamCounts()
+        budget = _Budget(self._limits, started, stop)
+        writer = _Writer(self._manifest, self._home, self._vectors(), counts, self._on_flush)
+        try:
+            if "decoded_images" in stages:
+                self._originals(counts, budget, writer, partition_keys, embed="embeddings" in stages)
+            if "embeddings" in stages and self._embedding:
+                self._from_previews("embeddings", counts, budget, writer, partition_keys)
+            if "captions" in stages and self._captioning:
+                self._from_previews("captions", counts, budget, writer, partition_keys)
+        finally:
+            counts.seconds = time.monotonic() - started
+            writer.close()
+        counts.left = self._left(stages)
+        return counts
+
+    def _vectors(self) -> VectorStore | None:
+        if self._embedding is None:
+            return None
+        key = self._embedding.key
+        return VectorStore(self._home, key.model, key.revision, key.preprocess_version)
+
+    def _left(self, stages: set[str]) -> int:
+        with self._manifest.read() as tx:
+            left = files.count_pending(tx, DECODER_VERSION) if "decoded_images" in stages else 0
+            if "embeddings" in stages and self._embedding:
+                left += results.count_pending(tx, "embeddings", self._embedding.key)
+            if "captions" in stages and self._captioning:
+                left += results.count_pending(tx, "captions", self._captioning.key)
+        return left
+
+    # Originals: decoded, and embedded from the same decode.
+
+    def _originals(
+        self,
+        counts: StreamCounts,
+        budget: _Budget,
+        writer: _Writer,
+        partition_keys: Sequence[str] | None,
+        *,
+        embed: bool,
+    ) -> None:
+        with self._manifest.read() as tx:
+            work = files.pending(tx, DECODER_VERSION, self._limits.photos, partition_keys)
+            known = photos.known_content(tx, [file.size_bytes for file in work]) if work else set()
+        if not work:
+            return
+        embedding = self._embedding if embed else None
+        counts.totals["decoded"] = len(work)
+        if embedding:
+            counts.totals["embedded"] = len(work)
+        content = _Content(known)
+        batch: list[tuple[Outcome, PendingFile]] = []
+        for outcome in self._engine.decode(
+            budget.take(_original_task(file, embedding) for file in work), content.claim, budget.stop
+        ):
+            file: PendingFile = outcome.task.reference
+            counts.bytes_read += outcome.bytes_read
+            counts.files_read += outcome.bytes_read > 0
+            counts.read_s += outcome.read_s
+            counts.decode_s += outcome.decode_s
+            for settled in content.settle(outcome):
+                self._file_done(settled, counts, writer)
+            if outcome.inputs and outcome.decoded and embedding:
+                batch.append((outcome, file))
+                if len(batch) >= _DEVICE_BATCH:
+                    self._embed_originals(embedding, batch, counts, writer)
+                    batch = []
+        if batch and embedding:
+            self._embed_originals(embedding, batch, counts, writer)
+
+    def _file_done(self, outcome: Outcome, counts: StreamCounts, writer: _Writer) -> None:
+        file: PendingFile = outcome.task.reference
+        if outcome.code in _FATAL:
+            raise LoupeError(outcome.code, outcome.message or "The home cannot be written to.")
+        if outcome.status == "not_a_photo":
+            counts.skipped += 1
+            writer.not_photo(file)
+        elif outcome.status == "failed" or outcome.sha256 is None:
+            counts.failed += 1
+            writer.failed(
+                Failed(
+                    file.root_id,
+                    file.rel_path,
+                    file.partition_key,
+                    "decoded_images",
+                    outcome.code or "INTERNAL",
+                    outcome.message or "",
+                    outcome.sha256,
+                    # A file that could not be read keeps the facts of the inventory, so that the failure applies to them.
+                    outcome.size_bytes or file.size_bytes,
+                    outcome.mtime_ns or file.mtime_ns,
+                )
+            )
+        else:
+            if outcome.status == "known":
+                counts.known += 1
+            else:
+                counts.decoded += 1
+            writer.read(Read(file, outcome.sha256, outcome.size_bytes, outcome.mtime_ns, outcome.decoded))
+
+    def _embed_originals(
+        self,
+        embedding: Embedding,
+        batch: list[tuple[Outcome, PendingFile]],
+        counts: StreamCounts,
+        writer: _Writer,
+    ) -> None:
+        targets = [
+            PendingPreview(
+                outcome.decoded.pixel_hash if outcome.decoded else "",
+                outcome.sha256 or "",
+                file.root_id,
+                file.rel_path,
+                file.partition_key,
+            )
+            for outcome, file in batch
+        ]
+        # An editor's save or a re-encoded copy can have pixels that the model has seen.
+        with self._manifest.read() as tx:
+            seen = results.known(tx, "embeddings", embedding.key, [target.pixel_hash for target in targets])
+        images = {
+            target: outcome.inputs[0]
+            for target, (outcome, _) in zip(targets, batch, strict=True)
+            if target.pixel_hash not in seen
+        }
+        counts.embedded += len(targets) - len(images)
+        self._embed(embedding, list(images), list(images.values()), counts, writer)
+
+    # Stored previews: a new model, captions, or what an interrupted run left.
+
+    def _from_previews(
+        self,
+        stage: Stage,
+        counts: StreamCounts,
+        budget: _Budget,
+        writer: _Writer,
+        partition_keys: Sequence[str] | None,
+    ) -> None:
+        model = self._embedding if stage == "embeddings" else self._captioning
+        assert model is not None
+        writer.flush()
+        with self._manifest.read() as tx:
+            work = results.pending(tx, stage, model.key, self._limits.photos, partition_keys)
+        if not work:
+            return
+        name = "embedded" if stage == "embeddings" else "captioned"
+        counts.totals[name] = (
+            counts.totals.get(name, 0) + len(work)
+            if stage == "captions"
+            else max(counts.totals.get(name, 0), counts.embedded + len(work))
+        )
+        tasks = (
+            DecodeTask(str(self._store.preview_path(each.pixel_hash)), "preview", each, (model.input_spec,))
+            for each in work
+        )
+        targets: list[PendingPreview] = []
+        images: list[npt.NDArray[np.uint8]] = []
+        for outcome in self._engine.decode(budget.take(tasks), lambda sha256: True, budget.stop):
+            each: PendingPreview = outcome.task.reference
+            if outcome.status == "failed":
+                self._preview_lost(stage, each, outcome, counts, writer)
+                continue
+            targets.append(each)
+            images.append(outcome.inputs[0])
+            if len(targets) >= _DEVICE_BATCH:
+                self._apply(stage, targets, images, counts, writer)
+                targets, images = [], []
+        if targets:
+            self._apply(stage, targets, images, counts, writer)
+
+    def _preview_lost(
+        self, stage: Stage, each: PendingPreview, outcome: Outcome, counts: StreamCounts, writer: _Writer
+    ) -> None:
+        """A preview that is gone or damaged is made again from its original; one that is fine but fails is a failure."""
+        if outcome.code in ("FILE_VANISHED", "EMPTY_FILE", "NOT_AN_IMAGE", "TRUNCATED", "CORRUPT"):
+            self._store.preview_path(each.pixel_hash).unlink(missing_ok=True)
+            with self._manifest.write() as tx:
+                tx.execute("DELETE FROM previews WHERE pixel_hash = ?", [each.pixel_hash])
+            return
+        counts.failed += 1
+        writer.failed(_model_failure(stage, each, outcome.message or ""))
+
+    # The device.
+
+    def _apply(
+        self,
+        stage: Stage,
+        targets: list[PendingPreview],
+        images: list[npt.NDArray[np.uint8]],
+        counts: StreamCounts,
+        writer: _Writer,
+    ) -> None:
+        if stage == "embeddings" and self._embedding:
+            self._embed(self._embedding, targets, images, counts, writer)
+        elif self._captioning:
+            self._caption(self._captioning, targets, images, counts, writer)
+
+    def _embed(
+        self,
+        embedding: Embedding,
+        targets: list[PendingPreview],
+        images: list[npt.NDArray[np.uint8]],
+        counts: StreamCounts,
+        writer: _Writer,
+    ) -> None:
+        if not targets:
+            return
+        if self._embedder is None:
+            self._embedder = embedding.load()
+        started = time.perf_counter()
+        embed = self._embedder.embed_images
+        done = _each_or_all(lambda batch: list(embed(batch)), images)
+        counts.embed_s += time.perf_counter() - started
+        counts.embedding_model_images += len(images)
+        for target, vector in zip(targets, done, strict=True):
+            if isinstance(vector, Exception) or not np.isfinite(vector).all():
+                counts.failed += 1
+                writer.failed(_model_failure("embeddings", target, str(vector)))
+            else:
+                counts.embedded += 1
+                writer.vector(embedding, target, vector)
+
+    def _caption(
+        self,
+        captioning: Captioning,
+        targets: list[PendingPreview],
+        images: list[npt.NDArray[np.uint8]],
+        counts: StreamCounts,
+        writer: _Writer,
+    ) -> None:
+        if self._captioner is None:
+            self._captioner = captioning.load()
+        started = time.perf_counter()
+        done = _each_or_all(self._captioner.caption, images)
+        counts.caption_s += time.perf_counter() - started
+        counts.caption_model_images += len(images)
+        for target, text in zip(targets, done, strict=True):
+            if isinstance(text, Exception):
+                counts.failed += 1
+                writer.failed(_model_failure("captions", target, str(text)))
+            else:
+                counts.captioned += 1
+                writer.caption(captioning, target, text)
+
+
+def _original_task(file: PendingFile, embedding: Embedding | None) -> DecodeTask:
+    path = os.path.join(from_text(file.root_path), from_text(file.rel_path))
+    specs = (embedding.input_spec,) if embedding else ()
+    promises = kind_by_name(file.rel_path.rpartition("/")[2]) == "photo"
+    return DecodeTask(path, "original", file, specs, promises)
+
+
+def _model_failure(stage: Stage, target: PendingPreview, message: str) -> Failed:
+    code = "EMBED_FAILED" if stage == "embeddings" else "CAPTION_FAILED"
+    return Failed(
+        target.root_id,
+        target.rel_path,
+        target.partition_key,
+        stage,
+        code,
+        message or code,
+        sha256=target.sha256,
+    )
+
+
+def _each_or_all(
+    model: Callable[[npt.NDArray[np.uint8]], Sequence[Any]], images: list[npt.NDArray[np.uint8]]
+) -> list[Any]:
+    """The model's answers for a batch; if the batch fails, one by one, with the error in place of the answer."""
+    try:
+        return list(model(np.stack(images)))
+    except LoupeError:
+        raise
+    except Exception as error:
+        if len(images) == 1:
+            return [error]
+        return [_each_or_all(model, [image])[0] for image in images]
+
+
+class _Budget:
+    """Hands out work until the run's photos or time are used up or it is stopped."""
+
+    def __init__(self, limits: StreamLimits, started: float, stop: threading.Event) -> None:
+        self._photos = limits.photos
+        self._deadline = started + limits.seconds
+        self.stop = stop
+
+    def take(self, tasks: Iterable[DecodeTask]) -> Iterator[DecodeTask]:
+        for task in tasks:
+            if self._photos <= 0 or time.monotonic() > self._deadline or self.stop.is_set():
+                return
+            self._photos -= 1
+            yield task
+
+
+class _Content:
+    """Which bytes are known: decoded before this run, or being decoded in it by another worker."""
+
+    def __init__(self, known: set[str]) -> None:
+        self._known = known
+        self._lock = threading.Lock()
+        self._in_hand: set[str] = set()
+        self._waiting: dict[str, list[Outcome]] = {}
+
+    def claim(self, sha256: str) -> bool:
+        """Whether the asker should decode these bytes."""
+        with self._lock:
+            if sha256 in self._known or sha256 in self._in_hand:
+                return False
+            self._in_hand.add(sha256)
+            return True
+
+    def settle(self, outcome: Outcome) -> list[Outcome]:
+        """The outcomes that can be recorded now: a copy waits for the file that is being decoded."""
+        sha256 = outcome.sha256
+        if sha256 is None:
+            return [outcome]
+        with self._lock:
+            if outcome.status == "known":
+                if sha256 in self._known:
+                    return [outcome]
+                self._waiting.setdefault(sha256, []).append(outcome)
+                return []
+            self._in_hand.discard(sha256)
+            copies = self._waiting.pop(sha256, [])
+            if outcome.status == "decoded":
+                self._known.add(sha256)
+                return [outcome, *copies]
+        # The copies have the same bytes and fail the same way.
+        fate = {"status": outcome.status, "code": outcome.code, "message": outcome.message}
+        return [outcome, *(Outcome(**{**vars(copy), **fate}) for copy in copies)]
+
+
+class _Writer:
+    """The one thread that writes results: vectors first, then one manifest transaction, then the wake file."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        home: Home,
+        vectors: VectorStore | None,
+        counts: StreamCounts,
+        on_flush: Callable[[StreamCounts], None],
+    ) -> None:
+        self._manifest = manifest
+        self._home = home
+        self._vectors = vectors
+        self._counts = counts
+        self._on_flush = on_flush
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(4 * _FLUSH_PHOTOS)
+        self._flush = Flush(DECODER_VERSION)
+        self._pending_vectors: dict[str, npt.NDArray[np.float32]] = {}
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._loop, name="stream-writer", daemon=True)
+        self._thread.start()
+
+    def read(self, read: Read) -> None:
+        self._put(lambda: self._flush.reads.append(read))
+
+    def not_photo(self, file: PendingFile) -> None:
+        self._put(lambda: self._flush.not_photos.append(file))
+
+    def failed(self, failed: Failed) -> None:
+        self._put(lambda: self._flush.failed.append(failed))
+
+    def vector(self, embedding: Embedding, target: PendingPreview, vector: npt.NDArray[np.float32]) -> None:
+        row = {"pixel_hash": target.pixel_hash, "sha256": target.sha256, "dim": embedding.dim}
+
+        def add() -> None:
+            self._pending_vectors[target.pixel_hash] = vector
+            self._made("embeddings", embedding.key, row)
+
+        self._put(add)
+
+    def caption(self, captioning: Captioning, target: PendingPreview, text: str) -> None:
+        row = {"pixel_hash": target.pixel_hash, "sha256": target.sha256, "text": text}
+        self._put(lambda: self._made("captions", captioning.key, row))
+
+    def flush(self) -> None:
+        """Write what is there now and wait for it. Raises what the writer met."""
+        done = threading.Event()
+
+        def write_now() -> None:
+            try:
+                self._write()
+            finally:
+                done.set()
+
+        self._put(write_now)
+        while not done.wait(0.1):
+            if not self._thread.is_alive():
+                break
+        if self._error:
+            raise self._error
+
+    def close(self) -> None:
+        """Write the rest and end the thread. Raises what the writer met."""
+        self._queue.put(None)
+        self._thread.join()
+        if self._error:
+            raise self._error
+
+    def _put(self, action: Callable[[], None]) -> None:
+        if self._error:
+            raise self._error
+        self._queue.put(action)
+
+    def _made(self, stage: Stage, key: ResultKey, row: dict[str, Any]) -> None:
+        self._flush.made.setdefault(stage, (key, []))[1].append(row)
+
+    def _loop(self) -> None:
+        last = time.monotonic()
+        ended = False
+        while not ended:
+            try:
+                action = self._queue.get(timeout=0.25)
+                ended = action is None
+                if action and not self._error:
+                    action()
+            except queue.Empty:
+                pass
+            except BaseException as error:
+                self._error = error
+            due = ended or self._flush.size >= _FLUSH_PHOTOS or time.monotonic() - last >= _FLUSH_S
+            if due and not self._error:
+                try:
+                    self._write()
+                except BaseException as error:
+                    self._error = error
+                last = time.monotonic()
+
+    def _write(self) -> None:
+        if self._flush.size == 0:
+            return
+        if self._vectors and self._pending_vectors:
+            self._vectors.put(self._pending_vectors)
+        with self._manifest.write() as tx:
+            record(tx, self._flush)
+        self._home.outbox_wake.touch()
+        self._flush = Flush(DECODER_VERSION)
+        self._pending_vectors = {}
+        self._on_flush(self._counts)

@@ -1,0 +1,188 @@
+"""One flush of the photo stream: files, photos, previews, results, failures and the outbox in one transaction.
+
+This is the only place that decides which photo a file is. The rules: bytes that are some photo's current content are
+that photo; new bytes at a path whose photo no other file holds are the same photo, edited; other bytes are a new photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from resources.clock import utc_now
+from resources.engine.tasks import Decoded
+from resources.manifest import failures, outbox, photos, previews, results
+from resources.manifest.database import Transaction
+from resources.manifest.files import NOT_A_PHOTO, PendingFile
+from resources.manifest.results import ResultKey, Stage
+
+__all__ = ["Failed", "Flush", "Read", "record"]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A file that was read: decoded now, or known by its bytes (`decoded` None)."""
+
+    file: PendingFile
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    decoded: Decoded | None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A file that a stage could not do. `size_bytes` and `mtime_ns` are those of the bytes that failed."""
+
+    root_id: str
+    rel_path: str
+    partition_key: str
+    stage: str
+    code: str
+    message: str
+    sha256: str | None = None
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
+
+
+@dataclass
+class Flush:
+    """What has piled up since the last flush."""
+
+    decoder_version: str
+    reads: list[Read] = field(default_factory=list)
+    not_photos: list[PendingFile] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    made: dict[Stage, tuple[ResultKey, list[dict[str, Any]]]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        made = sum(len(rows) for _, rows in self.made.values())
+        return len(self.reads) + len(self.not_photos) + len(self.failed) + made
+
+
+def record(tx: Transaction, flush: Flush) -> None:
+    """Write the flush. Idempotent: the same flush again changes nothing that counts."""
+    now = utc_now()
+    changed: set[str] = set()
+    if flush.reads:
+        changed |= _record_reads(tx, flush, now)
+    if flush.not_photos:
+        _mark_not_photos(tx, flush.not_photos)
+    failures.record(tx, [{**vars(failed), "decoder_version": flush.decoder_version} for failed in flush.failed])
+    for stage, (key, rows) in flush.made.items():
+        results.put(tx, stage, key, [{**row, "created_at": now} for row in rows])
+        if rows:
+            changed.update(results.photos_showing(tx, [row["pixel_hash"] for row in rows]))
+    outbox.push(tx, changed, "photo")
+
+
+def _record_reads(tx: Transaction, flush: Flush, now: datetime) -> set[str]:
+    decoded = {read.sha256: read.decoded for read in flush.reads if read.decoded}
+    current = photos.by_sha256(tx, [read.sha256 for read in flush.reads])
+    # Known bytes that stopped being a photo's content meanwhile stay pending and are decoded next time.
+    reads = [read for read in flush.reads if read.sha256 in decoded or read.sha256 in current]
+    previews.put(
+        tx,
+        [
+            {
+                "sha256": sha256,
+                "pixel_hash": each.pixel_hash,
+                "width": each.preview_width,
+                "height": each.preview_height,
+                "decoder_version": flush.decoder_version,
+                "rung": each.rung,
+                "warnings": list(each.warnings),
+                "decoded_at": now,
+            }
+            for sha256, each in decoded.items()
+        ],
+    )
+    photo_of = _assign(tx, reads, current)
+    rows = [_photo_row(photo_of[_path(read)], read, read.decoded, now) for read in reads if read.decoded]
+    photos.replace(tx, list({row["photo_id"]: row for row in rows}.values()))
+    left = _attach(tx, reads, photo_of)
+    failures.clear(tx, [_path(read) for read in reads], "decoded_images")
+    return set(photo_of.values()) | left
+
+
+def _path(read: Read) -> tuple[str, str]:
+    return read.file.root_id, read.file.rel_path
+
+
+def _assign(tx: Transaction, reads: Sequence[Read], current: dict[str, str]) -> dict[tuple[str, str], str]:
+    """The photo id of each read file; `current` maps content to photo and grows with what is minted."""
+    edited = [(*_path(read), read.file.photo_id) for read in reads if read.file.photo_id and read.sha256 not in current]
+    shared = photos.ids_with_other_files(tx, edited) if edited else set()
+    minted = [photos.mint_photo_id(read.sha256) for read in reads if read.sha256 not in current]
+    taken = photos.taken_ids(tx, minted) if minted else set()
+    assigned: dict[tuple[str, str], str] = {}
+    kept: set[str] = set()
+    for read in reads:
+        if read.sha256 not in current:
+            earlier = read.file.photo_id
+            if earlier and earlier not in shared and earlier not in kept:
+                kept.add(earlier)
+                current[read.sha256] = earlier
+            else:
+                current[read.sha256] = photos.mint_photo_id(read.sha256, taken)
+                taken.add(current[read.sha256])
+        assigned[_path(read)] = current[read.sha256]
+    return assigned
+
+
+def _photo_row(photo_id: str, read: Read, decoded: Decoded, now: datetime) -> dict[str, Any]:
+    return {
+        "photo_id": photo_id,
+        "sha256": read.sha256,
+        "created_at": now,
+        "format": decoded.format,
+        "mime": decoded.mime,
+        "width": decoded.width,
+        "height": decoded.height,
+        "size_bytes": read.size_bytes,
+        "file_name": read.file.rel_path.rpartition("/")[2],
+        **decoded.metadata,
+        "decode_rung": decoded.rung,
+        "warnings": list(decoded.warnings),
+    }
+
+
+def _attach(tx: Transaction, reads: Sequence[Read], photo_of: dict[tuple[str, str], str]) -> set[str]:
+    """Give the files their hash and photo. Returns photos that lost a file by it."""
+    columns: dict[str, list[Any]] = {
+        "root_id": [read.file.root_id for read in reads],
+        "rel_path": [read.file.rel_path for read in reads],
+        "sha256": [read.sha256 for read in reads],
+        "photo_id": [photo_of[_path(read)] for read in reads],
+        "size_bytes": [read.size_bytes for read in reads],
+        "mtime_ns": [read.mtime_ns for read in reads],
+    }
+    types = {name: pa.string() for name in columns} | {"size_bytes": pa.int64(), "mtime_ns": pa.int64()}
+    with tx.relation(columns, types) as given:
+        same = "f.root_id = g.root_id AND f.rel_path = g.rel_path"
+        left = tx.execute(
+            f"SELECT f.photo_id FROM files f JOIN {given} g ON {same} WHERE f.photo_id <> g.photo_id"
+        ).fetchall()
+        tx.execute(
+            f"""UPDATE files AS f SET sha256 = g.sha256, photo_id = g.photo_id, size_bytes = g.size_bytes,
+                mtime_ns = g.mtime_ns FROM {given} g WHERE {same}"""
+        )
+    return {row[0] for row in left}
+
+
+def _mark_not_photos(tx: Transaction, given_files: Sequence[PendingFile]) -> None:
+    columns = {
+        "root_id": [each.root_id for each in given_files],
+        "rel_path": [each.rel_path for each in given_files],
+    }
+    with tx.relation(columns, dict.fromkeys(columns, pa.string())) as given:
+        tx.execute(
+            f"UPDATE files AS f SET skip_reason = ? FROM {given} g "
+            "WHERE f.root_id = g.root_id AND f.rel_path = g.rel_path",
+            [NOT_A_PHOTO],
+        )
