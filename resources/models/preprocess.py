@@ -66,7 +66,7 @@ class ModelInputSpec:
 
     @property
     def version(self) -> str:
-        """Twelve hex digits over every field: the `preprocess_version` of what a model makes from this input."""
+        """Twelve hex digits over every field: the `preprocess_version` of what a model makes of it."""
         fields = asdict(self) | {"algorithm": _ALGORITHM}
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -92,8 +92,8 @@ def model_input(pixels: np.ndarray, spec: ModelInputSpec) -> np.ndarray:
 def _shortest(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
     """Shortest edge to `size`, then the central square.
 
-    A strip (longer than 32 times its short edge) is first cut to its middle: enlarging all of a 1024 x 1 picture
-    to 224 pixels high would take 150 MB for a square that shows one of its pixels.
+    A strip (longer than 32 times its short edge) is first cut to its middle: enlarging all of a 1024 x 1
+    picture to 224 pixels high would take 150 MB for a square that shows one of its pixels.
     """
     short, long = min(image.size), max(image.size)
     if long > _STRIP * short:
@@ -111,7 +111,7 @@ def _shortest(image: Image.Image, size: int, resampling: Image.Resampling) -> Im
 
 
 def _longest(image: Image.Image, size: int, resampling: Image.Resampling, fill_color: int) -> Image.Image:
-    """Longest edge to `size`, centred on a square of `fill_color`; the odd pixel of padding goes right or below."""
+    """Longest edge to `size`, centred on a square of `fill_color`; odd padding goes right or below."""
     ratio = max(image.size) / size
     width, height = (max(1, round(edge / ratio)) for edge in image.size)
     square = Image.new("RGB", (size, size), (fill_color,) * 3)

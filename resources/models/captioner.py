@@ -1,0 +1,145 @@
+"""The captioner: photos to one short sentence, by any transformers image-to-text model in a folder.
+
+Belongs here: loading such a folder without the network, greedy generation and cleaning what it says. Not
+here: resizing photos (`preprocess`), device and batches (`gpu`), presets.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from resources.errors import LoupeError
+from resources.models.clip import normalised
+from resources.models.gpu import GpuResource
+from resources.models.identity import ModelIdentity, captioner_identity, fetched_folder, weight_file
+from resources.models.preprocess import ModelInputSpec
+from resources.models.presets import captioner_preset
+from resources.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["MOST_TOKENS", "Captioner", "clean_caption", "load_captioner", "load_captioner_folder"]
+
+# BLIP's captions average ten tokens and its own configuration stops at twenty.
+MOST_TOKENS = 20
+
+# Keys and values of 577 patches in twelve layers take about 20 MB an image in bf16.
+_MOST_IMAGES = 64
+
+# blip-large is known to open captions with these non-words, left over from its training captions.
+_NON_WORDS = re.compile(r"\b(?:there is an? )?(?:arafed|araffe|araffed|arafe)\b\s*", re.IGNORECASE)
+
+
+class Captioner:
+    """Photos to captions, greedily: the same photo gets the same caption. May be called from several threads."""
+
+    def __init__(self, identity: ModelIdentity, model: Any, tokenizer: Any, gpu: GpuResource) -> None:
+        self.identity = identity
+        self._model = model
+        self._tokenizer = tokenizer
+        self._gpu = gpu
+
+    @property
+    def name(self) -> str:
+        return self.identity.name
+
+    @property
+    def revision(self) -> str:
+        return self.identity.revision
+
+    @property
+    def preprocess_version(self) -> str:
+        return self.identity.preprocess_version
+
+    @property
+    def input_spec(self) -> ModelInputSpec:
+        return self.identity.input_spec
+
+    def caption(self, images: np.ndarray) -> list[str]:
+        """One sentence an image, no full stop, from uint8 `[n, size, size, 3]` (`preprocess.model_input`).
+
+        A caption may be empty when the model says nothing but special tokens. Raises `OUT_OF_MEMORY`.
+        """
+        size = self.input_spec.size
+        if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
+            raise ValueError(f"expected uint8 [n, {size}, {size}, 3], got {images.dtype} {list(images.shape)}")
+        return [
+            clean_caption(text)
+            for batch in self._gpu.run_batches("caption", images, self._generate, most=_MOST_IMAGES)
+            for text in batch
+        ]
+
+    def warm(self) -> None:
+        """Captions one blank picture, so that the first photo does not pay for the first call."""
+        size = self.input_spec.size
+        self.caption(np.full((1, size, size, 3), 128, np.uint8))
+
+    def token_ids(self, batch: torch.Tensor) -> torch.Tensor:
+        """The tokens generated for uint8 `[n, size, size, 3]` on the device, start token included."""
+        return self._model.generate(
+            pixel_values=normalised(batch, self.input_spec, self._gpu.dtype),
+            max_new_tokens=MOST_TOKENS,
+            do_sample=False,
+            num_beams=1,
+        )
+
+    def _generate(self, batch: torch.Tensor) -> list[str]:
+        return self._tokenizer.batch_decode(self.token_ids(batch).cpu(), skip_special_tokens=True)
+
+
+def clean_caption(text: str) -> str:
+    """A caption fit for a person: one line, no stuttering, no non-words, no final full stop."""
+    text = _NON_WORDS.sub("", " ".join(text.split()))
+    text = re.sub(r"\s+([,.!?;:])", r"\1", text)
+    # Greedy decoding may fall into a loop: one to four words said again and again are said once.
+    text = re.sub(r"\b((?:\S+ ){0,3}\S+)(?: \1\b)+", r"\1", text)
+    return text.strip(" .,;:-")
+
+
+def load_captioner(settings: Settings, name: str | None, gpu: GpuResource) -> Captioner:
+    """The captioner of a fetched preset or `owner/name`.
+
+    Raises `MODEL_UNKNOWN`, `MODEL_NOT_FETCHED`, `MODEL_FILES_INVALID`, `DEVICE_UNAVAILABLE`. Never uses the
+    network and runs no code from the model's repository.
+    """
+    chosen = captioner_preset(name)
+    return load_captioner_folder(chosen.name, fetched_folder(settings, chosen), gpu)
+
+
+def load_captioner_folder(name: str, folder: Path, gpu: GpuResource) -> Captioner:
+    """The captioner in `folder`, of the class that its `config.json` names."""
+    identity = captioner_identity(name, folder)
+    weight_file(folder, "captioner")
+    _ = gpu.device
+    import transformers
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        named = [getattr(transformers, architecture, None) for architecture in config.architectures or []]
+        family = named[0] if named and named[0] is not None else transformers.AutoModelForImageTextToText
+        model, problems = family.from_pretrained(
+            folder, config=config, local_files_only=True, dtype=gpu.dtype, output_loading_info=True
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # whatever a damaged file provokes in safetensors, torch or tokenizers
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise _invalid(name, folder, reason) from error
+    # transformers fills what the weights lack with random numbers and only warns.
+    lacking = sorted(problems["missing_keys"]) + sorted(str(key) for key in problems["mismatched_keys"])
+    if lacking:
+        raise _invalid(name, folder, f"the weights lack {len(lacking)} tensors, such as {lacking[0]}")
+    return Captioner(identity, gpu.place(model), tokenizer, gpu)
+
+
+def _invalid(name: str, folder: Path, reason: str) -> LoupeError:
+    return LoupeError(
+        "MODEL_FILES_INVALID",
+        f"The captioner '{name}' cannot be loaded from {folder}: {reason}. Fetch it again, or copy the "
+        "folder whole from a machine where `loupe models check` passes.",
+        folder=str(folder),
+    )

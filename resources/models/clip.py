@@ -1,0 +1,190 @@
+"""The image-text encoder: photos and words to vectors of one space, by any open_clip model in a folder.
+
+Belongs here: loading an open_clip folder without the network, and encoding. Not here: resizing photos
+(`preprocess`), device and batches (`gpu`), presets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from resources.errors import LoupeError
+from resources.models.gpu import GpuResource
+from resources.models.identity import ModelIdentity, clip_identity, fetched_folder, weight_file
+from resources.models.preprocess import ModelInputSpec
+from resources.models.presets import clip_preset
+from resources.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["ClipEncoder", "load_clip", "load_clip_folder", "normalised"]
+
+# Texts are short: more in a batch only delays the first answer.
+_MOST_TEXTS = 64
+
+
+class ClipEncoder:
+    """Photos and texts to unit vectors. Safe to call from several threads."""
+
+    def __init__(
+        self,
+        identity: ModelIdentity,
+        model: Any,
+        tokenizer: Callable[[list[str]], torch.Tensor],
+        gpu: GpuResource,
+    ) -> None:
+        self.identity = identity
+        self._tokenizer = tokenizer
+        self._gpu = gpu
+        spec = identity.input_spec
+        self._encode_image = gpu.compiled(lambda images: model.encode_image(normalised(images, spec, gpu.dtype)))
+        self._encode_text = model.encode_text
+
+    @property
+    def name(self) -> str:
+        return self.identity.name
+
+    @property
+    def revision(self) -> str:
+        return self.identity.revision
+
+    @property
+    def preprocess_version(self) -> str:
+        return self.identity.preprocess_version
+
+    @property
+    def dim(self) -> int:
+        return self.identity.dim
+
+    @property
+    def input_spec(self) -> ModelInputSpec:
+        return self.identity.input_spec
+
+    def embed_images(self, images: np.ndarray) -> np.ndarray:
+        """float32 `[n, dim]` of unit norm from uint8 `[n, size, size, 3]` (`preprocess.model_input`).
+
+        Raises `EMBED_FAILED` with the positions in `details["indexes"]` when a vector is not finite, and
+        `OUT_OF_MEMORY`.
+        """
+        size = self.input_spec.size
+        if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
+            raise ValueError(f"expected uint8 [n, {size}, {size}, 3], got {images.dtype} {list(images.shape)}")
+        return self._vectors("embed_images", images, self._encode_image)
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 `[n, dim]` of unit norm, one row a text."""
+        if isinstance(texts, str):
+            raise TypeError("embed_texts takes a list of texts")
+        tokens = self._tokenizer(list(texts)).numpy() if texts else np.empty((0, 1), np.int64)
+        return self._vectors("embed_texts", tokens, self._encode_text, most=_MOST_TEXTS)
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of `text` that a word-level vocabulary lacks, in order; [] for real tokenizers."""
+        backend = getattr(getattr(self._tokenizer, "tokenizer", None), "backend_tokenizer", None)
+        if backend is None or type(backend.model).__name__ != "WordLevel":
+            return []
+        cleaned = self._tokenizer.clean_fn(text)  # type: ignore[attr-defined]
+        if backend.normalizer is not None:
+            cleaned = backend.normalizer.normalize_str(cleaned)
+        if backend.pre_tokenizer is not None:
+            words = [word for word, _ in backend.pre_tokenizer.pre_tokenize_str(cleaned)]
+        else:
+            words = cleaned.split()
+        unknown = [word for word in words if re.search(r"\w", word) and backend.model.token_to_id(word) is None]
+        return list(dict.fromkeys(unknown))
+
+    def warm(self) -> None:
+        """Runs one text and one blank picture, so that the first search does not pay for the first call."""
+        self.embed_texts(["a photo"])
+        size = self.input_spec.size
+        self.embed_images(np.full((1, size, size, 3), 128, np.uint8))
+
+    def _vectors(
+        self, stage: str, items: np.ndarray, encode: Callable[[Any], Any], most: int | None = None
+    ) -> np.ndarray:
+        import torch
+
+        def run(batch: torch.Tensor) -> np.ndarray:
+            features = torch.nn.functional.normalize(encode(batch).float(), dim=-1)
+            return features.cpu().numpy()
+
+        parts = self._gpu.run_batches(stage, items, run, most=most)
+        vectors = np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
+        bad = np.flatnonzero(~(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3))
+        if len(bad):
+            raise LoupeError(
+                "EMBED_FAILED",
+                f"The model {self.name} answered no usable vector for {len(bad)} of {len(vectors)} inputs. "
+                "Setting LOUPE_DTYPE=fp32 may help.",
+                indexes=bad.tolist(),
+            )
+        return vectors
+
+
+def normalised(images: torch.Tensor, spec: ModelInputSpec, dtype: torch.dtype) -> torch.Tensor:
+    """`[n, 3, size, size]` in `dtype`, mean and deviation applied, from uint8 `[n, size, size, 3]`.
+
+    One multiply-add in fp32: x / 255 / std - mean / std.
+    """
+    import torch
+
+    scale = torch.tensor([1 / (255 * deviation) for deviation in spec.std], device=images.device)
+    shift = torch.tensor(
+        [-mean / deviation for mean, deviation in zip(spec.mean, spec.std, strict=True)], device=images.device
+    )
+    return torch.addcmul(shift, images.float(), scale).permute(0, 3, 1, 2).to(dtype)
+
+
+def load_clip(settings: Settings, preset: str | None, gpu: GpuResource) -> ClipEncoder:
+    """The encoder of a fetched preset.
+
+    Raises `MODEL_UNKNOWN`, `MODEL_NOT_FETCHED`, `MODEL_FILES_INVALID`, `DEVICE_UNAVAILABLE`. Never uses the
+    network.
+    """
+    chosen = clip_preset(preset)
+    return load_clip_folder(chosen.name, fetched_folder(settings, chosen), gpu)
+
+
+def load_clip_folder(name: str, folder: Path, gpu: GpuResource) -> ClipEncoder:
+    """The encoder in `folder`, its architecture built from the folder's own `open_clip_config.json`."""
+    identity = clip_identity(name, folder)
+    weight_file(folder, "clip")  # open_clip itself would go on with random weights
+    _ = gpu.device
+    import open_clip
+
+    try:
+        with _quiet_loading():
+            model = open_clip.create_model(f"local-dir:{folder}", device="cpu", precision="fp32")
+            tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}", local_files_only=True)
+    except LoupeError:
+        raise
+    except Exception as error:  # whatever a damaged file provokes in safetensors, torch or tokenizers
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise LoupeError(
+            "MODEL_FILES_INVALID",
+            f"The model '{name}' cannot be loaded from {folder}: {reason}. Fetch it again, or copy the "
+            "folder whole from a machine where `loupe models check` passes.",
+            folder=str(folder),
+        ) from error
+    return ClipEncoder(identity, gpu.place(model), tokenizer, gpu)
+
+
+@contextlib.contextmanager
+def _quiet_loading() -> Any:
+    """open_clip reports each loading step to the root logger; only warnings concern a person."""
+    import logging
+
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        root.setLevel(level)
