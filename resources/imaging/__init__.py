@@ -1,0 +1,26 @@
+"""Photos from bytes: content sniffing, decoding to upright sRGB previews, metadata, thumbnails.
+
+No file access, no storage, no model: callers bring bytes and take pixels. Imported by decode workers: no torch.
+"""
+
+from resources.imaging import limits as _limits  # first: it sets the decoders' switches
+from resources.imaging.decode import DECODER_VERSION, DecodedPhoto, decode
+from resources.imaging.metadata import PhotoMetadata
+from resources.imaging.previews import encode_jpeg, pixel_hash, thumbnail
+from resources.imaging.sniff import Kind, Sniffed, kind_by_name, sniff
+
+__all__ = [
+    "DECODER_VERSION",
+    "DecodedPhoto",
+    "Kind",
+    "PhotoMetadata",
+    "Sniffed",
+    "decode",
+    "encode_jpeg",
+    "kind_by_name",
+    "pixel_hash",
+    "sniff",
+    "thumbnail",
+]
+
+assert _limits

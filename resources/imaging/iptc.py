@@ -1,0 +1,58 @@
+"""IPTC-IIM records: title, caption, keywords and date as older programs wrote them into JPEG and TIFF."""
+
+from __future__ import annotations
+
+__all__ = ["ESCAPE_UTF8", "photoshop_iptc", "read_iptc"]
+
+Records = dict[tuple[int, int], tuple[str, ...]]
+
+ESCAPE_UTF8 = b"\x1b%G"
+
+
+def read_iptc(block: bytes | None) -> Records:
+    """The records by (record, dataset) number, as text; empty when there are none."""
+    if not block:
+        return {}
+    raw: list[tuple[tuple[int, int], bytes]] = []
+    at = block.find(b"\x1c")
+    while 0 <= at and at + 5 <= len(block) and block[at] == 0x1C:
+        record, dataset = block[at + 1], block[at + 2]
+        size = int.from_bytes(block[at + 3 : at + 5], "big")
+        at += 5
+        if size & 0x8000:  # an extended size: the number of bytes that hold it
+            width = size & 0x7FFF
+            if width > 4:
+                break
+            size = int.from_bytes(block[at : at + width], "big")
+            at += width
+        raw.append(((record, dataset), block[at : at + size]))
+        at += size
+    utf8 = any(key == (1, 90) and value.startswith(ESCAPE_UTF8) for key, value in raw)
+    found: dict[tuple[int, int], list[str]] = {}
+    for key, value in raw:
+        text = _text(value, utf8)
+        if text:
+            found.setdefault(key, []).append(text)
+    return {key: tuple(texts) for key, texts in found.items()}
+
+
+def _text(value: bytes, utf8: bool) -> str:
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        text = value.decode("utf-8" if utf8 else "cp1252", "replace")
+    return text.replace("\0", "").strip()
+
+
+def photoshop_iptc(block: bytes | None) -> bytes | None:
+    """The IPTC resource (0x0404) inside a Photoshop image resource block."""
+    at = 0
+    while block and block[at : at + 4] == b"8BIM":
+        kind = int.from_bytes(block[at + 4 : at + 6], "big")
+        name_size = block[at + 6] if at + 6 < len(block) else 0
+        at += 6 + (name_size + 2 & ~1)  # the name and its length byte are padded to an even size
+        size = int.from_bytes(block[at : at + 4], "big")
+        if kind == 0x0404:
+            return block[at + 4 : at + 4 + size]
+        at += 4 + (size + 1 & ~1)
+    return None

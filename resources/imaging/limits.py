@@ -1,0 +1,32 @@
+"""The decoders' process-wide switches, set once, here, when `resources.imaging` is imported.
+
+Every other module passes its limits as arguments. What belongs here: assignments to globals of Pillow and
+pillow-heif, each with its reason. Nothing else in Loupe may assign to them.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import pillow_heif
+from PIL import AvifImagePlugin, Image, ImageFile, PngImagePlugin
+
+# Pillow's bomb check refuses genuine 200-megapixel photos. `decode` compares the declared size with its own
+# `max_pixels` before a single pixel is decoded, which refuses bombs just as early.
+Image.MAX_IMAGE_PIXELS = None
+
+# Never on: a cut file must be noticed. `raster` brings in the readable part of a cut JPEG by itself.
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+# Editors write XMP and history of several megabytes into compressed PNG text chunks; Pillow refuses above 1 MB.
+# `png` refuses chunks that expand beyond this or by a bomb's ratio before Pillow sees them.
+PngImagePlugin.MAX_TEXT_CHUNK = 32 << 20
+PngImagePlugin.MAX_TEXT_MEMORY = 64 << 20
+
+# One decode process runs per core, so more threads inside one picture only take cores from its neighbours.
+pillow_heif.options.DECODE_THREADS = 1
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+# Pillow warns about odd metadata through `warnings`; Loupe reports what matters as codes.
+warnings.filterwarnings("ignore", module=r"PIL\..*")
+warnings.filterwarnings("ignore", module=r"pillow_heif\..*")

@@ -1,0 +1,72 @@
+"""What Pillow leaves unchecked or refuses too early in PNG: text chunks and the checksums of the pixel data."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from resources.errors import DecodeError
+from resources.imaging.limits import PngImagePlugin
+
+__all__ = ["checked", "raw_profile"]
+
+# Text that shrinks to less than this share is a bomb: XMP and editing histories reach about 1:50.
+_BOMB_RATIO = 200
+_BOMB_LEAST_BYTES = 1 << 20
+
+
+def _chunks(buffer: bytes) -> Iterator[tuple[bytes, int, int]]:
+    at = 8
+    while at + 8 <= len(buffer):
+        size = int.from_bytes(buffer[at : at + 4], "big")
+        yield buffer[at + 4 : at + 8], at + 8, size
+        at += 12 + size
+
+
+def checked(buffer: bytes, name: str) -> tuple[bytes, list[str]]:
+    """The bytes to decode and warnings: "CORRUPT" where pixel data does not match its checksum.
+
+    Raises `TOO_LARGE` for a text chunk that expands like a bomb.
+    """
+    warnings: list[str] = []
+    view = memoryview(buffer)
+    for kind, start, size in _chunks(buffer):
+        if kind == b"IDAT" and start + size + 4 <= len(buffer):
+            stored = int.from_bytes(view[start + size : start + size + 4], "big")
+            if zlib.crc32(view[start : start + size], zlib.crc32(kind)) != stored:
+                warnings.append("CORRUPT")
+        elif kind in (b"zTXt", b"iTXt"):
+            _check_text(bytes(view[start : start + size]), kind, name)
+    return buffer, warnings
+
+
+def _check_text(chunk: bytes, kind: bytes, name: str) -> None:
+    _, _, rest = chunk.partition(b"\0")
+    if kind == b"zTXt":
+        packed = rest[1:]
+    elif rest[:1] == b"\x01":  # iTXt, compressed: flags, language, translated keyword, text
+        packed = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    else:
+        return
+    limit = PngImagePlugin.MAX_TEXT_CHUNK
+    decompressor = zlib.decompressobj()
+    try:
+        size = len(decompressor.decompress(packed, limit))
+    except zlib.error:
+        return  # Pillow skips text it cannot read
+    bomb = size > _BOMB_LEAST_BYTES and size > _BOMB_RATIO * len(packed)
+    if bomb or decompressor.unconsumed_tail:
+        raise DecodeError("TOO_LARGE", f"{name} holds a text of {len(packed):,} bytes that expands like a bomb.")
+
+
+def raw_profile(info: dict[Any, Any]) -> bytes | None:
+    """The EXIF block that ImageMagick writes as hexadecimal text."""
+    for key in ("Raw profile type exif", "Raw profile type APP1"):
+        text = info.get(key)
+        if isinstance(text, str):
+            try:
+                return bytes.fromhex("".join(text.split("\n")[3:]))
+            except ValueError:
+                return None
+    return None

@@ -1,0 +1,262 @@
+"""Photos that Pillow decodes: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000.
+
+The order matters for speed: sizes are checked before a pixel is decoded, JPEG is scaled while it is decoded
+(`draft`, before anything loads), and colour, alpha and rotation are done on the reduced picture.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import (  # the imports register the openers; `Image.open` would otherwise import every plugin there is
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from resources.errors import DecodeError
+from resources.imaging import limits, png
+from resources.imaging.color import flatten_depth, to_srgb
+from resources.imaging.iptc import photoshop_iptc
+from resources.imaging.isobmff import Container
+from resources.imaging.metadata import (
+    PhotoMetadata,
+    exif_directories,
+    read_metadata,
+)
+from resources.imaging.previews import Pixels, fit_within, orient, reduce_to
+from resources.imaging.sniff import Sniffed
+
+__all__ = ["Raster", "check_size", "decode_raster"]
+
+_OPENERS = {
+    "JPEG": JpegImagePlugin.JpegImageFile.format,
+    "PNG": PngImagePlugin.PngImageFile.format,
+    "WEBP": WebPImagePlugin.WebPImageFile.format,
+    "GIF": GifImagePlugin.GifImageFile.format,
+    "BMP": BmpImagePlugin.BmpImageFile.format,
+    "TIFF": TiffImagePlugin.TiffImageFile.format,
+    "JP2": Jpeg2KImagePlugin.Jpeg2KImageFile.format,
+    "AVIF": AvifImagePlugin.AvifImageFile.format,
+}
+assert MpoImagePlugin and limits  # imported for what they register and set
+
+# What Pillow raises for bad bytes, by reading its plugins and by fuzzing; anything else is a fault of ours.
+PILLOW_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    KeyError,
+    IndexError,
+    EOFError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    AssertionError,
+)
+
+# The readable share of a cut JPEG below which it is refused: less is a strip that shows and matches nothing.
+_LEAST_READABLE = 0.25
+
+_EOI = b"\xff\xd9"
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Upright preview pixels uint8 [h, w, 3], the upright full size, and how they came about."""
+
+    pixels: Pixels
+    width: int
+    height: int
+    rung: str
+    warnings: tuple[str, ...]
+    metadata: PhotoMetadata
+
+
+def check_size(width: int, height: int, max_pixels: int, name: str) -> None:
+    """Refuses declared sizes before anything is decoded. Raises `TOO_LARGE` or `CORRUPT`."""
+    if width <= 0 or height <= 0:
+        raise DecodeError("CORRUPT", f"{name} declares a size of {width} x {height} pixels.")
+    if width * height > max_pixels:
+        raise DecodeError(
+            "TOO_LARGE",
+            f"{name} declares {width} x {height} pixels, more than the {max_pixels:,} that are decoded "
+            "(setting max_pixels).",
+            width=width,
+            height=height,
+            max_pixels=max_pixels,
+        )
+
+
+def decode_raster(
+    buffer: bytes,
+    sniffed: Sniffed,
+    *,
+    name: str,
+    preview_px: int,
+    max_pixels: int,
+    orientation: int | None = None,
+) -> Raster:
+    """One picture through Pillow, turned by `orientation` where given, else by its own. Raises `DecodeError`."""
+    warnings: list[str] = []
+    if sniffed.format == "PNG":
+        buffer, warnings = png.checked(buffer, name)
+    try:
+        with Image.open(io.BytesIO(buffer), formats=[_OPENERS[sniffed.format]]) as image:
+            return _decode(image, buffer, sniffed, warnings, name, preview_px, max_pixels, orientation)
+    except MemoryError as error:
+        raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to decode than there is.") from error
+    except PILLOW_ERRORS as error:
+        raise _plain(error, sniffed, name) from error
+
+
+def _decode(
+    image: Image.Image,
+    buffer: bytes,
+    sniffed: Sniffed,
+    warnings: list[str],
+    name: str,
+    preview_px: int,
+    max_pixels: int,
+    given_orientation: int | None,
+) -> Raster:
+    check_size(*image.size, max_pixels, name)
+    metadata, orientation = _metadata(image, buffer, sniffed)
+    orientation = given_orientation or orientation
+    width, height = image.size
+    target = fit_within(width, height, preview_px)
+    rung = "raster"
+    if sniffed.format == "JPEG":
+        image.draft("RGB", target)
+        rung = "draft" if image.size != (width, height) else "raster"
+    icc = image.info.get("icc_profile")
+    bits = _declared_bits(image)
+    try:
+        image.load()
+    except OSError:
+        if sniffed.format != "JPEG":
+            raise
+        image = _readable_part(buffer, target, name)
+        warnings.append("TRUNCATED")
+    else:
+        if sniffed.format == "JPEG" and _tail_is_missing(buffer):
+            _check_readable(image, name)
+            warnings.append("TRUNCATED")
+    if sniffed.format == "TIFF":  # Pillow turns TIFF upright while loading
+        orientation = 1
+        width, height = image.size
+        target = fit_within(width, height, preview_px)
+    image = flatten_depth(image, bits)
+    if image.mode not in ("L", "RGB", "CMYK", "RGBA", "LA") or "transparency" in image.info:
+        image = to_srgb(image, icc)
+        icc = None
+    image = to_srgb(reduce_to(image, target), icc)
+    image = orient(image, orientation)
+    if orientation in (5, 6, 7, 8):
+        width, height = height, width
+    return Raster(np.asarray(image), width, height, rung, tuple(dict.fromkeys(warnings)), metadata)
+
+
+def _metadata(image: Image.Image, buffer: bytes, sniffed: Sniffed) -> tuple[PhotoMetadata, int]:
+    """What the file says, and the orientation to apply to the pixels as they are decoded."""
+    info = image.info
+    if sniffed.format == "AVIF":
+        # Pillow writes the container's rotation into the EXIF block it hands out; that is what to apply. What
+        # the photo itself says is read from the container.
+        apply = read_metadata(exif_directories(info.get("exif"))).orientation or 1
+        container = Container.parse(buffer)
+        metadata = (
+            read_metadata(exif_directories(container.exif()), container.xmp())
+            if container
+            else read_metadata(exif_directories(info.get("exif")), info.get("xmp"))
+        )
+        return metadata, apply
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or info.get("Raw profile type xmp")
+    exif = info.get("exif")
+    iptc: bytes | None = None
+    if sniffed.format == "TIFF":
+        directories = exif_directories(buffer)
+        main = directories.main
+        if main is not None:
+            xmp = main.blob(_TIFF_XMP) or xmp
+            iptc = main.blob(_TIFF_IPTC) or photoshop_iptc(main.blob(_TIFF_PHOTOSHOP))
+    else:
+        directories = exif_directories(exif if isinstance(exif, bytes) else png.raw_profile(info))
+        resources = info.get("photoshop")
+        if isinstance(resources, dict):
+            iptc = resources.get(0x0404)
+    if isinstance(xmp, str):
+        xmp = xmp.encode("utf-8", "surrogateescape")
+    metadata = read_metadata(directories, xmp if isinstance(xmp, bytes) else None, iptc)
+    return metadata, metadata.orientation or 1
+
+
+_TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP, _TIFF_BITS_PER_SAMPLE = 700, 33723, 34377, 258
+
+
+def _declared_bits(image: Image.Image) -> int | None:
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        bits = image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (16,))
+        return int(bits[0]) if isinstance(bits, tuple) else int(bits)
+    return None
+
+
+def _tail_is_missing(buffer: bytes) -> bool:
+    """Whether a JPEG ends in zeros with no end marker before them: a copy that was never finished.
+
+    Zeros after the end marker are padding that some cameras write.
+    """
+    if buffer[-64:].strip(b"\0"):
+        return False
+    return not buffer.rstrip(b"\0").endswith(_EOI)
+
+
+def _readable_part(buffer: bytes, target: tuple[int, int], name: str) -> Image.Image:
+    """The part of a cut JPEG that is there, the rest flat grey: libjpeg fills it in when an end marker follows."""
+    image = Image.open(io.BytesIO(buffer.rstrip(b"\0") + _EOI), formats=["JPEG"])
+    image.draft("RGB", target)
+    try:
+        image.load()
+    except PILLOW_ERRORS as error:
+        raise DecodeError("TRUNCATED", f"{name} ends before its picture does; nothing of it is readable.") from error
+    _check_readable(image, name)
+    return image
+
+
+def _check_readable(image: Image.Image, name: str) -> None:
+    """Raises `TRUNCATED` when too little of a cut picture is there."""
+    rows = np.asarray(image.convert("L").resize((64, min(image.height, 512)), Image.Resampling.BOX))
+    # A row that is missing is one flat value, the same as the last one.
+    spread = rows.max(axis=1).astype(int) - rows.min(axis=1)
+    same = (spread <= 2) & (abs(rows.mean(axis=1) - rows[-1].mean()) <= 2)
+    missing = len(same) if same.all() else int(np.argmin(same[::-1]))
+    readable = 1 - missing / len(same)
+    if readable < _LEAST_READABLE:
+        raise DecodeError(
+            "TRUNCATED",
+            f"{name} ends before its picture does; only {readable:.0%} of the rows are readable.",
+            readable=round(readable, 3),
+        )
+
+
+def _plain(error: BaseException, sniffed: Sniffed, name: str) -> DecodeError:
+    """Pillow's many exceptions as one of ours, in words."""
+    if isinstance(error, DecodeError):
+        return error
+    text = str(error).lower()
+    kind = sniffed.format
+    if "truncated" in text or "end of file" in text or isinstance(error, EOFError):
+        return DecodeError("TRUNCATED", f"{name} ends before its {kind} picture does; copy it again from the source.")
+    if kind == "WEBP" and "decoder object" in text:
+        return DecodeError("CORRUPT", f"{name} is cut or damaged: the WebP data cannot be decoded.")
+    return DecodeError("CORRUPT", f"{name} is a {kind} file with damaged content: {error or type(error).__name__}.")
