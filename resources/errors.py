@@ -34,6 +34,7 @@ _TABLE = (
     ErrorCode("NOT_FOUND", 404, EX_NOINPUT, "There is no such page or route."),
     ErrorCode("METHOD_NOT_ALLOWED", 405, EX_USAGE, "The route exists but not for this method."),
     ErrorCode("PHOTO_NOT_FOUND", 404, EX_NOINPUT, "No photo has this id."),
+    ErrorCode("PHOTO_NOT_EMBEDDED", 409, EX_TEMPFAIL, "The photo is not searchable by content yet."),
     ErrorCode("PREVIEW_NOT_FOUND", 404, EX_NOINPUT, "The photo has no stored preview or thumbnail."),
     ErrorCode("ORIGINAL_OFFLINE", 404, EX_NOINPUT, "The original file cannot be reached now."),
     ErrorCode("COLLECTION_NOT_FOUND", 404, EX_NOINPUT, "No collection has this name."),

@@ -138,7 +138,9 @@ def check_root(path: str | Path) -> Path:
 
 def partition_depth(folders: Sequence[str], max_partitions: int) -> int:
     """The greatest depth at which rolling up `folders` gives at most `max_partitions` partitions."""
-    deepest = max((folder.count("/") + 1 if folder else 0 for folder in folders), default=0)
+    if len(folders) <= max_partitions:
+        return _MAX_DEPTH
+    deepest = max(_level(folder) for folder in folders)
     for depth in range(deepest, 0, -1):
         if len({partition_folder(folder, depth) for folder in folders}) <= max_partitions:
             return depth

@@ -127,3 +127,20 @@ def photos_showing(tx: Transaction, pixel_hashes: Sequence[str]) -> list[str]:
             JOIN {given} g ON g.pixel_hash = v.pixel_hash"""
         ).fetchall()
     return [row[0] for row in rows]
+
+
+def pending_partitions(tx: Transaction, stage: Stage, key: ResultKey) -> list[str]:
+    """Partitions with decoded pictures that lack this result."""
+    rows = tx.execute(f"SELECT DISTINCT f.partition_key {_pending_sql(stage)}", _params(key)).fetchall()
+    return sorted(row[0] for row in rows)
+
+
+def embedded_photos(tx: Transaction, key: ResultKey) -> list[tuple[str, str]]:
+    """`(photo_id, pixel_hash)` of every photo that a person can see and this model has embedded, by id."""
+    return tx.execute(
+        f"""SELECT DISTINCT p.photo_id, v.pixel_hash FROM photos p JOIN previews v USING (sha256)
+        JOIN files f ON f.photo_id = p.photo_id AND f.missing_since IS NULL
+        WHERE p.hidden_at IS NULL AND EXISTS (FROM embeddings x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})
+        ORDER BY p.photo_id""",
+        _params(key),
+    ).fetchall()

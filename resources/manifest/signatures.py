@@ -37,14 +37,7 @@ def inventoried(tx: Transaction, signatures: Mapping[str, tuple[str, str]]) -> N
     with tx.relation(columns, dict.fromkeys(columns, pa.string())) as given:
         tx.execute(
             f"""UPDATE folder_signatures AS s SET inventoried_signature = g.cheap, full_signature = g.full_one,
-                full_checked_at = ?, attempt = 0 FROM {given} g WHERE s.partition_key = g.key""",
+                full_checked_at = ? FROM {given} g WHERE s.partition_key = g.key""",
             [utc_now()],
         )
 
-
-def bump_attempt(tx: Transaction, keys: Sequence[str]) -> None:
-    """Count a request for these partitions, so that its run key differs from the last one's."""
-    with tx.relation({"key": list(keys)}, {"key": pa.string()}) as given:
-        tx.execute(
-            f"UPDATE folder_signatures SET attempt = attempt + 1 WHERE partition_key IN (SELECT key FROM {given})"
-        )

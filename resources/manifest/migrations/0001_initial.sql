@@ -103,7 +103,6 @@ CREATE TABLE folder_signatures (
     full_signature TEXT,              -- file sizes and mtimes, as last inventoried
     inventoried_signature TEXT,       -- the signature at the last inventory
     stable_ticks INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
     full_checked_at TIMESTAMP
 );
 
