@@ -1,0 +1,57 @@
+"""The search index: photos as points in Qdrant, embedded or on a server, brought up to the manifest.
+
+Belongs here: points, filters, queries, the outbox, who owns the index. Not here: what a search request means
+(`resources/search`), model code, HTTP.
+"""
+
+from resources.vector_index.conditions import (
+    And,
+    AnyOf,
+    Condition,
+    Exists,
+    Flag,
+    HasVector,
+    Ids,
+    InBox,
+    Near,
+    Not,
+    Or,
+    Range,
+    SearchFilters,
+)
+from resources.vector_index.follower import IndexFollower
+from resources.vector_index.opening import open_index
+from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
+from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, StoredPhoto
+from resources.vector_index.protocol import VectorIndex
+from resources.vector_index.publishing import publish
+
+__all__ = [
+    "And",
+    "AnyOf",
+    "AppliedCounts",
+    "Condition",
+    "Exists",
+    "Flag",
+    "HasVector",
+    "Ids",
+    "InBox",
+    "IndexFollower",
+    "IndexModel",
+    "IndexStats",
+    "ModelKey",
+    "Near",
+    "Not",
+    "Or",
+    "PhotoPoint",
+    "Range",
+    "Ranked",
+    "SearchFilters",
+    "StoredPhoto",
+    "VectorIndex",
+    "Verification",
+    "apply_outbox",
+    "open_index",
+    "publish",
+    "verify",
+]

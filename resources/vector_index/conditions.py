@@ -1,0 +1,266 @@
+"""What a search may be narrowed by: a small tree of conditions over payload keys, and the flat form a page uses.
+
+Belongs here: the tree, and `SearchFilters` that builds one. Not here: how a home of the index asks its engine
+(`dialects.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from resources.errors import LoupeError
+
+__all__ = [
+    "FLAGS",
+    "KEYWORD_KEYS",
+    "RANGE_KEYS",
+    "And",
+    "AnyOf",
+    "Condition",
+    "Exists",
+    "Flag",
+    "HasVector",
+    "Ids",
+    "InBox",
+    "Near",
+    "Not",
+    "Or",
+    "Range",
+    "SearchFilters",
+    "wall_clock_s",
+]
+
+KEYWORD_KEYS = frozenset(
+    {
+        "sha256",
+        "pixel_hash",
+        "file_name",
+        "folders",
+        "root_ids",
+        "format",
+        "orientation_kind",
+        "camera",
+        "camera_make",
+        "camera_model",
+        "lens",
+        "tags",
+        "keywords",
+        "collections",
+    }
+)
+RANGE_KEYS = frozenset(
+    {
+        "taken_at",
+        "added_at",
+        "iso",
+        "f_number",
+        "exposure_s",
+        "focal_length_mm",
+        "rating",
+        "width",
+        "height",
+        "size_bytes",
+    }
+)
+FLAGS = frozenset(["has_gps", "embedded", "offline"])
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """The key holds one of these values; for a list, one of its elements does. Exact, case counts."""
+
+    key: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _known(self.key, KEYWORD_KEYS)
+
+
+@dataclass(frozen=True)
+class Range:
+    """The key holds a number within these bounds; a photo without the key does not match."""
+
+    key: str
+    gte: float | None = None
+    lte: float | None = None
+    gt: float | None = None
+    lt: float | None = None
+
+    def __post_init__(self) -> None:
+        _known(self.key, RANGE_KEYS)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One of `FLAGS` is true."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        _known(self.name, FLAGS)
+
+
+@dataclass(frozen=True)
+class Exists:
+    """The key holds a value: not absent, not an empty list."""
+
+    key: str
+
+    def __post_init__(self) -> None:
+        _known(self.key, KEYWORD_KEYS | RANGE_KEYS | {"location", "caption", "title", "description"})
+
+
+@dataclass(frozen=True)
+class HasVector:
+    """The photo can be searched by content in this index."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """The photo is one of these."""
+
+    photo_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Near:
+    """Taken within `radius_m` metres of a place, degrees WGS84."""
+
+    lat: float
+    lon: float
+    radius_m: float
+
+
+@dataclass(frozen=True)
+class InBox:
+    """Taken inside a box on the map, degrees WGS84. `west > east` crosses the date line."""
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+
+@dataclass(frozen=True)
+class And:
+    """All hold; an empty one always does."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Or:
+    """At least one holds; an empty one never does."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    """The part does not hold."""
+
+    part: Condition
+
+
+Condition = AnyOf | Range | Flag | Exists | HasVector | Ids | Near | InBox | And | Or | Not
+
+
+def _known(key: str, keys: frozenset[str] | set[str]) -> None:
+    if key not in keys:
+        raise LoupeError("INVALID_REQUEST", f"Photos cannot be filtered by '{key}'.", key=key, known=sorted(keys))
+
+
+def wall_clock_s(moment: datetime) -> float:
+    """Seconds since 1970 of a wall clock, whatever its zone was: what the payload's `taken_at` holds."""
+    return (moment.replace(tzinfo=None) - datetime(1970, 1, 1)) / timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class SearchFilters:
+    """Everything set must hold. `where` adds any tree of conditions.
+
+    Dates are wall-clock dates of the place; `taken_from` and `taken_to` are inclusive, a date meaning its whole day.
+    Sequences of names match any of their values, except `tags`, all of which are required. `iso` in ISO, focal
+    lengths in millimetres, `folder` an absolute path that stands for everything below it.
+    """
+
+    taken_from: date | datetime | None = None
+    taken_to: date | datetime | None = None
+    undated: bool | None = None
+    cameras: Sequence[str] = ()
+    lenses: Sequence[str] = ()
+    formats: Sequence[str] = ()
+    orientations: Sequence[str] = ()
+    iso_min: float | None = None
+    iso_max: float | None = None
+    f_number_min: float | None = None
+    f_number_max: float | None = None
+    focal_length_min: float | None = None
+    focal_length_max: float | None = None
+    rating_min: int | None = None
+    tags: Sequence[str] = ()
+    tags_any: Sequence[str] = ()
+    keywords: Sequence[str] = ()
+    collections: Sequence[str] = ()
+    folder: str | None = None
+    root_id: str | None = None
+    has_gps: bool | None = None
+    offline: bool | None = None
+    embedded: bool | None = None
+    near: Near | None = None
+    inside: InBox | None = None
+    photo_ids: Sequence[str] | None = None
+    where: Condition | None = None
+
+    def condition(self) -> Condition | None:
+        """The tree, or None when nothing is set."""
+        parts: list[Condition] = []
+        low = None if self.taken_from is None else wall_clock_s(_start(self.taken_from))
+        if isinstance(self.taken_to, datetime):
+            parts += _range("taken_at", gte=low, lte=wall_clock_s(self.taken_to))
+        else:
+            after = None if self.taken_to is None else wall_clock_s(_start(self.taken_to) + timedelta(days=1))
+            parts += _range("taken_at", gte=low, lt=after)
+        if self.undated is not None:
+            parts.append(Not(Exists("taken_at")) if self.undated else Exists("taken_at"))
+        for key, values in (
+            ("camera", self.cameras),
+            ("lens", self.lenses),
+            ("format", self.formats),
+            ("orientation_kind", self.orientations),
+            ("tags", self.tags_any),
+            ("keywords", self.keywords),
+            ("collections", self.collections),
+            ("folders", [_folder(self.folder)] if self.folder else ()),
+            ("root_ids", [self.root_id] if self.root_id else ()),
+        ):
+            if values:
+                parts.append(AnyOf(key, tuple(values)))
+        parts += [AnyOf("tags", (tag,)) for tag in self.tags]
+        parts += _range("iso", gte=self.iso_min, lte=self.iso_max)
+        parts += _range("f_number", gte=self.f_number_min, lte=self.f_number_max)
+        parts += _range("focal_length_mm", gte=self.focal_length_min, lte=self.focal_length_max)
+        parts += _range("rating", gte=self.rating_min)
+        for name, wanted in (("has_gps", self.has_gps), ("offline", self.offline), ("embedded", self.embedded)):
+            if wanted is not None:
+                parts.append(Flag(name) if wanted else Not(Flag(name)))
+        parts += [place for place in (self.near, self.inside) if place is not None]
+        if self.photo_ids is not None:
+            parts.append(Ids(tuple(self.photo_ids)))
+        if self.where is not None:
+            parts.append(self.where)
+        return And(tuple(parts)) if parts else None
+
+
+def _start(day: date | datetime) -> datetime:
+    return day if isinstance(day, datetime) else datetime.combine(day, time())
+
+
+def _folder(path: str) -> str:
+    return path.rstrip("/") or "/"
+
+
+def _range(key: str, gte: float | None = None, lte: float | None = None, lt: float | None = None) -> list[Condition]:
+    return [] if gte is None and lte is None and lt is None else [Range(key, gte=gte, lte=lte, lt=lt)]

@@ -1,0 +1,167 @@
+"""A tree of conditions in the words of each engine: one recursion, two thin vocabularies of the same shape.
+
+The embedded engine's `MatchValue(True)` becomes the integer 1 and matches no boolean (qdrant-edge-py 0.9.0), so the
+payload's booleans are also kept as names in the keyword list `FLAGS_KEY`, in both homes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qdrant_edge as edge
+from qdrant_client import models as server
+
+from resources.vector_index.conditions import (
+    And,
+    AnyOf,
+    Condition,
+    Exists,
+    Flag,
+    HasVector,
+    Ids,
+    InBox,
+    Near,
+    Not,
+    Or,
+    Range,
+)
+
+__all__ = ["FLAGS_KEY", "EdgeDialect", "ServerDialect"]
+
+FLAGS_KEY = "flags"
+
+
+class _Dialect:
+    """`filter(condition)` gives the engine's filter. `has_dense` says whether points can have a vector at all."""
+
+    def __init__(self, dense_name: str | None) -> None:
+        self._dense_name = dense_name
+
+    def filter(self, condition: Condition | None) -> Any:
+        return None if condition is None else self._all([self._translate(condition)])
+
+    def _translate(self, condition: Condition) -> Any:
+        match condition:
+            case And(parts):
+                return self._all([self._translate(part) for part in parts])
+            case Or(()):
+                return self._none()
+            case Or(parts):
+                return self._any([self._translate(part) for part in parts])
+            case Not(part):
+                return self._not(self._translate(part))
+            case AnyOf(_, ()):
+                return self._none()
+            case AnyOf(key, values):
+                return self._any_of(key, list(values))
+            case Range():
+                return self._range(condition)
+            case Flag(name):
+                return self._any_of(FLAGS_KEY, [name])
+            case Exists(key):
+                return self._not(self._empty(key))
+            case HasVector():
+                return self._none() if self._dense_name is None else self._has_vector(self._dense_name)
+            case Ids(photo_ids):
+                return self._ids(list(photo_ids))
+            case Near():
+                return self._near(condition)
+            case InBox(_, west, _, east) if west > east:
+                halves = (
+                    InBox(condition.south, west, condition.north, 180.0),
+                    InBox(condition.south, -180.0, condition.north, east),
+                )
+                return self._any([self._inside(half) for half in halves])
+            case InBox():
+                return self._inside(condition)
+
+    def _none(self) -> Any:
+        return self._ids([])
+
+    def _all(self, parts: list[Any]) -> Any: ...
+    def _any(self, parts: list[Any]) -> Any: ...
+    def _not(self, part: Any) -> Any: ...
+    def _any_of(self, key: str, values: list[str]) -> Any: ...
+    def _range(self, bounds: Range) -> Any: ...
+    def _empty(self, key: str) -> Any: ...
+    def _has_vector(self, name: str) -> Any: ...
+    def _ids(self, photo_ids: list[str]) -> Any: ...
+    def _near(self, near: Near) -> Any: ...
+    def _inside(self, box: InBox) -> Any: ...
+
+
+class EdgeDialect(_Dialect):
+    """The embedded engine's filters."""
+
+    def _all(self, parts: list[Any]) -> edge.Filter:
+        return edge.Filter(must=parts)
+
+    def _any(self, parts: list[Any]) -> edge.Filter:
+        return edge.Filter(should=parts)
+
+    def _not(self, part: Any) -> edge.Filter:
+        return edge.Filter(must_not=[part])
+
+    def _any_of(self, key: str, values: list[str]) -> edge.FieldCondition:
+        return edge.FieldCondition(key, match=edge.MatchAny(values))
+
+    def _range(self, bounds: Range) -> edge.FieldCondition:
+        limits = edge.RangeFloat(gte=bounds.gte, lte=bounds.lte, gt=bounds.gt, lt=bounds.lt)
+        return edge.FieldCondition(bounds.key, range=limits)
+
+    def _empty(self, key: str) -> edge.IsEmptyCondition:
+        return edge.IsEmptyCondition(key)
+
+    def _has_vector(self, name: str) -> edge.HasVectorCondition:
+        return edge.HasVectorCondition(name)
+
+    def _ids(self, photo_ids: list[str]) -> edge.HasIdCondition:
+        return edge.HasIdCondition(set(photo_ids))
+
+    def _near(self, near: Near) -> edge.FieldCondition:
+        circle = edge.GeoRadius(edge.GeoPoint(lon=near.lon, lat=near.lat), near.radius_m)
+        return edge.FieldCondition("location", geo_radius=circle)
+
+    def _inside(self, box: InBox) -> edge.FieldCondition:
+        corners = edge.GeoPoint(lon=box.west, lat=box.north), edge.GeoPoint(lon=box.east, lat=box.south)
+        return edge.FieldCondition("location", geo_bounding_box=edge.GeoBoundingBox(*corners))
+
+
+class ServerDialect(_Dialect):
+    """The server's filters."""
+
+    def _all(self, parts: list[Any]) -> server.Filter:
+        return server.Filter(must=parts)
+
+    def _any(self, parts: list[Any]) -> server.Filter:
+        return server.Filter(should=parts)
+
+    def _not(self, part: Any) -> server.Filter:
+        return server.Filter(must_not=[part])
+
+    def _any_of(self, key: str, values: list[str]) -> server.FieldCondition:
+        return server.FieldCondition(key=key, match=server.MatchAny(any=values))
+
+    def _range(self, bounds: Range) -> server.FieldCondition:
+        limits = server.Range(gte=bounds.gte, lte=bounds.lte, gt=bounds.gt, lt=bounds.lt)
+        return server.FieldCondition(key=bounds.key, range=limits)
+
+    def _empty(self, key: str) -> server.IsEmptyCondition:
+        return server.IsEmptyCondition(is_empty=server.PayloadField(key=key))
+
+    def _has_vector(self, name: str) -> server.HasVectorCondition:
+        return server.HasVectorCondition(has_vector=name)
+
+    def _ids(self, photo_ids: list[str]) -> server.HasIdCondition:
+        return server.HasIdCondition(has_id=list(photo_ids))
+
+    def _near(self, near: Near) -> server.FieldCondition:
+        circle = server.GeoRadius(center=server.GeoPoint(lon=near.lon, lat=near.lat), radius=near.radius_m)
+        return server.FieldCondition(key="location", geo_radius=circle)
+
+    def _inside(self, box: InBox) -> server.FieldCondition:
+        corners = server.GeoBoundingBox(
+            top_left=server.GeoPoint(lon=box.west, lat=box.north),
+            bottom_right=server.GeoPoint(lon=box.east, lat=box.south),
+        )
+        return server.FieldCondition(key="location", geo_bounding_box=corners)

@@ -1,0 +1,279 @@
+"""The owner of the index while the search API runs: applies the outbox in a thread, beside queries.
+
+Not here: what a search means, HTTP. Other processes read how far it is from `run/index-owner.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from resources.clock import utc_now
+from resources.errors import LoupeError
+from resources.home import Home, write_atomically
+from resources.manifest import Manifest, VectorStore, models
+from resources.settings import Settings
+from resources.vector_index.opening import IndexFolder
+from resources.vector_index.outbox import AppliedCounts, apply_outbox
+from resources.vector_index.points import IndexModel, ModelKey, generation_name
+from resources.vector_index.protocol import VectorIndex
+from resources.vector_index.server import ServerIndex
+
+__all__ = ["IndexFollower", "owner_file"]
+
+log = structlog.get_logger(__name__)
+
+_WAKE_LOOK_S = 0.2
+_POLL_S = 5.0
+# A request that began with the index before a switch may ask it again for as long as this.
+_RETIRE_S = 10.0
+
+
+def owner_file(home: Home) -> Path:
+    """Who owns the index and how far it is: {"pid", "generation", "next", "model", "applied_seq", "error", "at"}."""
+    return home.run / "index-owner.json"
+
+
+class IndexFollower:
+    """Owns the index, keeps it up to the manifest, and switches it to another model without a gap.
+
+    `index` answers queries from any thread. `choose_model` is asked at each look which model is in use (by default:
+    the manifest's word); when its index was never whole but an older one is, the older one is served
+    (`serving_model`) until the new one is built. `on_switch(index)` is called in the follower's thread just before a
+    new index takes over: there the API warms the text encoder and pairs it with the index that it is given. An error
+    in it leaves the old pair serving, and is tried again at the next look.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        manifest: Manifest,
+        choose_model: Callable[[], ModelKey | None] | None = None,
+        *,
+        on_switch: Callable[[VectorIndex], None] | None = None,
+        poll_s: float = _POLL_S,
+    ) -> None:
+        self._settings = settings
+        self._home = Home(settings.home)
+        self._manifest = manifest
+        self._choose_model = choose_model or (lambda: model_in_use(manifest))
+        self._on_switch = on_switch
+        self._poll_s = poll_s
+        self._folder = IndexFolder(self._home)
+        self._index: VectorIndex | None = None
+        self._next: VectorIndex | None = None
+        self._stop = threading.Event()
+        self._look = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._retired: list[tuple[float, VectorIndex]] = []
+        self._moved = threading.Condition()
+        self._error: LoupeError | None = None
+        self._written: tuple[Any, ...] = ()
+
+    def start(self) -> IndexFollower:
+        """Take the index and begin to follow. Raises `INDEX_BUSY` at once when another process owns it."""
+        if not self._settings.qdrant_url:
+            self._folder.own()
+        try:
+            self._index = self._open(self._first_model())
+            self._say()
+        except BaseException:
+            self._folder.release()
+            raise
+        self._thread = threading.Thread(target=self._follow, name="index-follower", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Finish the batch in hand, close the index, give up the ownership."""
+        self._stop.set()
+        self._look.set()
+        if self._thread:
+            self._thread.join(timeout_s)
+        for index in (self._next, self._index, *(index for _, index in self._retired)):
+            if index is not None:
+                index.close()
+        self._folder.release()
+        owner_file(self._home).unlink(missing_ok=True)
+
+    def __enter__(self) -> IndexFollower:
+        return self.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    @property
+    def index(self) -> VectorIndex:
+        """The index that answers queries. Raises `INDEX_LOADING` before `start`."""
+        if self._index is None:
+            raise LoupeError("INDEX_LOADING", "The index is being opened. Try again in a moment.")
+        return self._index
+
+    @property
+    def serving_model(self) -> IndexModel | None:
+        """The model whose vectors are served now; a text must be encoded by this one."""
+        return self.index.model
+
+    @property
+    def applied_seq(self) -> int | None:
+        """How far the serving index is; None while it was never whole."""
+        return self.index.applied_seq
+
+    @property
+    def error(self) -> LoupeError | None:
+        """Why the last look failed; None when it did not."""
+        return self._error
+
+    def look(self) -> None:
+        """Look at the outbox now."""
+        self._look.set()
+
+    def wait_for(self, seq: int, timeout_s: float) -> bool:
+        """Whether the serving index reached `seq` in time."""
+        with self._moved:
+            return self._moved.wait_for(lambda: (self.applied_seq or -1) >= seq, timeout_s)
+
+    # The thread
+
+    def _follow(self) -> None:
+        seen = -1
+        while not self._stop.is_set():
+            # The mark is read before the work: a touch during it is seen again.
+            seen = _mtime_ns(self._home.outbox_wake)
+            try:
+                self._catch_up()
+                self._error = None
+            except LoupeError as error:
+                log.warning("index not brought up to date", code=error.code, reason=error.message)
+                self._error = error
+            except Exception as error:
+                log.exception("index not brought up to date")
+                self._error = LoupeError("INTERNAL", f"The index could not be brought up to date: {error}")
+            self._say()
+            self._wait(seen)
+            for retired in [pair for pair in self._retired if time.monotonic() - pair[0] > _RETIRE_S]:
+                self._retired.remove(retired)
+                retired[1].close()
+
+    def _wait(self, seen: int) -> None:
+        """Until the wake file is touched, someone asks, or the poll is due."""
+        due = time.monotonic() + self._poll_s
+        while time.monotonic() < due and not self._stop.is_set():
+            if self._look.wait(min(_WAKE_LOOK_S, self._poll_s)):
+                self._look.clear()
+                return
+            if _mtime_ns(self._home.outbox_wake) != seen:
+                return
+
+    def _catch_up(self) -> None:
+        index = self.index
+        self._apply(index)
+        wanted = self._wanted()
+        if generation_name(wanted) == index.generation or self._stop.is_set():
+            return
+        if self._next is None or self._next.generation != generation_name(wanted):
+            if self._next is not None:
+                self._next.close()
+            self._next = self._open(wanted)
+            self._say()
+        self._apply(self._next)
+        if self._next.applied_seq is None or self._stop.is_set():
+            return
+        if self._on_switch:
+            self._on_switch(self._next)
+        self._index, self._next = self._next, None
+        self._index.make_current()
+        log.info("index switched", generation=self._index.generation)
+        self._retired.append((time.monotonic(), index))
+
+    def _apply(self, index: VectorIndex) -> None:
+        try:
+            apply_outbox(
+                self._manifest,
+                vector_store(self._home, index.model),
+                index,
+                stop=self._stop,
+                progress=lambda counts: self._progressed(counts),
+            )
+        except LoupeError as error:
+            if error.code != "INDEX_BUSY":
+                raise
+            return  # a server's collection that another process is applying to
+        if index is self._index and index.applied_seq is not None:
+            index.make_current()
+
+    def _progressed(self, counts: AppliedCounts) -> None:
+        self._say()
+
+    def _open(self, model: IndexModel | None) -> VectorIndex:
+        if self._settings.qdrant_url:
+            return ServerIndex.connect(self._settings, model)
+        for pair in self._retired:  # switched back before it was closed: a shard is opened once
+            if pair[1].generation == generation_name(model):
+                self._retired.remove(pair)
+                return pair[1]
+        return self._folder.open(model)
+
+    def _first_model(self) -> IndexModel | None:
+        """The wanted model, unless its index was never whole while the current one was."""
+        wanted = self._wanted()
+        if self._settings.qdrant_url:
+            return wanted
+        known, current = self._folder.current()
+        whole = (self._folder.path / generation_name(wanted) / "applied.json").exists()
+        return current if known and not whole else wanted
+
+    def _wanted(self) -> IndexModel | None:
+        key = self._choose_model()
+        return None if key is None else IndexModel.of(key)
+
+    def _say(self) -> None:
+        """Tell waiting threads and other processes how far the index is."""
+        index = self._index
+        if index is None:
+            return
+        error = self._error.to_dict()["error"] if self._error else None
+        following = self._next.generation if self._next else None
+        state = (index.generation, following, index.applied_seq, repr(error))
+        if state != self._written:
+            content = {
+                "pid": os.getpid(),
+                "generation": index.generation,
+                "next": following,
+                "model": asdict(index.model) if index.model else None,
+                "applied_seq": index.applied_seq,
+                "error": error,
+                "at": utc_now().isoformat(),
+            }
+            self._home.run.mkdir(parents=True, exist_ok=True)
+            write_atomically(owner_file(self._home), json.dumps(content).encode())
+            self._written = state
+        with self._moved:
+            self._moved.notify_all()
+
+
+def model_in_use(manifest: Manifest) -> IndexModel | None:
+    """The image-text model that the manifest says is in use."""
+    with manifest.read() as tx:
+        row = models.in_use(tx, "clip")
+    return IndexModel(row["name"], row["revision"], row["preprocess_version"], row["dim"]) if row else None
+
+
+def vector_store(home: Home, model: IndexModel | None) -> VectorStore | None:
+    """Where the vectors of this model are kept."""
+    return VectorStore(home, model.name, model.revision, model.preprocess_version) if model else None
+
+
+def _mtime_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return -1

@@ -1,0 +1,95 @@
+"""What every home of the index offers. Queries may run beside one another and beside changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from resources.vector_index.conditions import Condition
+from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
+from resources.vector_index.words import SparseWords
+
+__all__ = ["VectorIndex"]
+
+
+class VectorIndex(Protocol):
+    """One generation of the index. Raises `INDEX_UNREACHABLE` when its server is."""
+
+    @property
+    def model(self) -> IndexModel | None:
+        """Whose vectors it holds; None for an index of words only."""
+        ...
+
+    @property
+    def generation(self) -> str:
+        """Its name: another model, another generation."""
+        ...
+
+    @property
+    def applied_seq(self) -> int | None:
+        """The outbox row up to which it shows the manifest; None while it was never whole."""
+        ...
+
+    @property
+    def applied_mark(self) -> str:
+        """What stood at that row: tells a manifest that was restored from a backup from the one applied."""
+        ...
+
+    def set_applied_seq(self, seq: int | None, mark: str = "") -> None:
+        """Make all changes durable, then remember `seq` durably."""
+        ...
+
+    def changing(self) -> AbstractContextManager[None]:
+        """Held while the outbox is applied: one process at a time. Raises `INDEX_BUSY`."""
+        ...
+
+    def upsert(self, points: Iterable[PhotoPoint]) -> int:
+        """Insert or replace whole points. Returns how many."""
+        ...
+
+    def delete(self, photo_ids: Sequence[str]) -> None:
+        """Remove points; unknown ids are fine."""
+        ...
+
+    def count(self, condition: Condition | None = None) -> int: ...
+
+    def embedded_count(self) -> int:
+        """Points with a vector, cheaply: kept between changes."""
+        ...
+
+    def get(self, photo_ids: Sequence[str], vectors: bool = False) -> dict[str, StoredPhoto]:
+        """The photos of these ids; unknown ids are absent."""
+        ...
+
+    def nearest(self, vector: Vector, limit: int, condition: Condition | None = None) -> list[Ranked]:
+        """The `limit` photos most like `vector` (`[dim]`), by (cosine descending, id). Empty without a model."""
+        ...
+
+    def matching(self, words: SparseWords, limit: int, condition: Condition | None = None) -> list[Ranked]:
+        """The `limit` photos whose words match best, by (BM25 descending, id), scores above zero only."""
+        ...
+
+    def browse(
+        self, limit: int, offset: int = 0, condition: Condition | None = None, newest_first: bool = True
+    ) -> list[str]:
+        """Photo ids by (`taken_at`, id), undated photos last by (`added_at` newest first, id)."""
+        ...
+
+    def ids(self, after: str | None, limit: int) -> list[str]:
+        """Photo ids in id order, above `after`: walks the whole index."""
+        ...
+
+    def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
+        """The most frequent values of a keyword key with their counts: cameras, tags, collections."""
+        ...
+
+    def stats(self) -> IndexStats: ...
+
+    def make_current(self) -> None:
+        """Point the library at this generation."""
+        ...
+
+    def close(self) -> None:
+        """Flush and let go of the files and the lock."""
+        ...

@@ -1,0 +1,139 @@
+"""What both homes share: payload schema, exact order after retrieval, browsing by date.
+
+Not here: how an engine is called (`embedded.py`, `server.py`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from resources.vector_index.conditions import KEYWORD_KEYS, RANGE_KEYS, And, Condition, Exists, HasVector, Not, Range
+from resources.vector_index.dialects import FLAGS_KEY
+from resources.vector_index.points import IndexModel, PhotoPoint, Ranked, Vector
+from resources.vector_index.words import SparseWords
+
+__all__ = ["DENSE", "WORDS", "QdrantIndex", "indexed_keys", "stored_payload"]
+
+DENSE, WORDS = "image", "words"
+
+# How far past the page a run of equal scores is followed, so that it is cut at an id and not at random.
+_MOST_TIES = 4096
+_FLAG_KEYS = ("has_gps", "embedded", "offline")
+
+
+def indexed_keys() -> dict[str, str]:
+    """Payload key -> kind of payload index ("keyword", "float" or "geo")."""
+    kinds = dict.fromkeys(sorted(KEYWORD_KEYS | {FLAGS_KEY}), "keyword")
+    return {**kinds, **dict.fromkeys(sorted(RANGE_KEYS), "float"), "location": "geo"}
+
+
+def stored_payload(point: PhotoPoint) -> dict[str, Any]:
+    """The payload as the engine keeps it: no empty values, booleans also as names in `FLAGS_KEY`, always `added_at`."""
+    kept = {"added_at": 0.0} | {key: value for key, value in point.payload.items() if value is not None and value != []}
+    kept["photo_id"] = point.photo_id
+    kept["embedded"] = point.vector is not None
+    kept[FLAGS_KEY] = [name for name in _FLAG_KEYS if kept.get(name)]
+    return kept
+
+
+class QdrantIndex(ABC):
+    """The part of `VectorIndex` that does not depend on how the engine is called."""
+
+    def __init__(self, generation: str, model: IndexModel | None) -> None:
+        self._generation = generation
+        self._model = model
+        self._embedded: int | None = None
+
+    @property
+    def generation(self) -> str:
+        return self._generation
+
+    @property
+    def model(self) -> IndexModel | None:
+        return self._model
+
+    # What a home brings.
+
+    @abstractmethod
+    def count(self, condition: Condition | None = None) -> int: ...
+
+    @abstractmethod
+    def _search(
+        self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None
+    ) -> list[Ranked]: ...
+
+    @abstractmethod
+    def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> list[tuple[float, str]]:
+        """`limit` pairs of value and id by value; equal values in any order. Points without the key are left out."""
+
+    @abstractmethod
+    def _walk(self, after: str | None, limit: int, condition: Condition | None) -> list[str]:
+        """Ids in id order, above `after`."""
+
+    # What follows from it.
+
+    def embedded_count(self) -> int:
+        if self._embedded is None:
+            self._embedded = self.count(HasVector()) if self._model else 0
+        return self._embedded
+
+    def nearest(self, vector: Vector, limit: int, condition: Condition | None = None) -> list[Ranked]:
+        if self._model is None or limit < 1:
+            return []
+        return _best(limit, lambda n: self._search(vector, DENSE, n, condition))
+
+    def matching(self, words: SparseWords, limit: int, condition: Condition | None = None) -> list[Ranked]:
+        if not words or limit < 1:
+            return []
+        found = _best(limit, lambda n: self._search(words, WORDS, n, condition))
+        return [hit for hit in found if hit.score > 0]
+
+    def browse(
+        self, limit: int, offset: int = 0, condition: Condition | None = None, newest_first: bool = True
+    ) -> list[str]:
+        if limit < 1:
+            return []
+        wanted = offset + limit
+        found = self._in_order("taken_at", newest_first, wanted, condition)
+        if len(found) < wanted:
+            undated = _also(condition, Not(Exists("taken_at")))
+            found += self._in_order("added_at", True, wanted - len(found), undated)
+        return found[offset:]
+
+    def ids(self, after: str | None, limit: int) -> list[str]:
+        return self._walk(after, limit, None)
+
+    def _in_order(self, key: str, descending: bool, limit: int, condition: Condition | None) -> list[str]:
+        """The first `limit` ids by (value, id): a run of equal values at the end is fetched whole, then cut."""
+        found = self._ordered(key, descending, limit, condition)
+        if len(found) == limit:
+            last = found[-1][0]
+            tied = self._walk_all(_also(condition, Range(key, gte=last, lte=last)))
+            found = [pair for pair in found if pair[0] != last] + [(last, photo_id) for photo_id in tied]
+        sign = -1.0 if descending else 1.0
+        found.sort(key=lambda pair: (sign * pair[0], pair[1]))
+        return [photo_id for _, photo_id in found[:limit]]
+
+    def _walk_all(self, condition: Condition | None) -> list[str]:
+        found: list[str] = []
+        while True:
+            page = self._walk(found[-1] if found else None, 4096, condition)
+            found += page
+            if len(page) < 4096:
+                return found
+
+
+def _best(limit: int, fetch: Callable[[int], list[Ranked]]) -> list[Ranked]:
+    """The best `limit` by (score descending, id). Engines break ties as they like, so a tie at the edge is widened."""
+    wanted = limit + 1
+    hits = fetch(wanted)
+    while len(hits) == wanted and hits[-1].score == hits[limit - 1].score and wanted < limit + _MOST_TIES:
+        wanted = min(limit + _MOST_TIES, wanted * 2)
+        hits = fetch(wanted)
+    return sorted(hits, key=lambda hit: (-hit.score, hit.photo_id))[:limit]
+
+
+def _also(condition: Condition | None, more: Condition) -> Condition:
+    return more if condition is None else And((condition, more))
