@@ -33,6 +33,8 @@ _TABLE = (
     ErrorCode("QUERY_WORDS_UNKNOWN", 422, EX_DATAERR, "The model in use knows none of the query's words."),
     ErrorCode("NOT_FOUND", 404, EX_NOINPUT, "There is no such page or route."),
     ErrorCode("METHOD_NOT_ALLOWED", 405, EX_USAGE, "The route exists but not for this method."),
+    ErrorCode("HOST_NOT_ALLOWED", 400, EX_USAGE, "The request names a host that Loupe does not answer to."),
+    ErrorCode("CROSS_SITE", 403, EX_NOPERM, "Another web site asked for a change."),
     ErrorCode("PHOTO_NOT_FOUND", 404, EX_NOINPUT, "No photo has this id."),
     ErrorCode("PHOTO_NOT_EMBEDDED", 409, EX_TEMPFAIL, "The photo is not searchable by content yet."),
     ErrorCode("PREVIEW_NOT_FOUND", 404, EX_NOINPUT, "The photo has no stored preview or thumbnail."),
@@ -74,6 +76,7 @@ _TABLE = (
     ErrorCode("MODEL_CHECK_FAILED", 500, EX_DATAERR, "The model loads but does not match well-known photographs."),
     ErrorCode("HUB_UNREACHABLE", 503, EX_UNAVAILABLE, "The model hub cannot be reached."),
     ErrorCode("SEARCH_BY_CONTENT_OFF", 503, EX_UNAVAILABLE, "No model is set up, so text and image search are off."),
+    ErrorCode("MODEL_LOADING", 503, EX_TEMPFAIL, "The model is being loaded; words and browsing work meanwhile."),
     ErrorCode("DEVICE_UNAVAILABLE", 500, EX_CONFIG, "The requested device is not on this machine."),
     ErrorCode("OUT_OF_MEMORY", 500, EX_SOFTWARE, "Even a batch of one does not fit the device's memory."),
     # Index and services

@@ -21,6 +21,7 @@ __all__ = [
     "PendingFile",
     "apply_inventory",
     "count_pending",
+    "count_pending_by_root",
     "pending",
     "pending_partitions",
     "set_partition_keys",
@@ -197,6 +198,12 @@ def pending(
 def count_pending(tx: Transaction, decoder_version: str) -> int:
     """How many files wait to be read."""
     return int(tx.value(f"SELECT count(*) {_PENDING}", {"decoder_version": decoder_version, "now": utc_now()}))
+
+
+def count_pending_by_root(tx: Transaction, decoder_version: str) -> dict[str, int]:
+    """How many files of each root wait to be read; roots without any are absent."""
+    params = {"decoder_version": decoder_version, "now": utc_now()}
+    return dict(tx.execute(f"SELECT f.root_id, count(*) {_PENDING} GROUP BY f.root_id", params).fetchall())
 
 
 def pending_partitions(tx: Transaction, decoder_version: str) -> list[str]:
