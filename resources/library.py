@@ -5,9 +5,13 @@ What the pipeline, the command line and the search API all begin with. Nothing i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+from filelock import Timeout
 
 from resources.errors import LoupeError
 from resources.home import Home
@@ -113,6 +117,19 @@ class Library:
                         tx, kind, identity.name, identity.revision, identity.preprocess_version, identity.dim or None
                     )
         return clip, captioner
+
+    @contextmanager
+    def ingesting(self, wait_s: float = 900.0) -> Iterator[None]:
+        """Be the only ingest of this home, in this process or any other. Raises `INGEST_BUSY` after `wait_s` seconds."""
+        lock = self.home.ingest_lock()
+        try:
+            lock.acquire(timeout=wait_s, poll_interval=0.2)
+        except Timeout as error:
+            raise LoupeError("INGEST_BUSY", "Another ingest is running; what it leaves is taken up next.") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def pending(self, clip: ModelIdentity | None, captioner: ModelIdentity | None) -> dict[str, int]:
         """Photos (files for "decoded") that wait, by stage."""

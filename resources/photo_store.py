@@ -6,6 +6,7 @@ nothing to clean but a dot file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from resources.home import Home, storage_error, write_atomically
@@ -43,9 +44,9 @@ class PhotoStore:
             except OSError as error:
                 raise storage_error(error, path.parent) from error
 
-    def count(self) -> int:
-        """How many previews are stored."""
-        return sum(1 for _ in self._home.previews.glob("*/*.jpg"))
+    def pixel_hashes(self) -> Iterator[str]:
+        """The names of all stored previews."""
+        return (path.stem for path in self._home.previews.glob("*/*.jpg"))
 
     def size_bytes(self) -> int:
         """Bytes that previews and thumbnails take."""

@@ -6,6 +6,7 @@ that were overwritten in place change no directory, so a few folders a tick are 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,13 +26,14 @@ _ROTATION = 25
 @dataclass(frozen=True)
 class WatchReport:
     """Partitions by what they need. `due` were added, changed or removed, and have settled; `pending` hold files that
-    wait to be read; `settling` changed between this look and the last one. `fingerprint` names exactly this work."""
+    wait to be read; `settling` changed between this look and the last one. `fingerprint` names the due folders as they look now."""
 
     known: tuple[str, ...]
     due: tuple[str, ...]
     pending: tuple[str, ...]
     settling: tuple[str, ...]
     offline_roots: tuple[str, ...]
+    fingerprint: str
 
 
 def look(manifest: Manifest, *, settle: bool = True, root_id: str | None = None) -> WatchReport:
@@ -76,7 +78,13 @@ def look(manifest: Manifest, *, settle: bool = True, root_id: str | None = None)
         pending=tuple(key for key in pending if key in rows),
         settling=tuple(sorted(changed.keys() - due)),
         offline_roots=tuple(offline),
+        fingerprint=_fingerprint({key: rows[key]["signature"] for key in due}),
     )
+
+
+def _fingerprint(signatures_due: dict[str, str]) -> str:
+    text = "\n".join(f"{key} {signature}" for key, signature in sorted(signatures_due.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _observed(

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["by_sha256", "put"]
+__all__ = ["by_sha256", "newest", "put"]
 
 
 def by_sha256(tx: Transaction, hashes: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -26,3 +26,11 @@ def put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     with tx.relation({"sha256": list(unique)}, {"sha256": pa.string()}) as given:
         tx.execute(f"DELETE FROM previews WHERE sha256 IN (SELECT sha256 FROM {given})")
     tx.insert("previews", list(unique.values()))
+
+
+def newest(tx: Transaction, limit: int) -> list[str]:
+    """Pixel hashes of the photos decoded last."""
+    rows = tx.execute(
+        "SELECT pixel_hash FROM previews GROUP BY pixel_hash ORDER BY max(decoded_at) DESC, pixel_hash LIMIT ?", [limit]
+    ).fetchall()
+    return [row[0] for row in rows]

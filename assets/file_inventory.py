@@ -1,0 +1,44 @@
+"""Asset `file_inventory`: what stands in the watched folders, by path, size and mtime. Reads no file contents."""
+
+import dagster as dg
+
+from assets.job_rows import job_row
+from assets.partitions import PER_FOLDER_RUN, folders
+from resources.inventory import InventoryReport, take_inventory
+from resources.library import Library
+from resources.manifest import files
+
+__all__ = ["InventoryConfig", "file_inventory"]
+
+
+class InventoryConfig(dg.Config):
+    """`folders`: partition keys to look at; empty looks at all partitions of the run."""
+
+    folders: list[str] = []
+    accept_missing: bool = False
+
+
+@dg.asset(partitions_def=folders, backfill_policy=PER_FOLDER_RUN, group_name="library", kinds={"duckdb"})
+def file_inventory(
+    context: dg.AssetExecutionContext, config: InventoryConfig, library: dg.ResourceParam[Library]
+) -> dg.MaterializeResult:
+    """New, changed, gone and returned files of these folders, noted in the manifest."""
+    keys = config.folders or list(context.partition_keys)
+    with job_row(context, library, target=f"{len(keys)} folders"):
+        report = take_inventory(library.manifest, keys, accept_missing=config.accept_missing)
+        for root, why in report.unreadable.items():
+            context.log.warning(f"{root}: {why}")
+    return dg.MaterializeResult(metadata=_metadata(report, library))
+
+
+def _metadata(report: InventoryReport, library: Library) -> dict[str, object]:
+    with library.manifest.read() as tx:
+        skipped = files.skipped_by_reason(tx)
+    return {
+        "folders": report.folders,
+        **{f"{name} files": count for name, count in vars(report.changes).items()},
+        "skipped by reason": dg.MetadataValue.json(skipped),
+        "unreadable folders": dg.MetadataValue.json(report.unreadable),
+        "folders offline": dg.MetadataValue.json(report.offline_roots),
+        "mass vanish held back": dg.MetadataValue.json({root: list(pair) for root, pair in report.vanished.items()}),
+    }

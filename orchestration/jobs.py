@@ -1,0 +1,38 @@
+"""The jobs a person, the sensor and the schedules start. All run in one process: separate ones load models anew."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+__all__ = ["JOBS", "captions_job", "ingest_job", "reconcile_job", "refresh_map_job"]
+
+ingest_job = dg.define_asset_job(
+    "ingest",
+    selection=["file_inventory", "decoded_images", "embeddings", "captions", "qdrant_points"],
+    executor_def=dg.in_process_executor,
+    description="Take in what is new or changed in watched folders, and show it in search.",
+)
+
+captions_job = dg.define_asset_job(
+    "captions",
+    selection=["captions", "qdrant_points"],
+    executor_def=dg.in_process_executor,
+    description="Caption photos that have no caption yet, newest first, from their previews.",
+)
+
+refresh_map_job = dg.define_asset_job(
+    "refresh_map",
+    selection=["umap_projections"],
+    executor_def=dg.in_process_executor,
+    description="Draw the similarity map anew.",
+)
+
+reconcile_job = dg.define_asset_job(
+    "reconcile",
+    selection=dg.AssetSelection.assets("file_inventory", "qdrant_points")
+    | dg.AssetSelection.all_asset_checks(),
+    executor_def=dg.in_process_executor,
+    description="Compare every watched folder with the manifest, the manifest with the index, and check all of it.",
+)
+
+JOBS = [ingest_job, captions_job, refresh_map_job, reconcile_job]

@@ -1,0 +1,76 @@
+"""Schedules: the map and captions as they fall due, a full reconcile each week. Each asks for nothing when nothing waits."""
+
+import dagster as dg
+
+from orchestration.active_runs import active_runs
+from orchestration.jobs import captions_job, reconcile_job, refresh_map_job
+from orchestration.partitions import add_partitions, folder_run
+from resources.library import Library, result_key
+from resources.manifest import projections, results
+from resources.watching import look
+
+__all__ = ["SCHEDULES"]
+
+_FOLDERS_A_RUN = 500
+
+
+@dg.schedule(
+    job=captions_job,
+    cron_schedule="*/5 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Captions what has none, once nothing else is running.",
+)
+def later_captions(
+    context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
+) -> dg.RunRequest | dg.SkipReason:
+    captioner = library.captioner()
+    if captioner is None:
+        return dg.SkipReason("no captioner is set up")
+    if active_runs(context.instance, ("ingest", "captions")):
+        return dg.SkipReason("a run is active")
+    with library.manifest.read() as tx:
+        waiting = results.pending_partitions(tx, "captions", result_key(captioner))
+    if not waiting:
+        return dg.SkipReason("every photo has a caption")
+    ordered = add_partitions(context.instance, waiting[:_FOLDERS_A_RUN])
+    return dg.RunRequest(tags=folder_run(ordered, waiting[:_FOLDERS_A_RUN]).tags)
+
+
+@dg.schedule(
+    job=refresh_map_job,
+    cron_schedule="30 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Draws the map anew when a tenth of the library is not on it yet.",
+)
+def hourly_map(
+    context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
+) -> dg.RunRequest | dg.SkipReason:
+    clip = library.clip()
+    if clip is None:
+        return dg.SkipReason("no model is set up")
+    with library.manifest.read() as tx:
+        placed, embedded = projections.coverage(tx, clip.name)
+    if embedded == 0 or placed >= 0.9 * embedded:
+        return dg.SkipReason(f"{placed} of {embedded} photos are on the map")
+    return dg.RunRequest()
+
+
+@dg.schedule(
+    job=reconcile_job,
+    cron_schedule="0 4 * * 0",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compares every watched folder with the manifest, and the manifest with the index.",
+)
+def weekly_reconcile(
+    context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
+) -> dg.RunRequest | dg.SkipReason:
+    known = look(library.manifest, settle=False).known
+    if not known:
+        return dg.SkipReason("no folder is watched")
+    ordered = add_partitions(context.instance, known)
+    present = [key for key in ordered if key in set(known)]
+    run = folder_run(ordered, present)
+    return dg.RunRequest(tags=run.tags, run_config=run.run_config)
+
+
+SCHEDULES = [later_captions, hourly_map, weekly_reconcile]

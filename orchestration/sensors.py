@@ -1,0 +1,100 @@
+"""The `new_folders` sensor: sees what changed in watched folders and asks for one run while work is pending."""
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass
+
+import dagster as dg
+
+from assets.partitions import folders
+from orchestration.active_runs import active_runs
+from orchestration.jobs import ingest_job
+from orchestration.partitions import folder_run
+from resources.library import Library, result_key
+from resources.manifest import results
+from resources.watching import WatchReport, look
+
+__all__ = ["Asked", "build_new_folders_sensor", "next_request"]
+
+# Folders that one run takes at most, so that one tick's work stays bounded.
+_FOLDERS_A_RUN = 500
+# The same work asked for again in vain (a folder that cannot be read) is asked for ever more seldom.
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 10.0, 3600.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The sensor's memory: what it last asked for, how often in a row, when, and how many requests it ever made."""
+
+    fingerprint: str = ""
+    attempt: int = 0
+    at: float = 0.0
+    requests: int = 0
+
+
+def next_request(asked: Asked, fingerprint: str, now: float) -> Asked | None:
+    """The request to make now, or None while the same work was asked for in vain a short time ago."""
+    if fingerprint != asked.fingerprint:
+        return Asked(fingerprint, 0, now, asked.requests + 1)
+    wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**asked.attempt)
+    if now - asked.at < wait:
+        return None
+    return Asked(fingerprint, asked.attempt + 1, now, asked.requests + 1)
+
+
+def build_new_folders_sensor(interval_s: int) -> dg.SensorDefinition:
+    """The sensor, ticking every `interval_s` seconds."""
+
+    @dg.sensor(
+        name="new_folders",
+        job=ingest_job,
+        minimum_interval_seconds=interval_s,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Takes in photos that were added, changed or removed in watched folders.",
+    )
+    def new_folders(
+        context: dg.SensorEvaluationContext, library: dg.ResourceParam[Library]
+    ) -> dg.SensorResult | dg.SkipReason:
+        if active_runs(context.instance, ("ingest",)):
+            return dg.SkipReason("a run is active")
+        report = look(library.manifest)
+        wanted, fingerprint = _work(library, report)
+        if not wanted:
+            return dg.SkipReason(f"nothing to do; {len(report.settling)} folders are still changing")
+        asked = Asked(**json.loads(context.cursor)) if context.cursor else Asked()
+        request = next_request(asked, fingerprint, time.time())
+        if request is None:
+            return dg.SkipReason("the same work was asked for a short time ago")
+        known = list(context.instance.get_dynamic_partitions(str(folders.name)))
+        new = [key for key in wanted if key not in set(known)]
+        run = folder_run(known + new, wanted)
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(
+                    # Names the work and the attempt: a run key dedupes for ever, failed runs included.
+                    run_key=f"{request.fingerprint}:{request.attempt}:{request.requests}",
+                    tags=run.tags,
+                    run_config=run.run_config,
+                )
+            ],
+            dynamic_partitions_requests=[folders.build_add_request(new)] if new else [],
+            cursor=json.dumps(asdict(request)),
+        )
+
+    return new_folders
+
+
+def _work(library: Library, report: WatchReport) -> tuple[list[str], str]:
+    """Folders for the next run, those with news first, and a fingerprint that changes as the work gets done."""
+    clip, captioner = library.use_models()
+    unembedded: list[str] = []
+    with library.manifest.read() as tx:
+        if clip:
+            unembedded = results.pending_partitions(tx, "embeddings", result_key(clip))
+    ordered = dict.fromkeys([*report.due, *report.pending, *(key for key in unembedded if key in set(report.known))])
+    wanted = list(ordered)[:_FOLDERS_A_RUN]
+    counts = library.pending(clip, captioner)
+    counts.pop("captions")
+    text = json.dumps([wanted, report.fingerprint, counts], sort_keys=True)
+    return wanted, hashlib.sha256(text.encode()).hexdigest()[:16]
