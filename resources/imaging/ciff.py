@@ -12,15 +12,17 @@ from resources.imaging.metadata import PhotoMetadata
 
 __all__ = ["ciff_metadata"]
 
-_MAKE_MODEL, _TIMESTAMP, _EXPOSURE, _FOCAL_LENGTH, _CAMERA_SETTINGS, _IMAGE_INFO = (
+_MAKE_MODEL, _TIMESTAMP, _SHOT_INFO, _FOCAL_LENGTH, _CAMERA_SETTINGS, _IMAGE_INFO = (
     0x080A,
     0x180E,
-    0x1818,
+    0x102A,
     0x1029,
     0x102D,
     0x1810,
 )
+# Places in the arrays of 16-bit values; exposure values are in 1/32 EV.
 _FOCAL_UNITS_INDEX = 25
+_BASE_ISO_INDEX, _BIAS_INDEX, _F_NUMBER_INDEX, _EXPOSURE_TIME_INDEX = 2, 6, 21, 22
 _MAX_DEPTH, _MAX_RECORDS = 6, 1024
 _ORIENTATION_OF_ROTATION = {0: 1, 90: 6, 180: 3, 270: 8}
 
@@ -37,21 +39,26 @@ def ciff_metadata(buffer: bytes) -> PhotoMetadata:
     names = [part.decode("latin-1").strip() or None for part in records.get(_MAKE_MODEL, b"").split(b"\0")[:2]]
     make, model = [*names, None, None][:2]
     seconds = _unpack(order + "I", records.get(_TIMESTAMP))
-    exposure = _unpack(order + "3f", records.get(_EXPOSURE))
+    shot = _unpack(order + f"{_EXPOSURE_TIME_INDEX + 1}h", records.get(_SHOT_INFO)) or ()
+    base_iso, bias, aperture, shutter = (
+        (shot[_BASE_ISO_INDEX], shot[_BIAS_INDEX], shot[_F_NUMBER_INDEX], shot[_EXPOSURE_TIME_INDEX])
+        if shot
+        else (0, 0, 0, 0)
+    )
     focal = _unpack(order + "2H", records.get(_FOCAL_LENGTH))
     settings = _unpack(order + f"{_FOCAL_UNITS_INDEX + 1}H", records.get(_CAMERA_SETTINGS))
     image = _unpack(order + "2If i", records.get(_IMAGE_INFO))
     units = settings[_FOCAL_UNITS_INDEX] if settings else 0
-    plausible = exposure is not None and all(abs(value) < 30 for value in exposure)
     return PhotoMetadata(
         taken_at=datetime(1970, 1, 1) + timedelta(seconds=seconds[0]) if seconds and seconds[0] else None,
         taken_at_source="raw" if seconds and seconds[0] else None,
         camera_make=make,
         camera_model=model,
         focal_length_mm=focal[1] / (units or 1) if focal and focal[1] else None,
-        exposure_bias_ev=exposure[0] if exposure and plausible else None,
-        exposure_s=2.0 ** -exposure[1] if exposure and plausible else None,
-        f_number=2.0 ** (exposure[2] / 2) if exposure and plausible else None,
+        exposure_bias_ev=bias / 32 if shot and abs(bias) < 320 else None,
+        exposure_s=2.0 ** (-shutter / 32) if shutter else None,
+        f_number=2.0 ** (aperture / 64) if aperture > 0 else None,
+        iso=round(2.0 ** (base_iso / 32) * 100 / 32) if base_iso > 0 else None,
         orientation=_ORIENTATION_OF_ROTATION.get(int(image[3]) % 360) if image else None,
     )
 

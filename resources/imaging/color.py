@@ -36,7 +36,7 @@ def flatten_depth(image: Image.Image, bits: int | None = None) -> Image.Image:
     low, high = (float(bound) for bound in np.percentile(finite, (0.1, 99.9)))
     full = float((1 << bits) - 1) if bits and 8 < bits <= 16 else 65535.0
     if image.mode == "F":
-        if 0.0 <= low and high <= 1.0:
+        if low >= 0.0 and high <= 1.0:
             low, high = 0.0, 1.0
     elif high <= full and low >= 0 and high - low >= _NARROW_RANGE * full:
         low, high = 0.0, full

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pillow_heif
+from PIL import Image
 
 from resources.errors import DecodeError
 from resources.imaging.color import flatten_depth, to_srgb
 from resources.imaging.isobmff import Container
 from resources.imaging.metadata import exif_directories, read_metadata
-from resources.imaging.previews import fit_within, reduce_to
-from resources.imaging.raster import PILLOW_ERRORS, Raster, check_size
+from resources.imaging.previews import fit_within, reduce_rows, reduce_to
+from resources.imaging.raster import PILLOW_ERRORS, Raster, check_container, check_size
 
 __all__ = ["decode_heif"]
 
@@ -25,55 +26,50 @@ def decode_heif(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) -
     if container is not None:
         for item in container.coded_items(container.primary):
             check_size(item.width or 1, item.height or 1, max_pixels, name)
-        missing = container.missing_share(container.primary)
-        if missing:
-            raise DecodeError(
-                "TRUNCATED",
-                f"{name} is cut or was copied in part: {missing:.0%} of its picture data is not in the file.",
-                missing=round(missing, 3),
-            )
-        if container.cut_box:
-            warnings.append("TRUNCATED")  # the main picture is whole; what follows it is not
+        warnings += check_container(container, name)
     try:
         opened = pillow_heif.open_heif(buffer, convert_hdr_to_8bit=True)
-        image_item = opened[opened.primary_index]
-        width, height = image_item.size
+        item = opened[opened.primary_index]
+        width, height = item.size
         check_size(width, height, max_pixels, name)
-        target = fit_within(width, height, preview_px)
-        rung = "raster"
-        source = _large_thumbnail(image_item, target)
-        if source is not None:
-            rung = "embedded_preview"
-        else:
-            source = image_item
-        image = source.to_pillow()
+        source = _large_thumbnail(item, fit_within(width, height, preview_px))
+        rung = "raster" if source is None else "embedded_preview"
+        if source is None:
+            source = item
+            item.load()
+            width, height = item.size  # what is declared may differ from what is coded
+        image = _reduced(source, fit_within(width, height, preview_px))
     except MemoryError as error:
         raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to decode than there is.") from error
     except PILLOW_ERRORS as error:
-        if isinstance(error, DecodeError):
-            raise
         code = "TRUNCATED" if isinstance(error, EOFError) or "end of file" in str(error).lower() else "CORRUPT"
-        raise DecodeError(code, f"{name} is a HEIC file that cannot be decoded: {error}.") from error
-    if rung == "raster":
-        width, height = image.size
-        target = fit_within(width, height, preview_px)
-    icc = image.info.get("icc_profile") or image_item.info.get("icc_profile")
-    image = flatten_depth(image)
-    image = to_srgb(reduce_to(image, target), icc)
+        words = str(error).rstrip(".") or type(error).__name__
+        raise DecodeError(code, f"{name} holds damaged HEIC data: {words}.") from error
+    pixels = to_srgb(image, item.info.get("icc_profile"))
     metadata = read_metadata(
-        exif_directories((container.exif() if container else None) or image_item.info.get("exif")),
-        (container.xmp() if container else None) or image_item.info.get("xmp"),
+        exif_directories((container.exif() if container else None) or item.info.get("exif")),
+        (container.xmp() if container else None) or item.info.get("xmp"),
     )
-    return Raster(np.asarray(image), width, height, rung, tuple(warnings), metadata)
+    return Raster(np.asarray(pixels), width, height, rung, tuple(warnings), metadata)
 
 
-def _large_thumbnail(image: pillow_heif.HeifImage, target: tuple[int, int]) -> pillow_heif.heif.HeifThumbnail | None:
+def _reduced(source: pillow_heif.heif.BaseImage, size: tuple[int, int]) -> Image.Image:
+    if source.mode in ("L", "RGB", "RGBA"):
+        return reduce_rows(np.asarray(source), size)
+    return reduce_to(to_srgb(flatten_depth(source.to_pillow()), None), size)
+
+
+def _large_thumbnail(item: pillow_heif.HeifImage, target: tuple[int, int]) -> pillow_heif.heif.BaseImage | None:
     """An embedded thumbnail that is large enough to make the preview from, in the picture's own proportions."""
-    for index in range(len(image.info.get("thumbnails", ()))):
-        thumbnail = image.get_thumbnail(index)
-        width, height = thumbnail.size
-        if width < target[0] or height < target[1] or thumbnail.mode != image.mode:
+    for index in range(len(item.info.get("thumbnails", ()))):
+        try:
+            thumbnail = item.get_thumbnail(index)
+            width, height = thumbnail.size
+            if width < target[0] or height < target[1] or thumbnail.mode != item.mode:
+                continue
+            if abs(width * item.size[1] - height * item.size[0]) <= 2 * max(item.size):
+                thumbnail.load()
+                return thumbnail
+        except PILLOW_ERRORS:  # some cameras declare another size than they encode; the picture itself is fine
             continue
-        if abs(width * image.size[1] - height * image.size[0]) <= 2 * max(image.size):
-            return thumbnail
     return None

@@ -15,7 +15,7 @@ def read_iptc(block: bytes | None) -> Records:
         return {}
     raw: list[tuple[tuple[int, int], bytes]] = []
     at = block.find(b"\x1c")
-    while 0 <= at and at + 5 <= len(block) and block[at] == 0x1C:
+    while at >= 0 and at + 5 <= len(block) and block[at] == 0x1C:
         record, dataset = block[at + 1], block[at + 2]
         size = int.from_bytes(block[at + 3 : at + 5], "big")
         at += 5

@@ -17,12 +17,12 @@ _MAX_BOXES, _MAX_ITEMS = 4096, 65_536
 
 @dataclass(frozen=True)
 class Box:
-    """One box: its four-letter kind and the range of its payload. `cut` when it claims more than there is."""
+    """One box: its four-letter kind, the range of its payload, and how many bytes it claims beyond the data."""
 
     kind: bytes
     start: int
     end: int
-    cut: bool
+    lacking: int = 0
 
 
 def boxes(data: memoryview, start: int, end: int) -> Iterator[Box]:
@@ -39,7 +39,7 @@ def boxes(data: memoryview, start: int, end: int) -> Iterator[Box]:
             size = end - start
         if size < header:
             return
-        yield Box(kind, start + header, min(start + size, end), start + size > end)
+        yield Box(kind, start + header, min(start + size, end), max(0, start + size - end))
         start += size
 
 
@@ -89,7 +89,7 @@ class Container:
     items: dict[int, Item]
     references: dict[tuple[bytes, int], tuple[int, ...]]
     idat: tuple[int, int]
-    cut_box: bool  # a top-level box claims more bytes than the file has
+    missing_bytes: int  # how many more bytes the top-level boxes claim than the file has
 
     @classmethod
     def parse(cls, buffer: bytes | memoryview) -> Container | None:
@@ -99,7 +99,7 @@ class Container:
         meta = next((box for box in top if box.kind == b"meta"), None)
         if meta is None:
             return None
-        container = cls(data, 0, {}, {}, (0, 0), any(box.cut for box in top))
+        container = cls(data, 0, {}, {}, (0, 0), sum(box.lacking for box in top))
         parts = {box.kind: box for box in boxes(data, meta.start + 4, meta.end)}
         if box := parts.get(b"idat"):
             container.idat = (box.start, box.end)

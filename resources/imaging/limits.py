@@ -6,6 +6,7 @@ pillow-heif, each with its reason. Nothing else in Loupe may assign to them.
 
 from __future__ import annotations
 
+import logging
 import warnings
 
 import pillow_heif
@@ -20,13 +21,15 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 # Editors write XMP and history of several megabytes into compressed PNG text chunks; Pillow refuses above 1 MB.
 # `png` refuses chunks that expand beyond this or by a bomb's ratio before Pillow sees them.
-PngImagePlugin.MAX_TEXT_CHUNK = 32 << 20
-PngImagePlugin.MAX_TEXT_MEMORY = 64 << 20
+MAX_PNG_TEXT_BYTES = 32 << 20
+PngImagePlugin.MAX_TEXT_CHUNK = MAX_PNG_TEXT_BYTES
+PngImagePlugin.MAX_TEXT_MEMORY = 2 * MAX_PNG_TEXT_BYTES
 
 # One decode process runs per core, so more threads inside one picture only take cores from its neighbours.
 pillow_heif.options.DECODE_THREADS = 1
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
-# Pillow warns about odd metadata through `warnings`; Loupe reports what matters as codes.
+# Pillow warns about odd metadata through `warnings` and its logger; Loupe reports what matters as codes.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 warnings.filterwarnings("ignore", module=r"pillow_heif\..*")

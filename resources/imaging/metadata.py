@@ -57,11 +57,15 @@ class PhotoMetadata:
 
 @dataclass(frozen=True)
 class ExifDirectories:
-    """The three directories of an EXIF block, each absent when the file has none."""
+    """The directories of an EXIF block, each absent when the file has none.
+
+    Of the makers' notes only Canon's is read: before 2008 it alone held the ISO, and still holds lens names.
+    """
 
     main: Directory | None = None
     exif: Directory | None = None
     gps: Directory | None = None
+    canon: Directory | None = None
 
     def text(self, tag: int) -> str | None:
         """From the EXIF directory, else the main one: old cameras mix them."""
@@ -85,7 +89,11 @@ def exif_directories(block: bytes | memoryview | None) -> ExifDirectories:
     except TiffError:
         return ExifDirectories()
     main = tiff.first()
-    return ExifDirectories(main, tiff.child(main, _EXIF_IFD), tiff.child(main, _GPS_IFD))
+    exif = tiff.child(main, _EXIF_IFD)
+    canon: Directory | None = None
+    if exif is not None and main is not None and (main.text(_MAKE) or "").startswith("Canon"):
+        canon = tiff.directory(exif.position(_MAKER_NOTE) or 0)
+    return ExifDirectories(main, exif, tiff.child(main, _GPS_IFD), canon)
 
 
 def read_metadata(
@@ -114,7 +122,7 @@ def read_metadata(
         exposure_bias_ev=_within(
             _first(exif.number(_EXPOSURE_BIAS), _fraction(_one(properties, "exif:ExposureBiasValue"))), -20, 20
         ),
-        iso=_iso(exif, properties),
+        iso=_iso(exif, properties) or _canon_iso(exif),
         flash_fired=_flash(exif, properties),
         gps_lat=lat,
         gps_lon=lon,
@@ -141,6 +149,7 @@ _OFFSET, _OFFSET_ORIGINAL, _OFFSET_DIGITIZED = 0x9010, 0x9011, 0x9012
 _SHUTTER_APEX, _APERTURE_APEX, _EXPOSURE_BIAS, _FLASH, _FOCAL_LENGTH = 0x9201, 0x9202, 0x9204, 0x9209, 0x920A
 _SUBSEC_ORIGINAL, _SUBSEC_DIGITIZED = 0x9291, 0x9292
 _FOCAL_LENGTH_35MM, _LENS_MODEL = 0xA405, 0xA434
+_MAKER_NOTE, _CANON_SHOT_INFO, _CANON_LENS_MODEL = 0x927C, 0x0004, 0x0095
 
 _ISO_OVERFLOW = 65535  # the 16-bit tag's "see the other tags"
 
@@ -216,17 +225,16 @@ def _gps_moment(gps: Directory | None) -> datetime | None:
 
 def orientation_of(exif: ExifDirectories, properties: Properties) -> int | None:
     """The orientation as written, 1 to 8: EXIF's, else XMP's."""
-    for value in (
-        exif.main.integer(_ORIENTATION) if exif.main else None,
-        _integer(_one(properties, "tiff:Orientation")),
-    ):
+    written = [part.integer(_ORIENTATION) for part in (exif.main, exif.exif) if part is not None]
+    for value in (*written, _integer(_one(properties, "tiff:Orientation"))):
         if value is not None and 1 <= value <= 8:
             return value
     return None
 
 
 def _lens(exif: ExifDirectories, properties: Properties) -> str | None:
-    candidates = (exif.text(_LENS_MODEL), _one(properties, "exifEX:LensModel"), _one(properties, "aux:Lens"))
+    canon = exif.canon.text(_CANON_LENS_MODEL) if exif.canon else None
+    candidates = (exif.text(_LENS_MODEL), canon, _one(properties, "exifEX:LensModel"), _one(properties, "aux:Lens"))
     return next((text[:_MAX_TEXT] for text in candidates if text and re.search(r"\w", text)), None)
 
 
@@ -262,6 +270,15 @@ def _iso(exif: ExifDirectories, properties: Properties) -> int | None:
         if value and value > 0:
             return value
     return None
+
+
+def _canon_iso(exif: ExifDirectories) -> int | None:
+    """From Canon's ShotInfo: base and automatic ISO in 1/32 EV (ExifTool's Canon tables)."""
+    shot = exif.canon.integers(_CANON_SHOT_INFO) if exif.canon else ()
+    if len(shot) < 3 or not 0 < shot[2] < 640 or not 0 <= shot[1] < 640:
+        return None
+    value = 2 ** (shot[2] / 32) * 100 / 32 * 2 ** (shot[1] / 32)
+    return round(value) if 1 <= value <= 1e7 else None
 
 
 def _flash(exif: ExifDirectories, properties: Properties) -> bool | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from resources.errors import DecodeError
-from resources.imaging.limits import PngImagePlugin
+from resources.imaging.limits import MAX_PNG_TEXT_BYTES
 
 __all__ = ["checked", "raw_profile"]
 
@@ -16,12 +16,20 @@ _BOMB_RATIO = 200
 _BOMB_LEAST_BYTES = 1 << 20
 
 
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"
+
+
 def _chunks(buffer: bytes) -> Iterator[tuple[bytes, int, int]]:
-    at = 8
+    at = len(_SIGNATURE)
     while at + 8 <= len(buffer):
         size = int.from_bytes(buffer[at : at + 4], "big")
         yield buffer[at + 4 : at + 8], at + 8, size
         at += 12 + size
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
 
 
 def checked(buffer: bytes, name: str) -> tuple[bytes, list[str]]:
@@ -31,13 +39,26 @@ def checked(buffer: bytes, name: str) -> tuple[bytes, list[str]]:
     """
     warnings: list[str] = []
     view = memoryview(buffer)
+    whole = len(_SIGNATURE)
+    ended = False
+    cut = b""
     for kind, start, size in _chunks(buffer):
-        if kind == b"IDAT" and start + size + 4 <= len(buffer):
+        if start + size + 4 > len(buffer):
+            if kind == b"IDAT":
+                cut = buffer[start : start + size]
+            break
+        whole = start + size + 4
+        ended = ended or kind == b"IEND"
+        if kind == b"IDAT":
             stored = int.from_bytes(view[start + size : start + size + 4], "big")
             if zlib.crc32(view[start : start + size], zlib.crc32(kind)) != stored:
                 warnings.append("CORRUPT")
         elif kind in (b"zTXt", b"iTXt"):
             _check_text(bytes(view[start : start + size]), kind, name)
+    if not ended:
+        # The end is damaged or cut off. Closed properly, a file whose pixels are all there decodes; one whose
+        # pixels are not is reported as truncated by Pillow.
+        buffer = buffer[:whole] + (_chunk(b"IDAT", cut) if cut else b"") + _IEND
     return buffer, warnings
 
 
@@ -49,7 +70,7 @@ def _check_text(chunk: bytes, kind: bytes, name: str) -> None:
         packed = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
     else:
         return
-    limit = PngImagePlugin.MAX_TEXT_CHUNK
+    limit = MAX_PNG_TEXT_BYTES
     decompressor = zlib.decompressobj()
     try:
         size = len(decompressor.decompress(packed, limit))

@@ -7,6 +7,7 @@ The order matters for speed: sizes are checked before a pixel is decoded, JPEG i
 from __future__ import annotations
 
 import io
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +21,12 @@ from PIL import (  # the imports register the openers; `Image.open` would otherw
     MpoImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
+    UnidentifiedImageError,
     WebPImagePlugin,
 )
 
 from resources.errors import DecodeError
-from resources.imaging import limits, png
+from resources.imaging import png
 from resources.imaging.color import flatten_depth, to_srgb
 from resources.imaging.iptc import photoshop_iptc
 from resources.imaging.isobmff import Container
@@ -34,6 +36,7 @@ from resources.imaging.metadata import (
     read_metadata,
 )
 from resources.imaging.previews import Pixels, fit_within, orient, reduce_to
+from resources.imaging.quiet import silenced
 from resources.imaging.sniff import Sniffed
 
 __all__ = ["Raster", "check_size", "decode_raster"]
@@ -48,7 +51,7 @@ _OPENERS = {
     "JP2": Jpeg2KImagePlugin.Jpeg2KImageFile.format,
     "AVIF": AvifImagePlugin.AvifImageFile.format,
 }
-assert MpoImagePlugin and limits  # imported for what they register and set
+assert MpoImagePlugin  # imported for what it registers
 
 # What Pillow raises for bad bytes, by reading its plugins and by fuzzing; anything else is a fault of ours.
 PILLOW_ERRORS = (
@@ -67,6 +70,9 @@ PILLOW_ERRORS = (
 
 # The readable share of a cut JPEG below which it is refused: less is a strip that shows and matches nothing.
 _LEAST_READABLE = 0.25
+
+# Bytes that are made up for a container whose picture is whole but whose last box is cut.
+_MOST_PADDING = 64 << 20
 
 _EOI = b"\xff\xd9"
 
@@ -98,6 +104,23 @@ def check_size(width: int, height: int, max_pixels: int, name: str) -> None:
         )
 
 
+def check_container(container: Container | None, name: str) -> list[str]:
+    """Refuses a container whose main picture is not all in the file; warns where something else is missing.
+
+    Raises `TRUNCATED`.
+    """
+    if container is None:
+        return []
+    missing = container.missing_share(container.primary)
+    if missing:
+        raise DecodeError(
+            "TRUNCATED",
+            f"{name} is cut or was copied in part: {missing:.0%} of its picture data is not in the file.",
+            missing=round(missing, 3),
+        )
+    return ["TRUNCATED"] if container.missing_bytes else []
+
+
 def decode_raster(
     buffer: bytes,
     sniffed: Sniffed,
@@ -111,6 +134,13 @@ def decode_raster(
     warnings: list[str] = []
     if sniffed.format == "PNG":
         buffer, warnings = png.checked(buffer, name)
+    elif sniffed.format == "WEBP" and int.from_bytes(buffer[4:8], "little") + 8 > len(buffer) + 1:
+        raise DecodeError("TRUNCATED", f"{name} ends before its WebP picture does; copy it again from the source.")
+    elif sniffed.format == "AVIF":
+        container = Container.parse(buffer)
+        warnings += check_container(container, name)
+        if container and 0 < container.missing_bytes <= _MOST_PADDING:
+            buffer += bytes(container.missing_bytes)  # only metadata is cut off; libavif would refuse the picture
     try:
         with Image.open(io.BytesIO(buffer), formats=[_OPENERS[sniffed.format]]) as image:
             return _decode(image, buffer, sniffed, warnings, name, preview_px, max_pixels, orientation)
@@ -131,8 +161,6 @@ def _decode(
     given_orientation: int | None,
 ) -> Raster:
     check_size(*image.size, max_pixels, name)
-    metadata, orientation = _metadata(image, buffer, sniffed)
-    orientation = given_orientation or orientation
     width, height = image.size
     target = fit_within(width, height, preview_px)
     rung = "raster"
@@ -142,7 +170,8 @@ def _decode(
     icc = image.info.get("icc_profile")
     bits = _declared_bits(image)
     try:
-        image.load()
+        with silenced() if sniffed.format == "TIFF" else nullcontext():
+            image.load()
     except OSError:
         if sniffed.format != "JPEG":
             raise
@@ -152,6 +181,8 @@ def _decode(
         if sniffed.format == "JPEG" and _tail_is_missing(buffer):
             _check_readable(image, name)
             warnings.append("TRUNCATED")
+    metadata, orientation = _metadata(image, buffer, sniffed)  # after loading: PNG may carry it at its end
+    orientation = given_orientation or orientation
     if sniffed.format == "TIFF":  # Pillow turns TIFF upright while loading
         orientation = 1
         width, height = image.size
@@ -251,12 +282,14 @@ def _check_readable(image: Image.Image, name: str) -> None:
 
 def _plain(error: BaseException, sniffed: Sniffed, name: str) -> DecodeError:
     """Pillow's many exceptions as one of ours, in words."""
-    if isinstance(error, DecodeError):
-        return error
     text = str(error).lower()
     kind = sniffed.format
     if "truncated" in text or "end of file" in text or isinstance(error, EOFError):
         return DecodeError("TRUNCATED", f"{name} ends before its {kind} picture does; copy it again from the source.")
+    if isinstance(error, UnidentifiedImageError):
+        return DecodeError("CORRUPT", f"{name} begins like {kind}, but its header is damaged.")
     if kind == "WEBP" and "decoder object" in text:
         return DecodeError("CORRUPT", f"{name} is cut or damaged: the WebP data cannot be decoded.")
-    return DecodeError("CORRUPT", f"{name} is a {kind} file with damaged content: {error or type(error).__name__}.")
+    return DecodeError(
+        "CORRUPT", f"{name} holds damaged {kind} data: {str(error).rstrip('.') or type(error).__name__}."
+    )

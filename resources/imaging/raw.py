@@ -20,6 +20,7 @@ from resources.imaging.ciff import ciff_metadata
 from resources.imaging.isobmff import boxes
 from resources.imaging.metadata import ExifDirectories, PhotoMetadata, exif_directories, read_metadata
 from resources.imaging.previews import Pixels, fit_within, orient, reduce_to
+from resources.imaging.quiet import silenced
 from resources.imaging.raster import PILLOW_ERRORS, Raster, check_size, decode_raster
 from resources.imaging.sniff import Sniffed
 from resources.imaging.tiff import Directory, Tiff, TiffError
@@ -28,10 +29,14 @@ __all__ = ["decode_raw"]
 
 # Shares of the photo's long edge. A preview this close to the whole is as good as the whole at any size.
 _AS_GOOD_AS_FULL = 0.9
+# Half size may fall this little short of the preview size; developing at full size costs four times as much.
+_ENOUGH_OF_TARGET = 0.9
 # When the sensor data cannot be developed, a preview of at least this long edge still shows the photo.
 _LEAST_PREVIEW_PX = 320
 # Bytes per pixel. The strongest RAW compression (lossy DNG) needs about 0.1; below this there is no picture.
 _LEAST_BYTES_PER_PIXEL = 0.02
+# No camera RAW is smaller: Kodak's DC series of 1996 needed 40 KB.
+_LEAST_RAW_BYTES = 32_768
 # Spread of grey levels (of 255) below which a picture is blank.
 _BLANK_SPREAD = 2
 
@@ -66,13 +71,11 @@ def decode_raw(buffer: bytes, sniffed: Sniffed, *, name: str, preview_px: int, m
     """
     metadata = _metadata(buffer, sniffed)
     try:
-        with rawpy.imread(io.BytesIO(buffer)) as raw:
+        with silenced(), rawpy.imread(io.BytesIO(buffer)) as raw:
             return _ladder(raw, buffer, sniffed, metadata, name, preview_px, max_pixels)
     except MemoryError as error:
         raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to decode than there is.") from error
     except _RAW_ERRORS as error:
-        if isinstance(error, DecodeError):
-            raise
         # LibRaw does not know the camera or the header is damaged; the preview may still be whole.
         facts = _Facts(0, 0, metadata.orientation)
         previews = _scanned_previews(buffer, sniffed)
@@ -114,7 +117,7 @@ def _ladder(
             return _developed(raw, facts, metadata, target, name)
         except MemoryError as error:
             raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to develop than there is.") from error
-        except _RAW_ERRORS as error:
+        except (DecodeError, *_RAW_ERRORS) as error:
             failure = error
     best = max(previews, key=lambda preview: preview.width * preview.height, default=None)
     if best is not None and max(best.width, best.height) >= _LEAST_PREVIEW_PX:
@@ -216,7 +219,7 @@ def _decode_preview(preview: _Preview, facts: _Facts, name: str, preview_px: int
             decoded = Raster(np.asarray(image), *image_size, "raster", (), PhotoMetadata())
         else:
             return None
-    except _RAW_ERRORS:
+    except (DecodeError, *_RAW_ERRORS):
         return None
     return None if _is_blank(decoded.pixels) else replace(decoded, rung="embedded_preview")
 
@@ -284,13 +287,14 @@ def _developed(raw: rawpy.RawPy, facts: _Facts, metadata: PhotoMetadata, target:
         raise DecodeError("DECODE_BLANK", f"{name} holds no sensor data: LibRaw answers one flat value.")
     if lost > 0.75:
         raise DecodeError("TRUNCATED", f"{name} is cut: {lost:.0%} of its sensor rows are missing.")
-    half = max(facts.width, facts.height) // 2 >= max(target)
+    half = max(facts.width, facts.height) // 2 >= _ENOUGH_OF_TARGET * max(target)
     pixels = raw.postprocess(use_camera_wb=True, half_size=half, output_bps=8)
     if _is_blank(pixels):
         raise DecodeError("DECODE_BLANK", f"{name} develops to one flat colour.")
     developed_long = max(pixels.shape[:2])
     rung = "half_size" if half and developed_long < max(facts.width, facts.height) else "full"
-    image = reduce_to(Image.fromarray(pixels), target)
+    height, width = pixels.shape[:2]
+    image = reduce_to(Image.fromarray(pixels), fit_within(width, height, max(target)))
     warnings = ("TRUNCATED",) if lost > 0.02 else ()
     return Raster(np.asarray(image), facts.width, facts.height, rung, warnings, metadata)
 
@@ -320,7 +324,7 @@ def _sensor_data_missing(buffer: bytes, sniffed: Sniffed, facts: _Facts) -> bool
         return True
     if sniffed.format == "CR3":
         view = memoryview(buffer)
-        return any(box.cut for box in boxes(view, 0, len(view)))
+        return any(box.lacking for box in boxes(view, 0, len(view)))
     if sniffed.format == "RAF":
         start, size = (int.from_bytes(buffer[at : at + 4], "big") for at in (100, 104))
         return start + size > len(buffer)
@@ -345,6 +349,8 @@ def _refusal(buffer: bytes, sniffed: Sniffed, facts: _Facts, error: BaseExceptio
         )
     if isinstance(error, rawpy.LibRawIOError) or _points_beyond(buffer):
         return DecodeError("TRUNCATED", f"{name} ({size}) is cut: its {sniffed.format} data points beyond its end.")
+    if len(buffer) < _LEAST_RAW_BYTES:
+        return DecodeError("CORRUPT", f"{name} ({size}) is too small to hold a {sniffed.format} photo.")
     if isinstance(error, rawpy.LibRawFileUnsupportedError):
         return DecodeError(
             "UNSUPPORTED_FORMAT",

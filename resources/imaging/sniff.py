@@ -239,19 +239,22 @@ _FOREIGN: tuple[tuple[bytes, str, bool], ...] = (
     (b"OggS", "a sound or video file", False),
 )
 
-_PHOTO_SUFFIXES = frozenset(
+
+def _suffixes(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_PHOTO_SUFFIXES = _suffixes(
     """jpg jpeg jpe jfif jif mpo png apng webp gif bmp dib tif tiff btf heic heif heics heifs hif avif avifs jp2 j2k
     jpf jpx dng gpr nef nrw cr2 cr3 crw raf rw2 rwl raw orf ori pef ptx arw srf sr2 mrw x3f kdc dcr dcs k25 3fr fff
-    iiq cap mef mos mdc erf srw bay cs1 sti""".split()
+    iiq cap mef mos mdc erf srw bay cs1 sti"""
 )
-_SIDECAR_SUFFIXES = frozenset("xmp aae thm pp3 dop cos cop on1 dxo nksc vrd spd rpd pto comask lrv".split())
-_VIDEO_SUFFIXES = frozenset(
-    "mp4 m4v mov qt avi mkv webm mpg mpeg mts m2ts m2t 3gp 3g2 wmv flv mxf insv dv vob ogv".split()
-)
-_DOCUMENT_SUFFIXES = frozenset(
+_SIDECAR_SUFFIXES = _suffixes("xmp aae thm pp3 dop cos cop on1 dxo nksc vrd spd rpd pto comask lrv")
+_VIDEO_SUFFIXES = _suffixes("mp4 m4v mov qt avi mkv webm mpg mpeg mts m2ts m2t 3gp 3g2 wmv flv mxf insv dv vob ogv")
+_DOCUMENT_SUFFIXES = _suffixes(
     """txt md rtf pdf doc docx odt xls xlsx csv ods ppt pptx html htm xml json yaml yml ini log db sqlite zip rar 7z
     tar gz exe dll dmg iso mp3 wav flac aac m4a ogg psd psb ai eps svg indd xcf ttf otf py js css lnk url bak tmp
-    part crdownload lrcat lrdata""".split()
+    part crdownload lrcat lrdata"""
 )
 
 

@@ -65,6 +65,11 @@ class Directory:
             return None
         return bytes(self._tiff.buffer[entry.position : end])
 
+    def position(self, tag: int) -> int | None:
+        """Where the value lies in the buffer."""
+        entry = self._entries.get(tag)
+        return entry.position if entry else None
+
     def numbers(self, tag: int) -> tuple[float, ...]:
         """The numeric values; rationals as floats, NaN where the denominator is zero. Empty when not numeric."""
         entry = self._entries.get(tag)
