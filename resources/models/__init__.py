@@ -4,7 +4,9 @@ Belongs here: everything that touches model files or arithmetic. Not here: decod
 """
 
 from resources.models.captioner import Captioner, load_captioner
+from resources.models.check import CheckReport, check
 from resources.models.clip import ClipEncoder, load_clip
+from resources.models.fetch import FetchProgress, fetch, preset_by_name
 from resources.models.gpu import GpuResource
 from resources.models.identity import ModelIdentity, captioner_spec, clip_spec
 from resources.models.preprocess import ModelInputSpec, model_input
@@ -29,7 +31,9 @@ __all__ = [
     "DEMO_MODEL",
     "PRESETS",
     "Captioner",
+    "CheckReport",
     "ClipEncoder",
+    "FetchProgress",
     "GpuResource",
     "ModelIdentity",
     "ModelInputSpec",
@@ -38,10 +42,13 @@ __all__ = [
     "available",
     "captioner_preset",
     "captioner_spec",
+    "check",
     "clip_preset",
     "clip_spec",
+    "fetch",
     "load_captioner",
     "load_clip",
     "model_folder",
     "model_input",
+    "preset_by_name",
 ]
