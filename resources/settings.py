@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: fp16 on CUDA, bf16 on CPUs that have it, else fp32."
     )
+    hub_url: str | None = Field(None, description="Mirror of the model hub; unset: the public hub.")
     compile: bool = Field(False, description="Compile models with torch.compile (slower start, faster long runs).")
     batch_size: int | None = Field(None, ge=1, description="Images per device batch; unset: probed from free memory.")
     cpu_threads: int | None = Field(None, ge=1, description="Threads for model arithmetic; unset: one per core.")
