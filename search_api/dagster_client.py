@@ -17,9 +17,10 @@ from resources.errors import LoupeError
 from resources.home import Home
 from resources.settings import Settings
 
-__all__ = ["PARTITIONS", "DagsterClient", "contiguous_ranges"]
+__all__ = ["INVENTORY", "PARTITIONS", "DagsterClient", "spanning_range"]
 
 PARTITIONS = "folders"  # the name of the dynamic partitions definition
+INVENTORY = "file_inventory"  # the asset whose configuration names the folders to look at
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _TIMEOUT = httpx.Timeout(30.0, connect=2.0)  # launching may load the code location first
 
@@ -132,23 +133,22 @@ class DagsterClient:
             if answer["__typename"] != "DuplicateDynamicPartitionError":
                 self._expect(answer, "AddDynamicPartitionSuccess", "Dagster does not take the folder")
 
-    def launch_folders(self, job_name: str, keys: Sequence[str], tags: Mapping[str, str] | None = None) -> list[str]:
-        """Start `job_name` over these folder partitions; returns the run ids.
-
-        One run covers an unbroken range of Dagster's order, so new folders, which come last, take one run.
-        """
+    def launch_folders(self, job_name: str, keys: Sequence[str]) -> str:
+        """Start one run of `job_name` over these folder partitions, new ones included; returns its run id."""
         self.add_partitions(job_name, keys)
-        ranges = contiguous_ranges(self.partition_keys(job_name), keys)
-        return [
-            self.launch(job_name, {**(tags or {}), _RANGE_START: start, _RANGE_END: end}) for start, end in ranges
-        ]
+        start, end = spanning_range(self.partition_keys(job_name), keys)
+        # A range over scattered folders takes in those between; the inventory is told which ones to look at.
+        config = {"ops": {INVENTORY: {"config": {"folders": sorted(keys)}}}}
+        return self.launch(job_name, {_RANGE_START: start, _RANGE_END: end}, config)
 
-    def launch(self, job_name: str, tags: Mapping[str, str] | None = None) -> str:
-        """Start a run of `job_name` with these tags; returns its run id."""
+    def launch(
+        self, job_name: str, tags: Mapping[str, str] | None = None, run_config: Mapping[str, Any] | None = None
+    ) -> str:
+        """Start a run of `job_name`; returns its run id."""
         job = self._find(job_name)
         params = {
             "selector": job.selector,
-            "runConfigData": {},
+            "runConfigData": dict(run_config or {}),
             "mode": "default",
             "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]},
         }
@@ -157,7 +157,7 @@ class DagsterClient:
         return str(answer["run"]["runId"])
 
     def terminate(self, run_id: str) -> None:
-        """Ask a run to stop; what it has finished is kept. Raises `JOB_NOT_FOUND` for one that Dagster does not know."""
+        """Ask a run to stop; what it has finished is kept. Raises `JOB_NOT_FOUND`."""
         answer = self._ask(_TERMINATE, {"runId": run_id})["terminateRun"]
         if answer["__typename"] == "RunNotFoundError":
             raise LoupeError("JOB_NOT_FOUND", f"There is no job {run_id}.", job_id=run_id)
@@ -195,17 +195,13 @@ class DagsterClient:
         raise LoupeError("JOB_FAILED", f"{what}: {_first_line(reasons[0]) or answer['__typename']}.")
 
 
-def contiguous_ranges(ordered: Sequence[str], wanted: Sequence[str]) -> list[tuple[str, str]]:
-    """The fewest (first, last) ranges of `ordered` that cover exactly `wanted`; keys that `ordered` lacks are left out."""
+def spanning_range(ordered: Sequence[str], wanted: Sequence[str]) -> tuple[str, str]:
+    """The first and the last of `wanted` as `ordered` has them. Raises `JOB_FAILED` when one is unknown."""
     chosen = frozenset(wanted)
-    places = [place for place, key in enumerate(ordered) if key in chosen]
-    ranges: list[tuple[int, int]] = []
-    for place in places:
-        if ranges and ranges[-1][1] == place - 1:
-            ranges[-1] = (ranges[-1][0], place)
-        else:
-            ranges.append((place, place))
-    return [(ordered[first], ordered[last]) for first, last in ranges]
+    found = [key for key in ordered if key in chosen]
+    if not found or len(found) < len(chosen):
+        raise LoupeError("JOB_FAILED", "Dagster did not take all of the folders. Try again.")
+    return found[0], found[-1]
 
 
 @contextmanager

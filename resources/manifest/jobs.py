@@ -9,9 +9,20 @@ from typing import Any
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["finish", "get", "list_recent", "progress", "start"]
+__all__ = ["finish", "get", "list_recent", "progress", "queue", "start"]
 
 StageCounts = Mapping[str, Mapping[str, int]]
+
+
+def queue(tx: Transaction, run_id: str, kind: str, target: str | None) -> None:
+    """Note a run that was asked for and has not begun; one that has begun meanwhile keeps its row."""
+    if tx.value("SELECT count(*) FROM jobs WHERE run_id = ?", [run_id]):
+        return
+    now = utc_now()
+    tx.execute(
+        "INSERT INTO jobs (run_id, kind, state, target, created_at, updated_at, stages) VALUES (?, ?, 'queued', ?, ?, ?, '{}')",
+        [run_id, kind, target, now, now],
+    )
 
 
 def start(tx: Transaction, run_id: str, kind: str, target: str | None) -> None:

@@ -18,7 +18,7 @@ from dagster import AssetKey, DagsterInstance, DagsterRunStatus
 
 from resources.errors import LoupeError
 from resources.settings import Settings
-from search_api.dagster_client import DagsterClient, contiguous_ranges
+from search_api.dagster_client import DagsterClient, spanning_range
 
 _WORKSPACE = Path(__file__).with_name("dagster_workspace.py")
 
@@ -56,7 +56,8 @@ def webserver(dagster_home: Path) -> Iterator[str]:
                     break
             except httpx.HTTPError:
                 pass
-            assert process.poll() is None and time.monotonic() < deadline, (dagster_home / "webserver.log").read_text()
+            assert process.poll() is None, (dagster_home / "webserver.log").read_text()
+            assert time.monotonic() < deadline
             time.sleep(0.3)
         yield url
     finally:
@@ -97,12 +98,21 @@ _ENDED = {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.C
 @pytest.mark.slow
 def test_one_run_covers_all_new_folders(client: DagsterClient, instance: DagsterInstance) -> None:
     keys = ["trips~0000000001", "trips-2019~0000000002", "familie-größer~0000000003"]
-    run_ids = client.launch_folders("ingest", keys, {"loupe/asked_by": "page"})
-    assert len(run_ids) == 1
-    assert _wait_for(instance, run_ids[0], _ENDED) is DagsterRunStatus.SUCCESS
+    run_id = client.launch_folders("ingest", keys)
+    assert _wait_for(instance, run_id, _ENDED) is DagsterRunStatus.SUCCESS
     assert instance.get_materialized_partitions(AssetKey("file_inventory")) >= set(keys)
-    run = instance.get_run_by_id(run_ids[0])
-    assert run is not None and run.tags["loupe/asked_by"] == "page"
+
+
+@pytest.mark.slow
+def test_the_inventory_is_told_which_of_the_folders_between_to_look_at(
+    client: DagsterClient, instance: DagsterInstance
+) -> None:
+    client.add_partitions("ingest", ["first~000000000a", "between~000000000b", "last~000000000c"])
+    run_id = client.launch_folders("ingest", ["last~000000000c", "first~000000000a"])
+    assert _wait_for(instance, run_id, _ENDED) is DagsterRunStatus.SUCCESS
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.run_config["ops"]["file_inventory"]["config"]["folders"] == ["first~000000000a", "last~000000000c"]
 
 
 @pytest.mark.slow
@@ -114,10 +124,10 @@ def test_folders_known_already_are_not_an_error(client: DagsterClient) -> None:
 
 @pytest.mark.slow
 def test_a_running_job_can_be_stopped(client: DagsterClient, instance: DagsterInstance) -> None:
-    run_ids = client.launch_folders("ingest", ["endless~0000000004"], {"wait": "forever"})
-    _wait_for(instance, run_ids[0], {DagsterRunStatus.STARTED})
-    client.terminate(run_ids[0])
-    assert _wait_for(instance, run_ids[0], _ENDED) is DagsterRunStatus.CANCELED
+    run_id = client.launch_folders("ingest", ["endless~0000000004"])
+    _wait_for(instance, run_id, {DagsterRunStatus.STARTED})
+    client.terminate(run_id)
+    assert _wait_for(instance, run_id, _ENDED) is DagsterRunStatus.CANCELED
 
 
 @pytest.mark.slow
@@ -162,14 +172,14 @@ def test_the_address_of_a_dagster_that_is_gone_is_not_used(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("wanted", "ranges"),
-    [
-        ([], []),
-        (["b"], [("b", "b")]),
-        (["c", "b"], [("b", "c")]),
-        (["a", "c", "d", "f"], [("a", "a"), ("c", "d"), ("f", "f")]),
-        (["a", "b", "c", "d", "e", "f", "unknown"], [("a", "f")]),
-    ],
+    ("wanted", "ends"),
+    [(["b"], ("b", "b")), (["c", "b"], ("b", "c")), (["d", "a"], ("a", "d")), (["a", "b", "c", "d"], ("a", "d"))],
 )
-def test_ranges_cover_the_wanted_keys_and_no_other(wanted: list[str], ranges: list[tuple[str, str]]) -> None:
-    assert contiguous_ranges(["a", "b", "c", "d", "e", "f"], wanted) == ranges
+def test_a_range_spans_what_is_wanted_in_dagsters_order(wanted: list[str], ends: tuple[str, str]) -> None:
+    assert spanning_range(["a", "b", "c", "d"], wanted) == ends
+
+
+@pytest.mark.parametrize("wanted", [[], ["e"], ["a", "e"]])
+def test_a_range_over_unknown_folders_is_refused(wanted: list[str]) -> None:
+    with pytest.raises(LoupeError, match="did not take all"):
+        spanning_range(["a", "b"], wanted)

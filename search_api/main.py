@@ -1,0 +1,78 @@
+"""Assembles the app; everything it does lives in the modules it names.
+
+uvicorn --factory search_api.main:create_app
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from resources.home import write_atomically
+from resources.settings import Settings
+from search_api import error_replies
+from search_api.request_context import HostCheckMiddleware, RequestContextMiddleware, allowed_names
+from search_api.routers import browse, collections, failures, folders, health, images, jobs, search, status
+from search_api.schemas.errors import ErrorReply
+from search_api.services import Services
+
+__all__ = ["create_app"]
+
+WEB = Path(__file__).with_name("web")
+_NOUNS = (health, search, browse, images, folders, collections, jobs, failures, status)
+_MAX_BODY_BYTES = 4 << 20
+_DESCRIPTION = (
+    "Search a photo library by what is in the pictures. Errors have one form, "
+    '`{"error": {"code", "message", "details"}}`; every reply carries `X-Request-ID`, which finds it in the log.'
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The app over the library of `settings` (default: environment and `loupe.toml`). Raises `CONFIG_INVALID`."""
+    chosen = settings or Settings.load()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = Services(chosen)
+        await run_in_threadpool(services.start)
+        app.state.services = services
+        said = {"host": chosen.host, "port": chosen.port, "pid": os.getpid()}
+        write_atomically(services.library.home.api_file, json.dumps(said).encode())
+        try:
+            yield
+        finally:
+            services.library.home.api_file.unlink(missing_ok=True)
+            await run_in_threadpool(services.stop)
+
+    app = FastAPI(
+        title="Loupe",
+        version=version("loupe-photos"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        # The bundled documentation pages load their scripts from another host.
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=_MAX_BODY_BYTES,
+    )
+    api = APIRouter(
+        prefix="/api/v1",
+        responses={422: {"model": ErrorReply, "description": "`INVALID_REQUEST`: not of the expected form."}},
+    )
+    for noun in _NOUNS:
+        api.include_router(noun.router)
+    app.include_router(api)
+    app.frontend("/", directory=WEB, fallback=None)
+    error_replies.install(app)
+    names, any_address = allowed_names(chosen.host, socket.gethostname())
+    app.add_middleware(HostCheckMiddleware, names=names, any_address=any_address)
+    app.add_middleware(RequestContextMiddleware)
+    return app

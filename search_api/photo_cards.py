@@ -1,0 +1,76 @@
+"""From what the index and the manifest hold of a photo to what a reply shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from resources.search import Hit
+from search_api.schemas.photos import Location, Photo, PhotoCard, PhotoFile
+
+__all__ = ["card", "hit_card", "photo"]
+
+_SHOWN = ("file_name", "title", "caption", "width", "height", "format", "camera", "rating", "tags", "collections")
+
+
+def hit_card(hit: Hit, browsing: bool) -> PhotoCard:
+    """A search's hit; without a score when there was nothing to score by."""
+    shown = card(hit.payload)
+    if not browsing:
+        shown.score, shown.meaning, shown.words = hit.score, hit.meaning, hit.words
+    return shown
+
+
+def card(payload: Mapping[str, Any]) -> PhotoCard:
+    """A photo of the index."""
+    taken_at = payload.get("taken_at")
+    return PhotoCard(
+        photo_id=payload["photo_id"],
+        taken_at=None if taken_at is None else datetime.fromtimestamp(taken_at, UTC).replace(tzinfo=None),
+        location=payload.get("location"),
+        offline=bool(payload.get("offline")),
+        searchable_by_content=bool(payload.get("embedded")),
+        **_image_urls(payload["photo_id"], payload.get("pixel_hash")),
+        **{name: payload[name] for name in _SHOWN if payload.get(name) is not None},
+    )
+
+
+def photo(row: Mapping[str, Any], paths: list[dict[str, Any]], searchable_by_content: bool) -> Photo:
+    """All that is known: `row` of `manifest.photos.get`, `paths` of `manifest.photos.paths`."""
+    files = [
+        PhotoFile(
+            root_id=file["root_id"],
+            path=os.path.join(file["root_path"], file["rel_path"]),
+            size_bytes=file["size_bytes"],
+            modified_at=datetime.fromtimestamp(file["mtime_ns"] / 1e9, UTC).replace(tzinfo=None),
+            reachable=file["missing_since"] is None and file["root_state"] != "offline",
+        )
+        for file in paths
+    ]
+    known = {name: row[name] for name in Photo.model_fields if row.get(name) is not None}
+    make, model = row["camera_make"] or "", row["camera_model"] or ""
+    camera = model if model.casefold().startswith(make.casefold()) else f"{make} {model}".strip()
+    located = row["gps_lat"] is not None and row["gps_lon"] is not None
+    return Photo(
+        **{
+            **known,
+            **_image_urls(row["photo_id"], row["pixel_hash"]),
+            "file_name": row["file_name"] or (os.path.basename(files[0].path) if files else row["photo_id"]),
+            "camera": camera or None,
+            "location": Location(lat=row["gps_lat"], lon=row["gps_lon"]) if located else None,
+            "added_at": row["created_at"],
+            "offline": not any(file.reachable for file in files),
+            "searchable_by_content": searchable_by_content,
+            "files": files,
+            "original_url": f"/api/v1/images/{row['photo_id']}/original",
+        }
+    )
+
+
+def _image_urls(photo_id: str, pixel_hash: str | None) -> dict[str, Any]:
+    # The hash makes the address of other pixels another one, so that browsers may keep what they have.
+    version = f"?v={pixel_hash[:16]}" if pixel_hash else ""
+    base = f"/api/v1/images/{photo_id}"
+    return {"thumbnail_url": f"{base}/thumbnail{version}", "preview_url": f"{base}/preview{version}"}

@@ -1,0 +1,158 @@
+"""One photo: what is known of it, its thumbnail, preview and original, and photos like it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, Response
+
+from resources.errors import LoupeError
+from resources.folders import from_text
+from resources.library import Library
+from resources.manifest import photos, roots
+from search_api.dependencies import Live, OpenLibrary, PhotoId
+from search_api.error_replies import responses
+from search_api.live_index import LiveIndex
+from search_api.photo_cards import hit_card, photo
+from search_api.schemas.photos import Photo, SimilarPhotos
+
+router = APIRouter(prefix="/images", tags=["images"])
+
+_FOR_EVER = "private, max-age=31536000, immutable"
+_ASK_EACH_TIME = "private, no-cache"
+_JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture."}}
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {}}, "description": "The file, as it stands on the disk."},
+    206: {"content": {"application/octet-stream": {}}, "description": "The range that was asked for."},
+    416: {"description": "The file is shorter than that."},
+}
+Version = Annotated[
+    str | None,
+    Query(max_length=64, description="Start of the hash of the pixels; with the right one the reply may be kept."),
+]
+
+
+@router.get("/{photo_id}", responses=responses("PHOTO_NOT_FOUND", "MANIFEST_BUSY"))
+def info(photo_id: PhotoId, library: OpenLibrary, live: Live) -> Photo:
+    """Everything known about a photo."""
+    with library.manifest.read() as tx:
+        row = photos.get(tx, str(photo_id))
+        paths = photos.paths(tx, str(photo_id)) if row else []
+    if row is None:
+        raise _not_found(photo_id)
+    return photo(row, paths, _searchable_by_content(live, str(photo_id)))
+
+
+@router.get("/{photo_id}/thumbnail", response_class=FileResponse, responses={**_JPEG, **responses("PREVIEW_NOT_FOUND")})
+def thumbnail(photo_id: PhotoId, request: Request, library: OpenLibrary, live: Live, v: Version = None) -> Response:
+    """The small picture of a grid, JPEG."""
+    pixel_hash = _pixel_hash(str(photo_id), library, live)
+    return _picture(library.store.thumbnail_path(pixel_hash), pixel_hash, request, v)
+
+
+@router.get("/{photo_id}/preview", response_class=FileResponse, responses={**_JPEG, **responses("PREVIEW_NOT_FOUND")})
+def preview(photo_id: PhotoId, request: Request, library: OpenLibrary, live: Live, v: Version = None) -> Response:
+    """The large picture, JPEG."""
+    pixel_hash = _pixel_hash(str(photo_id), library, live)
+    return _picture(library.store.preview_path(pixel_hash), pixel_hash, request, v)
+
+
+@router.get(
+    "/{photo_id}/original",
+    response_class=FileResponse,
+    responses={**_FILE, **responses("PHOTO_NOT_FOUND", "ORIGINAL_OFFLINE")},
+)
+def original(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
+    """The file itself; ranges can be asked for."""
+    with library.manifest.read() as tx:
+        row = photos.get(tx, str(photo_id))
+        paths = photos.paths(tx, str(photo_id)) if row else []
+        watched = [root["path"] for root in roots.list_all(tx)]
+    if row is None:
+        raise _not_found(photo_id)
+    path = _reachable_original(paths, watched)
+    if path is None:
+        raise LoupeError(
+            "ORIGINAL_OFFLINE",
+            "No file of this photo can be reached now: the disk may be unplugged, or it was moved or deleted.",
+            photo_id=str(photo_id),
+        )
+    return FileResponse(
+        path,
+        media_type=row["mime"] or "application/octet-stream",
+        filename=row["file_name"],
+        content_disposition_type="inline",
+        headers={"Cache-Control": _ASK_EACH_TIME},
+    )
+
+
+@router.get(
+    "/{photo_id}/similar",
+    responses=responses("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "SEARCH_BY_CONTENT_OFF", "INDEX_LOADING"),
+)
+def similar(photo_id: PhotoId, live: Live, limit: Annotated[int, Query(ge=1, le=200)] = 24) -> SimilarPhotos:
+    """Photos that look like this one, most alike first."""
+    page = live.search.similar(str(photo_id), limit=limit)
+    return SimilarPhotos(photos=[hit_card(hit, browsing=False) for hit in page.hits])
+
+
+def _not_found(photo_id: Any) -> LoupeError:
+    return LoupeError("PHOTO_NOT_FOUND", f"There is no photo {photo_id}.", photo_id=str(photo_id))
+
+
+def _searchable_by_content(live: LiveIndex, photo_id: str) -> bool:
+    if live.index_state != "ready":
+        return False
+    stored = live.index.get([photo_id]).get(photo_id)
+    return bool(stored and stored.payload.get("embedded"))
+
+
+def _pixel_hash(photo_id: str, library: Library, live: LiveIndex) -> str:
+    """From the index, which answers at once; from the manifest for what the index does not show (yet)."""
+    if live.index_state == "ready":
+        stored = live.index.get([photo_id]).get(photo_id)
+        if stored and stored.payload.get("pixel_hash"):
+            return str(stored.payload["pixel_hash"])
+    with library.manifest.read() as tx:
+        row = photos.get(tx, photo_id)
+    if row is None:
+        raise _not_found(photo_id)
+    if row["pixel_hash"] is None:
+        raise LoupeError("PREVIEW_NOT_FOUND", "The photo has no preview yet.", photo_id=photo_id)
+    return str(row["pixel_hash"])
+
+
+def _picture(path: Path, pixel_hash: str, request: Request, version: str | None) -> Response:
+    """A stored picture. Its name is the hash of its pixels, so that is its ETag."""
+    fixed = bool(version) and pixel_hash.startswith(version or "")
+    headers = {"ETag": f'"{pixel_hash}"', "Cache-Control": _FOR_EVER if fixed else _ASK_EACH_TIME}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    try:
+        info = path.stat()
+    except OSError as error:
+        raise LoupeError(
+            "PREVIEW_NOT_FOUND", "The stored picture is gone; it is made again with the next run."
+        ) from error
+    return FileResponse(path, media_type="image/jpeg", headers=headers, stat_result=info)
+
+
+def _reachable_original(paths: list[dict[str, Any]], watched: list[str]) -> str | None:
+    """The first file of the photo that is there: a regular file that, links resolved, lies in a watched folder."""
+    folders = [os.path.realpath(from_text(root)) for root in watched]
+    for file in paths:
+        if file["missing_since"] is not None:
+            continue
+        real = os.path.realpath(os.path.join(from_text(file["root_path"]), from_text(file["rel_path"])))
+        if not any(os.path.commonpath([real, folder]) == folder for folder in folders):
+            continue
+        try:
+            if stat.S_ISREG(os.stat(real).st_mode) and os.access(real, os.R_OK):
+                return real
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,92 @@
+"""A photo as a result shows it, and all that is known about one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Location", "Photo", "PhotoCard", "PhotoFile", "SimilarPhotos"]
+
+
+class Location(BaseModel):
+    """A place on the earth, degrees WGS84."""
+
+    lat: float = Field(ge=-90, le=90, examples=[48.1374])
+    lon: float = Field(ge=-180, le=180, examples=[11.5755])
+
+
+class PhotoCard(BaseModel):
+    """What a grid of results needs of a photo. Sizes are pixels of the upright photo."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    photo_id: str = Field(examples=["0d9e2f2a-6c1f-5a57-9d0b-6f2f9d3c1b7e"])
+    score: float | None = Field(
+        None,
+        description="What the page is ranked by; only the order has a meaning. Absent when browsing.",
+        examples=[0.0325],
+    )
+    meaning: float | None = Field(None, description="Cosine of what it shows to the query, -1 to 1.", examples=[0.271])
+    words: float | None = Field(None, description="BM25 score of its words.", examples=[4.2])
+    file_name: str = Field(examples=["IMG_2041.HEIC"])
+    title: str | None = None
+    caption: str | None = Field(None, examples=["a red car parked beside a lake"])
+    taken_at: datetime | None = Field(
+        None, description="Wall clock of the place, without a zone.", examples=["2023-08-14T19:32:05"]
+    )
+    width: int | None = Field(None, examples=[4032])
+    height: int | None = Field(None, examples=[3024])
+    format: str | None = Field(None, examples=["HEIC"])
+    camera: str | None = Field(None, examples=["Apple iPhone 14 Pro"])
+    rating: int | None = Field(None, examples=[4])
+    tags: list[str] = []
+    collections: list[str] = []
+    location: Location | None = None
+    offline: bool = Field(False, description="No file of it can be reached now; the preview is kept.")
+    searchable_by_content: bool = Field(False, description="The model has seen it.")
+    thumbnail_url: str = Field(description="Never changes its bytes: another picture gets another address.")
+    preview_url: str
+
+
+class PhotoFile(BaseModel):
+    """One place where the photo's file stands."""
+
+    root_id: str
+    path: str = Field(description="Absolute.", examples=["/home/me/Pictures/2023/IMG_2041.HEIC"])
+    size_bytes: int
+    modified_at: datetime = Field(description="UTC.")
+    reachable: bool = Field(description="Its folder is online and the file was there at the last look.")
+
+
+class Photo(PhotoCard):
+    """All that is known about a photo. Focal lengths in millimetres, exposure in seconds, altitude in metres."""
+
+    sha256: str
+    mime: str | None = None
+    size_bytes: int | None = None
+    added_at: datetime = Field(description="UTC.")
+    taken_at_offset_min: int | None = Field(
+        None, description="Minutes east of UTC of `taken_at`, when the camera said."
+    )
+    taken_at_source: str | None = Field(None, examples=["exif"])
+    camera_make: str | None = None
+    camera_model: str | None = None
+    lens: str | None = None
+    focal_length_mm: float | None = None
+    focal_length_35mm: float | None = None
+    f_number: float | None = None
+    exposure_s: float | None = None
+    exposure_bias_ev: float | None = None
+    iso: int | None = None
+    flash_fired: bool | None = None
+    gps_alt_m: float | None = None
+    description: str | None = None
+    keywords: list[str] = []
+    warnings: list[str] = Field([], description="Codes of what was odd in the file and did not stop it.")
+    files: list[PhotoFile]
+    original_url: str
+
+
+class SimilarPhotos(BaseModel):
+    photos: list[PhotoCard] = Field(description="Most alike first; the photo itself is left out.")

@@ -1,0 +1,191 @@
+"""What a search asks and what it answers."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from search_api.schemas.photos import PhotoCard
+
+__all__ = [
+    "MAX_LIMIT",
+    "BoundingBox",
+    "BrowseQuery",
+    "Circle",
+    "Facet",
+    "Facets",
+    "Filters",
+    "FlatFilters",
+    "SearchQuery",
+    "SearchReply",
+    "Warned",
+    "WeightedPhoto",
+    "WeightedText",
+]
+
+MAX_LIMIT = 500
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Names = Annotated[list[Name], Field(max_length=100)]
+Weight = Annotated[float, Field(gt=0, le=100, description="Relative to the other parts of the query.", examples=[1.0])]
+
+
+class Circle(BaseModel):
+    """Within `radius_m` metres of a place, degrees WGS84."""
+
+    model_config = ConfigDict(extra="forbid")
+    lat: float = Field(ge=-90, le=90)
+    lon: float = Field(ge=-180, le=180)
+    radius_m: float = Field(gt=0, le=20_100_000)
+
+
+class BoundingBox(BaseModel):
+    """A box on the map, degrees WGS84; `west > east` crosses the date line."""
+
+    model_config = ConfigDict(extra="forbid")
+    south: float = Field(ge=-90, le=90)
+    west: float = Field(ge=-180, le=180)
+    north: float = Field(ge=-90, le=90)
+    east: float = Field(ge=-180, le=180)
+
+
+class FlatFilters(BaseModel):
+    """Everything set must hold. Lists of names match any of them, `tags` all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    taken_from: datetime.date | None = Field(
+        None, description="First day, of the place's calendar.", examples=["2023-06-01"]
+    )
+    taken_to: datetime.date | None = Field(None, description="Last day, inclusive.", examples=["2023-08-31"])
+    undated: bool | None = Field(None, description="Only photos without (true) or with (false) a date.")
+    cameras: Names = []
+    lenses: Names = []
+    formats: Names = Field([], examples=[["JPEG", "HEIC"]])
+    orientations: list[Literal["landscape", "portrait", "square"]] = []
+    iso_min: float | None = Field(None, ge=0)
+    iso_max: float | None = Field(None, ge=0)
+    f_number_min: float | None = Field(None, ge=0)
+    f_number_max: float | None = Field(None, ge=0)
+    focal_length_min: float | None = Field(None, ge=0, description="Millimetres.")
+    focal_length_max: float | None = Field(None, ge=0, description="Millimetres.")
+    rating_min: int | None = Field(None, ge=0, le=5)
+    tags: Names = []
+    tags_any: Names = []
+    keywords: Names = []
+    collections: Names = []
+    folder: str | None = Field(
+        None, max_length=4096, description="Absolute path; everything below it.", examples=["/home/me/Pictures/2023"]
+    )
+    root_id: str | None = Field(None, max_length=64)
+    has_gps: bool | None = None
+    offline: bool | None = None
+
+
+class Filters(FlatFilters):
+    """Everything set must hold. Lists of names match any of them, `tags` all of them."""
+
+    near: Circle | None = None
+    inside: BoundingBox | None = None
+
+
+class BrowseQuery(FlatFilters):
+    """Photos by date. Sequences are given by naming the parameter again."""
+
+    sort: Literal["newest", "oldest"] = "newest"
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+    offset: int = Field(0, ge=0, le=1_000_000)
+
+
+class WeightedText(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    text: Text = Field(examples=["red car"])
+    weight: Weight = 1.0
+
+
+class WeightedPhoto(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    photo_id: UUID
+    weight: Weight = 1.0
+
+
+class SearchQuery(BaseModel):
+    """A search. Without text and photos it browses what the filters leave, newest first."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"text": "red car by the lake", "limit": 50},
+                {
+                    "texts": [{"text": "sunset", "weight": 2}, {"text": "beach"}],
+                    "negative_texts": [{"text": "people"}],
+                    "filters": {"taken_from": "2023-06-01", "cameras": ["Apple iPhone 14 Pro"]},
+                },
+                {"photos": [{"photo_id": "0d9e2f2a-6c1f-5a57-9d0b-6f2f9d3c1b7e"}], "text": "at night"},
+            ]
+        },
+    )
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] | None = Field(
+        None, description="The same as one entry of `texts` with weight 1.", examples=["red car by the lake"]
+    )
+    texts: list[WeightedText] = Field([], max_length=20)
+    negative_texts: list[WeightedText] = Field([], max_length=20, description="What photos should not show.")
+    photos: list[WeightedPhoto] = Field([], max_length=20, description="More like these; they are left out themselves.")
+    negative_photos: list[WeightedPhoto] = Field([], max_length=20, description="Less like these.")
+    image_weight: Weight = Field(1.0, description="Weight of the picture that is sent along (`/search/image`).")
+    filters: Filters = Filters()
+    mode: Literal["hybrid", "meaning", "words"] = Field(
+        "hybrid", description="`meaning`: by what pictures show; `words`: by captions, tags, names; `hybrid`: both."
+    )
+    sort: Literal["relevance", "newest", "oldest"] | None = Field(
+        None, description="Unset: relevance with a query, newest without."
+    )
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+    offset: int = Field(0, ge=0, le=1_000_000)
+
+
+class Warned(BaseModel):
+    """Something a person should know about the answer, which is right as far as it goes."""
+
+    code: str = Field(examples=["MODEL_LOADING"])
+    message: str
+
+
+class SearchReply(BaseModel):
+    photos: list[PhotoCard]
+    total: int = Field(description="How many photos can be paged through.")
+    total_exact: bool = Field(description="False: at least `total` photos match.")
+    relevant: int | None = Field(
+        description="How many of them stand out from the rest of the library; absent when browsing. The others are "
+        "ranked, not alike."
+    )
+    library: int = Field(description="Photos in the library that can be found.")
+    searchable: int = Field(description="Of these, found by content.")
+    mode: Literal["hybrid", "meaning", "words", "browse"] = Field(description="How it was searched in the end.")
+    warnings: list[Warned] = []
+    offset: int
+    limit: int
+    took_ms: float = Field(examples=[12.4])
+
+
+class Facet(BaseModel):
+    """A value to filter by and how many photos have it."""
+
+    value: str
+    label: str | None = Field(None, description="Shorter, for a person.")
+    count: int
+
+
+class Facets(BaseModel):
+    """What the library can be narrowed by, most frequent first."""
+
+    cameras: list[Facet]
+    lenses: list[Facet]
+    formats: list[Facet]
+    folders: list[Facet] = Field(description="Folders inside the watched ones, by path.")
+    tags: list[Facet]

@@ -1,0 +1,59 @@
+"""What the library holds and how far the work on it is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from search_api.schemas.jobs import Job
+from search_api.schemas.search import Warned
+
+__all__ = ["Health", "IndexStatus", "ModelInUse", "Readiness", "Status"]
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Readiness(BaseModel):
+    """Which parts can be used now. Search by words and browsing need the index alone."""
+
+    index: Literal["ready", "loading", "failed"]
+    model: Literal["ready", "loading", "off", "failed"] = Field(description="`off`: no model is set up.")
+
+
+class ModelInUse(BaseModel):
+    kind: Literal["clip", "captioner"]
+    name: str
+    revision: str
+    results: int = Field(description="Photos it has seen.")
+
+
+class IndexStatus(BaseModel):
+    state: Literal["ready", "loading", "failed"]
+    points: int = Field(description="Photos that can be found.")
+    embedded: int = Field(description="Of these, found by content.")
+    applied_seq: int | None
+    newest_seq: int = Field(description="Equal to `applied_seq` when the index is up to date.")
+    model: str | None
+
+
+class Status(BaseModel):
+    files: int = Field(description="Files that may be photos, present now.")
+    photos: int = Field(description="Different photos: two files with the same bytes are one.")
+    decoded: int
+    embeddings: int
+    captions: int
+    points: int
+    failures: int
+    waiting: int = Field(description="Files not read yet.")
+    missing: int
+    skipped: int
+    searchable: int = Field(description="Photos that the page can find now: by content when a model is set up.")
+    total: int = Field(description="Photos to be searchable when all work is done.")
+    models: list[ModelInUse]
+    index: IndexStatus
+    job: Job | None = Field(description="The run that works now.")
+    banner: Warned | None = Field(description="What a person should be told on every page.")

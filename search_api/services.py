@@ -1,0 +1,56 @@
+"""What the running API holds: built once by the lifespan, handed to routes by `dependencies.py`."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from resources.library import Library, LibraryStatus
+from resources.manifest import jobs, outbox
+from resources.settings import Settings
+from search_api.dagster_client import DagsterClient
+from search_api.live_index import LiveIndex
+from search_api.snapshots import Snapshot
+from search_api.uploads import UploadDecoder
+
+__all__ = ["Services"]
+
+_STATUS_AGE_S = 2.0
+_JOBS_AGE_S = 0.8
+_JOBS_KEPT = 200
+
+
+class Services:
+    """The parts behind the routes. `start` begins to take the index; `stop` gives it back."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.library = Library(settings)
+        self.dagster = DagsterClient(settings)
+        self.live = LiveIndex(self.library)
+        self.uploads = UploadDecoder(settings)
+        self.status: Snapshot[tuple[LibraryStatus, int]] = Snapshot(self._load_status, _STATUS_AGE_S)
+        self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)
+        self.stopping = threading.Event()
+
+    def start(self) -> None:
+        """Make the home ready and begin to open the index. Raises as `Home.prepare` and `Manifest.prepare`."""
+        self.library.open()
+        self.live.start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.uploads.close()
+        self.live.stop()
+        self.dagster.close()
+
+    def _load_status(self) -> tuple[LibraryStatus, int]:
+        """The counts, and the newest number of the outbox."""
+        points = self.live.index.stats().points if self.live.index_state == "ready" else 0
+        status = self.library.status(points, {})
+        with self.library.manifest.read() as tx:
+            return status, outbox.newest_seq(tx)
+
+    def _load_jobs(self) -> list[dict[str, Any]]:
+        with self.library.manifest.read() as tx:
+            return jobs.list_recent(tx, _JOBS_KEPT)

@@ -1,0 +1,93 @@
+"""Pictures that a person searches with: decoded in a process of their own, like any bytes that are not trusted.
+
+Belongs here: bounds on an upload and the way to the decode worker. Not here: decoding.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, TimeoutError
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from resources.engine import DecodeTask, LocalEngine, Outcome
+from resources.errors import CODES, DecodeError
+from resources.models.preprocess import ModelInputSpec
+from resources.settings import Settings
+
+__all__ = ["MAX_UPLOAD_BYTES", "UploadDecoder"]
+
+MAX_UPLOAD_BYTES = 128 << 20  # a raw file of today's largest sensors
+_TIMEOUT_S = 20.0
+
+
+class UploadDecoder:
+    """One decode worker, started with the first upload and then kept; a crash or a time-out costs one upload."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = LocalEngine(
+            settings.model_copy(
+                update={
+                    "decode_workers": 1,
+                    "decode_timeout_s": min(_TIMEOUT_S, settings.decode_timeout_s),
+                    "max_file_bytes": min(MAX_UPLOAD_BYTES, settings.max_file_bytes),
+                }
+            )
+        )
+        self._tasks: queue.Queue[DecodeTask | None] = queue.Queue(maxsize=32)
+        self._waiting: dict[int, Future[Outcome]] = {}
+        self._numbers = itertools.count()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def model_input(self, data: bytes, spec: ModelInputSpec) -> npt.NDArray[np.uint8]:
+        """uint8 `[size, size, 3]` of a picture. Raises `DecodeError` as decoding a file does."""
+        if not data:
+            raise DecodeError("EMPTY_FILE", "The picture has no bytes.")
+        self._ensure_running()
+        number = next(self._numbers)
+        future = self._waiting[number] = Future[Outcome]()
+        with tempfile.TemporaryDirectory(prefix="loupe-upload-") as folder:
+            path = Path(folder) / "picture"
+            path.write_bytes(data)
+            # Read like a stored preview: decoded, never stored or hashed.
+            self._tasks.put(DecodeTask(str(path), "preview", number, (spec,)), timeout=_TIMEOUT_S)
+            try:
+                outcome = future.result(timeout=3 * _TIMEOUT_S)
+            except TimeoutError as error:
+                raise DecodeError("DECODE_TIMEOUT", "Too many pictures are being read. Try again.") from error
+            finally:
+                self._waiting.pop(number, None)
+        if outcome.status != "decoded":
+            code = outcome.code or "CORRUPT"
+            raise DecodeError(code, outcome.message or CODES[code].meaning)
+        return outcome.inputs[0]
+
+    def close(self) -> None:
+        self._stop.set()
+        self._tasks.put(None)
+        if self._thread:
+            self._thread.join(5.0)
+
+    def _ensure_running(self) -> None:
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._serve, name="upload-decoder", daemon=True)
+                self._thread.start()
+
+    def _serve(self) -> None:
+        for outcome in self._engine.decode(self._given(), lambda sha256: True, self._stop):
+            waiting = self._waiting.get(outcome.task.reference)
+            if waiting:
+                waiting.set_result(outcome)
+
+    def _given(self) -> Iterator[DecodeTask]:
+        while not self._stop.is_set() and (task := self._tasks.get()) is not None:
+            yield task

@@ -1,0 +1,58 @@
+// Talks to /api/v1. Every failure becomes an ApiError with a code and a sentence for a person.
+
+export class ApiError extends Error {
+  /** @param {string} code @param {string} message @param {number} status */
+  constructor(code, message, status) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+const BASE = "/api/v1";
+
+/** @param {string} path @param {RequestInit} [options] */
+async function request(path, options = {}) {
+  let reply;
+  try {
+    reply = await fetch(BASE + path, { ...options, headers: { Accept: "application/json", ...options.headers } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("OFFLINE", "Loupe does not answer. Is it still running?", 0);
+  }
+  const isJson = (reply.headers.get("Content-Type") ?? "").includes("json");
+  const content = isJson ? await reply.json() : null;
+  if (!reply.ok) {
+    const { code = "INTERNAL", message = `Loupe answered with ${reply.status}.` } = content?.error ?? {};
+    throw new ApiError(code, message, reply.status);
+  }
+  return content;
+}
+
+const asJson = (body) => ({
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify(body),
+});
+
+export const api = {
+  /** @param {object} body @param {AbortSignal} signal */
+  search: (body, signal) => request("/search", { ...asJson(body), signal }),
+  searchWithImage(file, body, signal) {
+    const form = new FormData();
+    form.append("image", file, file.name || "picture");
+    form.append("query", JSON.stringify(body));
+    return request("/search/image", { method: "POST", body: form, signal });
+  },
+  photo: (id, signal) => request(`/images/${encodeURIComponent(id)}`, { signal }),
+  similar: (id, limit, signal) => request(`/images/${encodeURIComponent(id)}/similar?limit=${limit}`, { signal }),
+  status: () => request("/status"),
+  facets: () => request("/browse/facets"),
+  folders: () => request("/folders"),
+  addFolder: (path) => request("/folders", asJson({ path })),
+  collections: () => request("/collections"),
+  failures: (code, offset) =>
+    request(`/failures?limit=100&offset=${offset}${code ? `&code=${encodeURIComponent(code)}` : ""}`),
+  cancelJob: (id) => request(`/jobs/${encodeURIComponent(id)}/cancel`, { method: "POST" }),
+  jobEvents: (id) => new EventSource(`${BASE}/jobs/${encodeURIComponent(id)}/events`),
+};
