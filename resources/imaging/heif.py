@@ -11,7 +11,7 @@ from resources.imaging.color import flatten_depth, to_srgb
 from resources.imaging.isobmff import Container
 from resources.imaging.metadata import exif_directories, read_metadata
 from resources.imaging.previews import fit_within, reduce_rows, reduce_to
-from resources.imaging.raster import PILLOW_ERRORS, Raster, check_container, check_size
+from resources.imaging.raster import PILLOW_ERRORS, Raster, check_container, check_size, padded
 
 __all__ = ["decode_heif"]
 
@@ -28,7 +28,7 @@ def decode_heif(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) -
             check_size(item.width or 1, item.height or 1, max_pixels, name)
         warnings += check_container(container, name)
     try:
-        opened = pillow_heif.open_heif(buffer, convert_hdr_to_8bit=True)
+        opened = pillow_heif.open_heif(padded(buffer, container), convert_hdr_to_8bit=True)
         item = opened[opened.primary_index]
         width, height = item.size
         check_size(width, height, max_pixels, name)

@@ -38,6 +38,7 @@ from resources.imaging.metadata import (
 from resources.imaging.previews import Pixels, fit_within, orient, reduce_to
 from resources.imaging.quiet import silenced
 from resources.imaging.sniff import Sniffed
+from resources.imaging.tiff import Tiff, TiffError
 
 __all__ = ["Raster", "check_size", "decode_raster"]
 
@@ -121,6 +122,13 @@ def check_container(container: Container | None, name: str) -> list[str]:
     return ["TRUNCATED"] if container.missing_bytes else []
 
 
+def padded(buffer: bytes, container: Container | None) -> bytes:
+    """A container with what is cut off after its picture made up as zeros: the decoders would refuse the whole."""
+    if container is None or not 0 < container.missing_bytes <= _MOST_PADDING:
+        return buffer
+    return buffer + bytes(container.missing_bytes)
+
+
 def decode_raster(
     buffer: bytes,
     sniffed: Sniffed,
@@ -134,20 +142,22 @@ def decode_raster(
     warnings: list[str] = []
     if sniffed.format == "PNG":
         buffer, warnings = png.checked(buffer, name)
-    elif sniffed.format == "WEBP" and int.from_bytes(buffer[4:8], "little") + 8 > len(buffer) + 1:
-        raise DecodeError("TRUNCATED", f"{name} ends before its WebP picture does; copy it again from the source.")
+    elif sniffed.format == "WEBP":
+        if int.from_bytes(buffer[4:8], "little") + 8 > len(buffer) + 1:
+            raise DecodeError("TRUNCATED", f"{name} ends before its WebP picture does; copy it again from the source.")
+        if not any(buffer[-64:]):
+            warnings.append("TRUNCATED")  # compressed data does not end in zeros: a copy that was never finished
     elif sniffed.format == "AVIF":
         container = Container.parse(buffer)
         warnings += check_container(container, name)
-        if container and 0 < container.missing_bytes <= _MOST_PADDING:
-            buffer += bytes(container.missing_bytes)  # only metadata is cut off; libavif would refuse the picture
+        buffer = padded(buffer, container)
     try:
         with Image.open(io.BytesIO(buffer), formats=[_OPENERS[sniffed.format]]) as image:
             return _decode(image, buffer, sniffed, warnings, name, preview_px, max_pixels, orientation)
     except MemoryError as error:
         raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to decode than there is.") from error
     except PILLOW_ERRORS as error:
-        raise _plain(error, sniffed, name) from error
+        raise _plain(error, buffer, sniffed, name) from error
 
 
 def _decode(
@@ -280,11 +290,20 @@ def _check_readable(image: Image.Image, name: str) -> None:
         )
 
 
-def _plain(error: BaseException, sniffed: Sniffed, name: str) -> DecodeError:
+def _is_cut_tiff(buffer: bytes) -> bool:
+    try:
+        return Tiff(buffer).is_cut()
+    except TiffError:
+        return False
+
+
+def _plain(error: BaseException, buffer: bytes, sniffed: Sniffed, name: str) -> DecodeError:
     """Pillow's many exceptions as one of ours, in words."""
     text = str(error).lower()
     kind = sniffed.format
-    if "truncated" in text or "end of file" in text or isinstance(error, EOFError):
+    if kind == "TIFF" and _is_cut_tiff(buffer):
+        return DecodeError("TRUNCATED", f"{name} is cut: its TIFF structure points beyond its end.")
+    if "truncated" in text or "not enough image data" in text or "end of file" in text or isinstance(error, EOFError):
         return DecodeError("TRUNCATED", f"{name} ends before its {kind} picture does; copy it again from the source.")
     if isinstance(error, UnidentifiedImageError):
         return DecodeError("CORRUPT", f"{name} begins like {kind}, but its header is damaged.")

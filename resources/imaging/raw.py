@@ -37,6 +37,8 @@ _LEAST_PREVIEW_PX = 320
 _LEAST_BYTES_PER_PIXEL = 0.02
 # No camera RAW is smaller: Kodak's DC series of 1996 needed 40 KB.
 _LEAST_RAW_BYTES = 32_768
+# Formats of the past, every variant of which LibRaw reads: what it calls unsupported there is damaged.
+_WHOLLY_SUPPORTED = {"CR2", "CRW", "KDC", "MRW"}
 # Spread of grey levels (of 255) below which a picture is blank.
 _BLANK_SPREAD = 2
 
@@ -47,8 +49,8 @@ _ORIENTATION_OF_FLIP = (1, 2, 4, 3, 5, 8, 6, 7)
 
 _QUARTER_TURNS = (5, 6, 7, 8)
 
-_SUBFILE_TYPE, _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC = 0x00FE, 0x0100, 0x0101, 0x0103, 0x0106
-_STRIP_OFFSETS, _STRIP_BYTES, _TILE_OFFSETS, _TILE_BYTES = 0x0111, 0x0117, 0x0144, 0x0145
+_WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC = 0x0100, 0x0101, 0x0103, 0x0106
+_STRIP_OFFSETS, _STRIP_BYTES = 0x0111, 0x0117
 _JPEG_OFFSET, _JPEG_BYTES, _XMP, _IPTC = 0x0201, 0x0202, 0x02BC, 0x83BB
 _SENSOR_PHOTOMETRICS = {32803, 34892}
 _CR3_METADATA = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
@@ -77,9 +79,10 @@ def decode_raw(buffer: bytes, sniffed: Sniffed, *, name: str, preview_px: int, m
         raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to decode than there is.") from error
     except _RAW_ERRORS as error:
         # LibRaw does not know the camera or the header is damaged; the preview may still be whole.
-        facts = _Facts(0, 0, metadata.orientation)
+        facts = _declared_facts(buffer, metadata)
+        warnings = ("TRUNCATED",) if _is_cut(buffer) else ()
         previews = _scanned_previews(buffer, sniffed)
-        rescued = _rescue(previews, facts, metadata, (), name, preview_px, max_pixels)
+        rescued = _rescue(previews, facts, metadata, warnings, name, preview_px, max_pixels)
         if rescued is not None:
             return rescued
         raise _refusal(buffer, sniffed, facts, error, name) from error
@@ -144,6 +147,19 @@ def _facts(raw: rawpy.RawPy) -> _Facts:
     if flip & 4:
         width, height = height, width
     return _Facts(width, height, _ORIENTATION_OF_FLIP[flip])
+
+
+def _declared_facts(buffer: bytes, metadata: PhotoMetadata) -> _Facts:
+    """What the directories declare of a file that LibRaw refuses; sizes are 0 where they say nothing."""
+    sizes = [
+        (directory.integer(_WIDTH) or 0, directory.integer(_HEIGHT) or 0)
+        for directory in _directories(buffer)
+        if directory.integer(_PHOTOMETRIC) in _SENSOR_PHOTOMETRICS
+    ]
+    width, height = max(sizes, key=lambda size: size[0] * size[1], default=(0, 0))
+    if metadata.orientation in _QUARTER_TURNS:
+        width, height = height, width
+    return _Facts(width, height, metadata.orientation)
 
 
 # Embedded previews
@@ -273,7 +289,8 @@ def _rescue(
         decoded = _decode_preview(preview, facts, name, preview_px, max_pixels)
         if decoded is not None and max(decoded.width, decoded.height) >= _LEAST_PREVIEW_PX:
             found = tuple(dict.fromkeys((*warnings, *decoded.warnings, "PREVIEW_ONLY")))
-            return replace(decoded, warnings=found, metadata=metadata)
+            width, height = (facts.width, facts.height) if facts.width else (decoded.width, decoded.height)
+            return replace(decoded, width=width, height=height, warnings=found, metadata=metadata)
     return None
 
 
@@ -328,15 +345,12 @@ def _sensor_data_missing(buffer: bytes, sniffed: Sniffed, facts: _Facts) -> bool
     if sniffed.format == "RAF":
         start, size = (int.from_bytes(buffer[at : at + 4], "big") for at in (100, 104))
         return start + size > len(buffer)
-    for directory in _directories(buffer):
-        sensor = directory.integer(_PHOTOMETRIC) in _SENSOR_PHOTOMETRICS
-        if not sensor:
-            continue
-        for offset_tag, size_tag in ((_STRIP_OFFSETS, _STRIP_BYTES), (_TILE_OFFSETS, _TILE_BYTES)):
-            offsets, sizes = directory.integers(offset_tag), directory.integers(size_tag)
-            if any(start + size > len(buffer) for start, size in zip(offsets, sizes, strict=False)):
-                return True
-    return False
+    return any(
+        start + size > len(buffer)
+        for directory in _directories(buffer)
+        if directory.integer(_PHOTOMETRIC) in _SENSOR_PHOTOMETRICS
+        for start, size in directory.extents()
+    )
 
 
 def _refusal(buffer: bytes, sniffed: Sniffed, facts: _Facts, error: BaseException | None, name: str) -> DecodeError:
@@ -347,10 +361,12 @@ def _refusal(buffer: bytes, sniffed: Sniffed, facts: _Facts, error: BaseExceptio
             f"{name} ({size}) ends before the sensor data of its {facts.width} x {facts.height} pixels does, "
             "and it carries no usable preview.",
         )
-    if isinstance(error, rawpy.LibRawIOError) or _points_beyond(buffer):
+    if isinstance(error, rawpy.LibRawIOError) or _is_cut(buffer):
         return DecodeError("TRUNCATED", f"{name} ({size}) is cut: its {sniffed.format} data points beyond its end.")
     if len(buffer) < _LEAST_RAW_BYTES:
         return DecodeError("CORRUPT", f"{name} ({size}) is too small to hold a {sniffed.format} photo.")
+    if isinstance(error, rawpy.LibRawFileUnsupportedError) and sniffed.format in _WHOLLY_SUPPORTED:
+        return DecodeError("CORRUPT", f"{name} ({size}) is cut or damaged: its {sniffed.format} structure is broken.")
     if isinstance(error, rawpy.LibRawFileUnsupportedError):
         return DecodeError(
             "UNSUPPORTED_FORMAT",
@@ -363,17 +379,11 @@ def _refusal(buffer: bytes, sniffed: Sniffed, facts: _Facts, error: BaseExceptio
     )
 
 
-def _points_beyond(buffer: bytes) -> bool:
-    for directory in _directories(buffer):
-        for offset_tag, size_tag in (
-            (_STRIP_OFFSETS, _STRIP_BYTES),
-            (_TILE_OFFSETS, _TILE_BYTES),
-            (_JPEG_OFFSET, _JPEG_BYTES),
-        ):
-            for start, size in zip(directory.integers(offset_tag), directory.integers(size_tag), strict=False):
-                if start + size > len(buffer):
-                    return True
-    return False
+def _is_cut(buffer: bytes) -> bool:
+    try:
+        return Tiff(buffer).is_cut()
+    except TiffError:
+        return False
 
 
 def _words(error: BaseException | None) -> str:

@@ -27,6 +27,9 @@ _MAX_ENTRIES, _MAX_DIRECTORIES, _MAX_VALUES = 4096, 64, 1 << 20
 
 SUB_IFDS = 0x014A
 
+# Offsets and sizes of strips, of tiles, of a whole JPEG.
+_EXTENT_TAGS = ((0x0111, 0x0117), (0x0144, 0x0145), (0x0201, 0x0202))
+
 
 class TiffError(ValueError):
     """The bytes do not begin with a TIFF header."""
@@ -97,6 +100,11 @@ class Directory:
 
     def integers(self, tag: int) -> tuple[int, ...]:
         return tuple(int(value) for value in self.numbers(tag) if math.isfinite(value))
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """Where the picture data of this directory lies: (start, size) of strips, tiles or one JPEG."""
+        for offsets, sizes in _EXTENT_TAGS:
+            yield from zip(self.integers(offsets), self.integers(sizes), strict=False)
 
     def text(self, tag: int) -> str | None:
         """The text up to its first NUL, stripped; None when absent, blank or not text."""
@@ -192,3 +200,10 @@ class Tiff:
             pending.extend(directory.integers(SUB_IFDS)[:16])
             if directory.next_offset:
                 pending.append(directory.next_offset)
+
+    def is_cut(self) -> bool:
+        """Whether the first directory or the data of any picture lies beyond the end of the buffer."""
+        end = len(self.buffer)
+        return self.first_offset + 2 > end or any(
+            start + size > end for directory in self.directories() for start, size in directory.extents()
+        )
