@@ -240,13 +240,12 @@ def _load(folder: Path, model: IndexModel | None) -> edge.EdgeShard:
     try:
         if (path / "edge_config.json").exists() and (folder / "complete").exists():
             shard = edge.EdgeShard.load(str(path), _config(model))
-            shard.count(edge.CountRequest(exact=True))
+            _index_payload(shard)
         else:  # new, or killed while being created
             _remove(path)
             path.mkdir(parents=True)
             shard = edge.EdgeShard.create(str(path), _config(model))
-            for key, kind in indexed_keys().items():
-                shard.update(edge.UpdateOperation.create_field_index(key, _SCHEMAS[kind]()))
+            _index_payload(shard)
             shard.flush()
             (folder / "complete").touch()
     except OSError as error:
@@ -258,6 +257,14 @@ def _load(folder: Path, model: IndexModel | None) -> edge.EdgeShard:
     finally:
         marker.unlink(missing_ok=True)
     return shard
+
+
+def _index_payload(shard: edge.EdgeShard) -> None:
+    """Create the payload indexes that are not there: without them ordering fails and filters are slow."""
+    held = shard.info().payload_schema
+    for key, kind in indexed_keys().items():
+        if key not in held:
+            shard.update(edge.UpdateOperation.create_field_index(key, _SCHEMAS[kind]()))
 
 
 def _read_applied(folder: Path, shard: edge.EdgeShard) -> tuple[int | None, str]:

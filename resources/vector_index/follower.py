@@ -139,7 +139,7 @@ class IndexFollower:
     def wait_for(self, seq: int, timeout_s: float) -> bool:
         """Whether the serving index reached `seq` in time."""
         with self._moved:
-            return self._moved.wait_for(lambda: (self.applied_seq or -1) >= seq, timeout_s)
+            return self._moved.wait_for(lambda: (reached := self.applied_seq) is not None and reached >= seq, timeout_s)
 
     # The thread
 

@@ -1,141 +1,48 @@
-"""A real manifest in a real home, filled by hand: what the index is built from."""
+"""The homes of the index, and a library to build one from."""
 
 from __future__ import annotations
 
-import hashlib
+import os
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
+from index_library import MODEL, Library, OpenHome, make_library
+from qdrant_client import QdrantClient
 
-from resources.clock import utc_now
 from resources.home import Home
-from resources.manifest import Manifest, VectorStore, models, outbox
-from resources.settings import Settings
 from resources.vector_index import IndexModel, VectorIndex, open_index
+from resources.vector_index.opening import IndexFolder
+from resources.vector_index.server import ServerIndex
 
-MODEL = IndexModel("tiny-clip", "r1", "p1", 8)
-
-
-@dataclass
-class Library:
-    """One root with photos; each `add` is one committed transaction with its outbox rows, as the pipeline writes."""
-
-    settings: Settings
-    home: Home
-    manifest: Manifest
-
-    def vectors(self, model: IndexModel = MODEL) -> VectorStore:
-        return VectorStore(self.home, model.name, model.revision, model.preprocess_version)
-
-    def add(self, numbers: range | list[int], change: str = "decoded", **columns: Any) -> list[str]:
-        """Photos `numbers` with one file each; `columns` go into their rows of `photos`."""
-        now = utc_now()
-        photos, files, previews = [], [], []
-        for number in numbers:
-            sha256 = content_hash(number)
-            row = {"photo_id": photo_id(number), "sha256": sha256, "created_at": now, "hidden_at": None}
-            row |= {"format": "JPEG", "width": 40, "height": 30, "file_name": f"IMG_{number:04}.jpg", "keywords": []}
-            photos.append(row | columns)
-            files.append(
-                {
-                    "root_id": "root",
-                    "rel_path": f"trip/IMG_{number:04}.jpg",
-                    "partition_key": "trip",
-                    "size_bytes": 1,
-                    "mtime_ns": number,
-                    "sha256": sha256,
-                    "photo_id": photo_id(number),
-                    "first_seen_at": now,
-                }
-            )
-            previews.append(
-                {"sha256": sha256, "pixel_hash": pixel_hash(number), "width": 40, "height": 30}
-                | {"decoder_version": "1", "rung": "raster", "decoded_at": now}
-            )
-        ids = [row["photo_id"] for row in photos]
-        with self.manifest.write() as tx:
-            tx.insert("photos", photos)
-            tx.insert("files", files)
-            tx.insert("previews", previews)
-            outbox.push(tx, ids, change)
-        return ids
-
-    def embed(self, numbers: range | list[int], model: IndexModel = MODEL) -> None:
-        """Vectors first, then the manifest says so: the order the pipeline keeps."""
-        self.vectors(model).put({pixel_hash(number): vector(number, model.dim) for number in numbers})
-        rows = [
-            {
-                "pixel_hash": pixel_hash(number),
-                "sha256": content_hash(number),
-                "model": model.name,
-                "revision": model.revision,
-                "preprocess_version": model.preprocess_version,
-                "dim": model.dim,
-                "created_at": utc_now(),
-            }
-            for number in numbers
-        ]
-        with self.manifest.write() as tx:
-            tx.insert("embeddings", rows)
-            outbox.push(tx, [photo_id(number) for number in numbers], "embedded")
-
-    def caption(self, number: int, text: str, model: str = "captioner") -> None:
-        row = {"pixel_hash": pixel_hash(number), "sha256": content_hash(number), "model": model, "revision": "r"}
-        with self.manifest.write() as tx:
-            tx.insert("captions", [row | {"preprocess_version": "p", "text": text, "created_at": utc_now()}])
-            outbox.push(tx, [photo_id(number)], "caption")
-
-    def set_missing(self, number: int, since: datetime | None) -> None:
-        with self.manifest.write() as tx:
-            tx.execute("UPDATE files SET missing_since = ? WHERE photo_id = ?", [since, photo_id(number)])
-            outbox.push(tx, [photo_id(number)], "paths")
-
-    def use(self, model: IndexModel) -> None:
-        with self.manifest.write() as tx:
-            models.use(tx, "clip", model.name, model.revision, model.preprocess_version, model.dim)
-
-    def newest_seq(self) -> int:
-        with self.manifest.read() as tx:
-            return outbox.newest_seq(tx)
+HOMES = ["embedded", "client", *(["server"] if os.environ.get("QDRANT_URL") else [])]
 
 
-def photo_id(number: int) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
+@pytest.fixture(params=HOMES)
+def home_of_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenHome]:
+    """Opens empty indexes of one home: the embedded engine, the client's in-memory mode, a real server if given."""
+    opened: list[VectorIndex] = []
+    alias = f"test-{uuid.uuid4().hex[:8]}"
+    clients: list[QdrantClient] = []
+    if request.param != "embedded":
+        url = os.environ.get("QDRANT_URL")
+        clients.append(QdrantClient(":memory:") if request.param == "client" else QdrantClient(url=url))
 
+    def open_(model: IndexModel | None) -> VectorIndex:
+        if request.param == "embedded":
+            opened.append(IndexFolder(Home(tmp_path)).open(model))
+        else:
+            opened.append(ServerIndex(clients[0], alias, model, tmp_path / "server.lock"))
+        return opened[-1]
 
-def content_hash(number: int) -> str:
-    return hashlib.sha256(f"bytes {number}".encode()).hexdigest()
-
-
-def pixel_hash(number: int) -> str:
-    return hashlib.sha256(f"pixels {number}".encode()).hexdigest()
-
-
-def vector(number: int, dim: int = 8) -> np.ndarray:
-    drawn = np.random.default_rng(number).standard_normal(dim).astype(np.float32)
-    return drawn / np.linalg.norm(drawn)
-
-
-def make_library(path: Path) -> Library:
-    settings = Settings(home=path)
-    home = Home(settings.home).prepare()
-    library = Library(settings, home, Manifest(home).prepare())
-    with library.manifest.write() as tx:
-        row = {"root_id": "root", "path": "/photos/holiday", "added_at": utc_now(), "state": "online"}
-        tx.insert("roots", [row | {"partition_depth": 1}])
-    return library
-
-
-def open_library(path: Path) -> Library:
-    """A library that another process made."""
-    settings = Settings(home=path)
-    return Library(settings, Home(settings.home), Manifest(Home(settings.home)))
+    yield open_
+    if request.param == "server":
+        for collection in clients[0].get_collections().collections:
+            if collection.name.startswith(alias):
+                clients[0].delete_collection(collection.name)
+    for index in opened:
+        index.close()
 
 
 @pytest.fixture

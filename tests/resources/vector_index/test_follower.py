@@ -1,0 +1,266 @@
+"""The owner of the index beside writers, queries, other processes and kills."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from index_library import MODEL, Library, make_library, open_library, photo_id, vector
+
+from resources.errors import LoupeError
+from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, publish, verify
+from resources.vector_index.follower import owner_file
+from resources.vector_index.publishing import wake
+
+Opened = Callable[..., VectorIndex]
+_spawn = multiprocessing.get_context("spawn")
+
+
+def _until(condition: Callable[[], Any], seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_wake_is_followed_at_once_and_without_one_the_poll_finds_changes(library: Library) -> None:
+    library.use(MODEL)
+    with IndexFollower(library.settings, library.manifest, poll_s=60) as follower:
+        assert follower.wait_for(0, 10)
+        library.add(range(5))
+        library.embed(range(5))
+        assert not follower.wait_for(library.newest_seq(), 0.5)  # nobody woke it
+        wake(library.home)
+        started = time.monotonic()
+        assert follower.wait_for(library.newest_seq(), 10)
+        assert time.monotonic() - started < 2
+        assert follower.index.nearest(vector(3), 1)[0].photo_id == photo_id(3)
+    with IndexFollower(library.settings, library.manifest, poll_s=0.3) as follower:
+        library.add(range(5, 9))
+        assert follower.wait_for(library.newest_seq(), 10)
+        assert follower.index.count() == 9
+
+
+def test_other_processes_can_read_how_far_the_owner_is(library: Library) -> None:
+    library.add(range(5))
+    with IndexFollower(library.settings, library.manifest) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+        _until(lambda: library.home.read_run_file(owner_file(library.home))["applied_seq"] == library.newest_seq())
+        told = json.loads(owner_file(library.home).read_text())
+        assert (told["pid"], told["generation"], told["error"]) == (os.getpid(), follower.index.generation, None)
+        with pytest.raises(LoupeError) as refused:
+            IndexFollower(library.settings, library.manifest).start()
+        assert refused.value.code == "INDEX_BUSY"
+    assert not owner_file(library.home).exists()
+    with IndexFollower(library.settings, library.manifest):
+        pass  # the index is free again
+
+
+def test_queries_run_beside_applying_and_never_fail(library: Library) -> None:
+    library.use(MODEL)
+    library.add(range(50))
+    library.embed(range(50))
+    stop = threading.Event()
+    failures: list[BaseException] = []
+    answered = [0]
+    with IndexFollower(library.settings, library.manifest, poll_s=0.05) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+
+        def ask() -> None:
+            while not stop.is_set():
+                try:
+                    hits = follower.index.nearest(vector(answered[0] % 50), 20)
+                    assert hits[0].score > 0.999
+                    assert follower.index.get([hit.photo_id for hit in hits])
+                    follower.index.browse(10)
+                    answered[0] += 1
+                except BaseException as error:
+                    failures.append(error)
+                    return
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for start in range(50, 450, 40):
+            library.add(range(start, start + 40))
+            library.embed(range(start, start + 40))
+        assert follower.wait_for(library.newest_seq(), 30)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert answered[0] > 50
+        assert follower.index.embedded_count() == 450
+
+
+def test_a_model_that_arrives_is_switched_to_without_a_gap(library: Library) -> None:
+    library.add(range(40))
+    switched: list[VectorIndex] = []
+    with IndexFollower(library.settings, library.manifest, on_switch=switched.append, poll_s=0.1) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+        assert follower.serving_model is None
+        plain = follower.index
+        library.embed(range(40))
+        library.use(MODEL)
+        _until(lambda: follower.serving_model == MODEL)
+        assert switched == [follower.index]
+        assert follower.index.embedded_count() == 40
+        assert plain.count() == 40  # a request that began before the switch can still finish
+        library.add([41])
+        assert follower.wait_for(library.newest_seq(), 10)
+        assert (follower.index.count(), plain.count()) == (41, 40)
+
+    # From now on it starts with that generation, and an unfinished one does not take over by itself.
+    other = IndexModel("other", "1", "1", 8)
+    library.embed(range(10), other)
+
+    def refuse(index: VectorIndex) -> None:
+        raise LoupeError("MODEL_NOT_FETCHED", "not here")
+
+    follower = IndexFollower(library.settings, library.manifest, lambda: other, on_switch=refuse, poll_s=0.1)
+    with follower:
+        assert follower.serving_model == MODEL
+        _until(lambda: follower.error is not None)
+        assert follower.error is not None
+        assert follower.error.code == "MODEL_NOT_FETCHED"
+        assert follower.serving_model == MODEL
+        library.add([42])
+        assert follower.wait_for(library.newest_seq(), 10)  # the old pair goes on
+
+
+def test_publish_takes_a_free_index_and_lets_it_go(library: Library, opened: Opened) -> None:
+    library.add(range(6))
+    library.embed(range(4))
+    counts = publish(library.manifest, library.settings, MODEL, 10)
+    assert (counts.upserted, counts.embedded, counts.applied_seq) == (6, 4, library.newest_seq())
+    assert (library.home.index / "current").read_text() == opened().generation
+
+
+def test_publish_waits_for_the_owner_and_says_when_it_is_behind(library: Library) -> None:
+    library.use(MODEL)
+    with IndexFollower(library.settings, library.manifest, poll_s=60) as follower:
+        library.add(range(6))
+        counts = publish(library.manifest, library.settings, MODEL, 10)
+        assert counts.applied_seq == library.newest_seq()
+        assert follower.index.count() == 6
+
+
+def test_publish_gives_up_on_an_owner_that_does_not_apply(library: Library, opened: Opened) -> None:
+    opened(None)  # owns the index and follows nothing
+    library.add(range(3))
+    with pytest.raises(LoupeError) as late:
+        publish(library.manifest, library.settings, None, 1.5)
+    assert late.value.code == "INDEX_BEHIND"
+
+
+def _own(path: str, poll_s: float) -> None:
+    """A process that owns the index and follows the outbox until it is killed."""
+    library = open_library(Path(path))
+    follower = IndexFollower(library.settings, library.manifest, lambda: MODEL, poll_s=poll_s)
+    while True:
+        try:
+            follower.start()
+            break
+        except LoupeError:
+            time.sleep(0.05)
+    print("own", flush=True)
+    time.sleep(600)
+
+
+def _write(path: str, rounds: int) -> None:
+    """A process that changes the library as the pipeline and a person do."""
+    library = open_library(Path(path))
+    for number in range(rounds):
+        start = number * 20
+        library.add(range(start, start + 20), taken_at=datetime(2020, 1, 1 + number % 28))
+        library.embed(range(start, start + 15))
+        if number % 3 == 2:
+            library.set_missing(start - 10, datetime(2024, 1, 1))
+            library.caption(start - 9, f"caption of round {number}")
+        wake(library.home)
+
+
+def test_two_processes_one_writing_and_one_following(tmp_path: Path) -> None:
+    library = make_library(tmp_path / "home")
+    owner = _spawn.Process(target=_own, args=(str(library.home.path), 0.2))
+    writer = _spawn.Process(target=_write, args=(str(library.home.path), 8))
+    owner.start()
+    writer.start()
+    try:
+        writer.join(120)
+        assert writer.exitcode == 0
+        counts = publish(library.manifest, library.settings, MODEL, 60)  # this process asks the owner to catch up
+        assert counts.applied_seq == library.newest_seq()
+    finally:
+        owner.kill()
+        owner.join()
+    _check_like_new(library)
+
+
+@pytest.mark.slow
+def test_an_owner_killed_while_applying_leaves_each_change_applied_once(tmp_path: Path) -> None:
+    library = make_library(tmp_path / "home")
+    writer = _spawn.Process(target=_write, args=(str(library.home.path), 25))
+    writer.start()
+    kills = 0
+    rng = np.random.default_rng(7)
+    try:
+        while writer.is_alive() or kills < 6:
+            owner = _spawn.Process(target=_own, args=(str(library.home.path), 0.05))
+            owner.start()
+            assert owner.pid is not None
+            _until(lambda: owner_file(library.home).exists() or not writer.is_alive(), 30)
+            time.sleep(0.8 + float(rng.uniform(0, 1.2)))  # start-up, then somewhere in the middle of its work
+            os.kill(owner.pid, signal.SIGKILL)
+            owner.join()
+            owner_file(library.home).unlink(missing_ok=True)
+            kills += 1
+        writer.join(60)
+        assert writer.exitcode == 0
+    finally:
+        writer.kill()
+    assert kills >= 6
+    publish(library.manifest, library.settings, MODEL, 60)
+    _check_like_new(library)
+    assert not list(library.home.index.glob("damaged-*"))
+
+
+def _check_like_new(library: Library) -> None:
+    """The index that lived through all that equals one built from nothing."""
+    from resources.vector_index.opening import IndexFolder
+
+    folder = IndexFolder(library.home)
+    folder.own()
+    index = folder.open(MODEL)
+    assert verify(library.manifest, index).same
+    lived = _everything(index)
+    index.close()
+    (library.home.index / index.generation).rename(library.home.index / "kept-for-comparison")
+    fresh = folder.open(MODEL)
+    apply_outbox(library.manifest, library.vectors(), fresh)
+    assert _everything(fresh) == lived
+    fresh.close()
+    folder.release()
+
+
+def _everything(index: VectorIndex) -> dict[str, Any]:
+    from resources.vector_index.words import query
+
+    ids = index.ids(None, 100_000)
+    held = index.get(ids, vectors=True)
+    points = {
+        found: (photo.payload, None if photo.vector is None else np.round(photo.vector, 5).tolist())
+        for found, photo in held.items()
+    }
+    words = [hit.photo_id for hit in index.matching(query([("caption of round 8", 1.0)]), 50)]
+    return {"points": points, "count": index.count(), "browse": index.browse(1000), "words": words}

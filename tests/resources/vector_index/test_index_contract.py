@@ -1,0 +1,440 @@
+"""What every home of the index does alike: the same cases over the embedded engine and the server's client."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from index_library import MODEL, OpenHome, photo_id, vector
+
+from resources.errors import LoupeError
+from resources.vector_index import (
+    And,
+    AnyOf,
+    Condition,
+    Exists,
+    Flag,
+    HasVector,
+    Ids,
+    InBox,
+    IndexModel,
+    Near,
+    Not,
+    Or,
+    PhotoPoint,
+    Range,
+    SearchFilters,
+    VectorIndex,
+)
+from resources.vector_index.conditions import wall_clock_s
+from resources.vector_index.words import query
+
+
+def point(number: int, words: str = "", embedded: bool = True, **payload: Any) -> PhotoPoint:
+    held = {"file_name": f"IMG_{number}.jpg", "added_at": float(number), **payload}
+    return PhotoPoint(photo_id(number), vector(number) if embedded else None, words, held)
+
+
+# Changes
+
+
+def test_upserting_twice_is_like_once(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    for _ in range(2):
+        assert index.upsert([point(n, "a dog", tags=["x"]) for n in range(7)]) == 7
+    assert index.count() == 7
+    assert index.embedded_count() == 7
+    assert index.get([photo_id(3)])[photo_id(3)].payload["tags"] == ["x"]
+
+
+def test_a_replaced_point_keeps_nothing_of_the_old_one(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(1, "a dog", tags=["x"], rating=5)])
+    index.upsert([point(1, "a cat", embedded=False)])
+    held = index.get([photo_id(1)], vectors=True)[photo_id(1)]
+    assert "tags" not in held.payload
+    assert held.payload["embedded"] is False
+    assert held.vector is None
+    assert index.embedded_count() == 0
+    assert index.nearest(vector(1), 5) == []
+    assert index.matching(query([("dog", 1.0)]), 5) == []
+    assert [hit.photo_id for hit in index.matching(query([("cat", 1.0)]), 5)] == [photo_id(1)]
+
+
+def test_deleted_points_are_gone_and_unknown_ids_are_fine(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(n) for n in range(5)])
+    index.delete([photo_id(1), photo_id(99)])
+    index.delete([])
+    assert index.count() == 4
+    assert photo_id(1) not in index.get([photo_id(0), photo_id(1)])
+    assert photo_id(1) not in [hit.photo_id for hit in index.nearest(vector(1), 10)]
+
+
+def test_payload_and_vector_come_back_as_they_went_in(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    payload = {
+        "tags": ["été", "海"],
+        "taken_at": 1714564800.25,
+        "iso": 400,
+        "f_number": 2.8,
+        "title": 'Ein "Titel"\n',
+        "location": {"lat": -33.5, "lon": 151.25},
+        "has_gps": True,
+        "offline": False,
+        "lens": None,
+        "keywords": [],
+    }
+    index.upsert([replace(point(1), payload=payload | {"added_at": 5.0})])
+    held = index.get([photo_id(1)], vectors=True)[photo_id(1)]
+    expected = {key: value for key, value in payload.items() if value not in (None, [])}
+    assert held.payload == expected | {"photo_id": photo_id(1), "embedded": True, "added_at": 5.0}
+    assert held.vector is not None
+    assert held.vector.dtype == np.float32
+    np.testing.assert_allclose(held.vector, vector(1), atol=1e-6)
+
+
+def test_applied_seq_is_remembered(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    assert index.applied_seq is None
+    index.set_applied_seq(41, "mark")
+    assert (index.applied_seq, index.applied_mark) == (41, "mark")
+    index.set_applied_seq(None)
+    assert index.applied_seq is None
+    index.make_current()
+    index.make_current()
+
+
+# Without a model, or without a vector yet
+
+
+def test_an_index_without_a_model_browses_and_finds_words(home_of_index: OpenHome) -> None:
+    index = home_of_index(None)
+    index.upsert([point(n, "a dog" if n == 2 else "a cat", embedded=False, taken_at=float(n)) for n in range(4)])
+    assert index.embedded_count() == 0
+    assert index.count(HasVector()) == 0
+    assert index.count(Not(HasVector())) == 4
+    assert index.nearest(vector(1), 5) == []
+    assert [hit.photo_id for hit in index.matching(query([("dogs", 1.0)]), 5)] == [photo_id(2)]
+    assert index.browse(2) == [photo_id(3), photo_id(2)]
+
+
+def test_points_without_a_vector_are_browsed_and_found_by_words_beside_embedded_ones(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(n, "waterfall", embedded=n % 2 == 0, taken_at=float(n)) for n in range(6)])
+    assert len(index.matching(query([("waterfall", 1.0)]), 10)) == 6
+    assert len(index.nearest(vector(0), 10)) == 3
+    assert len(index.browse(10)) == 6
+    assert index.count(HasVector()) == index.count(Flag("embedded")) == index.embedded_count() == 3
+
+
+def test_an_empty_index_answers(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    assert index.browse(5) == []
+    assert index.nearest(vector(0), 5) == []
+    assert index.matching(query([("dog", 1.0)]), 5) == []
+    assert index.ids(None, 5) == []
+    assert index.get([photo_id(0)]) == {}
+    assert index.count() == index.embedded_count() == 0
+    assert index.stats().points == 0
+
+
+# Order
+
+
+def test_browsing_is_newest_first_with_undated_photos_last(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    dated = {n: float(n // 3) for n in range(20)}  # runs of three share a moment
+    index.upsert([point(n, taken_at=dated[n]) for n in dated])
+    index.upsert([point(n, added_at=float(-(n // 2))) for n in range(20, 27)])
+    undated = sorted(range(20, 27), key=lambda n: (n // 2, photo_id(n)))
+    newest = sorted(dated, key=lambda n: (-dated[n], photo_id(n))) + undated
+    oldest = sorted(dated, key=lambda n: (dated[n], photo_id(n))) + undated
+    assert index.browse(100) == [photo_id(n) for n in newest]
+    assert index.browse(100, newest_first=False) == [photo_id(n) for n in oldest]
+    for size in (1, 2, 4, 7, 26):
+        pages = [index.browse(size, offset) for offset in range(0, 28, size)]
+        assert [found for page in pages for found in page] == [photo_id(n) for n in newest]
+
+
+def test_equal_scores_are_ordered_by_id(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    same = vector(0)
+    index.upsert([replace(point(n, "a dog"), vector=same) for n in range(50)])
+    first = sorted(photo_id(n) for n in range(50))[:8]
+    assert [hit.photo_id for hit in index.nearest(same, 8)] == first
+    assert [hit.photo_id for hit in index.matching(query([("dog", 1.0)]), 8)] == first
+
+
+def test_ids_walk_the_whole_index_in_order(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(n) for n in range(23)])
+    found: list[str] = []
+    while page := index.ids(found[-1] if found else None, 5):
+        found += page
+    assert found == sorted(photo_id(n) for n in range(23))
+
+
+# Words
+
+
+def test_a_rare_word_counts_more_than_a_common_one(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    texts = ["dog grass", "dog sand", "dog snow", "dog leaves", "dog street", "lighthouse grass"]
+    index.upsert([point(n, text) for n, text in enumerate(texts)])
+    hits = index.matching(query([("dog lighthouse", 1.0)]), 10)
+    assert hits[0].photo_id == photo_id(5)
+    assert hits[0].score > 2 * hits[1].score
+
+
+def test_words_are_found_in_other_forms_and_file_names_in_parts(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(1, "Two dogs running at the Café\nIMG_0421.JPG"), point(2, "東京の夜 DSC01234.NEF")])
+    for text, expected in [
+        ("dog", 1),
+        ("RUNS", 1),
+        ("cafe", 1),
+        ("img_0421", 1),
+        ("0421", 1),
+        ("东京", None),
+        ("東京", 2),
+        ("dsc01234", 2),
+        ("the", 1),  # a stop word is looked for when there is nothing else
+        ("zebra", None),
+        ("!?", None),
+    ]:
+        hits = index.matching(query([(text, 1.0)]), 5)
+        assert [hit.photo_id for hit in hits] == ([photo_id(expected)] if expected else []), text
+
+
+def test_words_of_a_negative_text_count_against(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(1, "red car"), point(2, "blue car"), point(3, "green car"), point(4, "red bus")])
+    hits = index.matching(query([("car", 1.0), ("red", -1.0)]), 5)
+    assert {hit.photo_id for hit in hits} == {photo_id(2), photo_id(3)}
+
+
+# Filters and queries against brute force
+
+FORMATS, CAMERAS, TAGS = ["JPEG", "NEF", "HEIC"], ["Canon EOS R5", "Nikon Z 8", None], ["sea", "dog", "été", "x y"]
+
+
+def _random_points(count: int, seed: int) -> dict[str, PhotoPoint]:
+    rng = np.random.default_rng(seed)
+    made: dict[str, PhotoPoint] = {}
+    for number in range(count):
+        payload: dict[str, Any] = {
+            "format": FORMATS[rng.integers(3)],
+            "camera": CAMERAS[rng.integers(3)],
+            "taken_at": None if rng.random() < 0.2 else float(rng.integers(0, 40)) * 86400.0,
+            "iso": None if rng.random() < 0.3 else int(rng.choice([100, 400, 1600])),
+            "f_number": None if rng.random() < 0.3 else float(rng.choice([1.8, 2.8, 8.0])),
+            "rating": None if rng.random() < 0.3 else int(rng.integers(0, 6)),
+            "tags": [tag for tag in TAGS if rng.random() < 0.3],
+            "folders": ["/", "/a", "/a/b"] if rng.random() < 0.5 else ["/", "/a", "/a/bb"],
+            "collections": ["Best of"] if rng.random() < 0.2 else [],
+            "offline": bool(rng.random() < 0.3),
+        }
+        if rng.random() < 0.6:
+            payload["location"] = {"lat": float(rng.uniform(-80, 80)), "lon": float(rng.uniform(-179, 179))}
+        payload["has_gps"] = "location" in payload
+        made[photo_id(number)] = point(number, embedded=bool(rng.random() < 0.8), **payload)
+    return made
+
+
+POINTS = _random_points(300, seed=1)
+
+
+def _metres(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    """Great-circle distance on the sphere that geo filters use (haversine)."""
+    a, b = math.radians(lat1), math.radians(lat2)
+    h = math.sin((b - a) / 2) ** 2 + math.cos(a) * math.cos(b) * math.sin(math.radians(lon2 - lon1) / 2) ** 2
+    return 2 * 6_371_008.8 * math.asin(math.sqrt(h))
+
+
+def matches(condition: Condition, held: PhotoPoint) -> bool:
+    """What the condition means, said once more and slowly."""
+    payload = held.payload
+    match condition:
+        case And(parts):
+            return all(matches(part, held) for part in parts)
+        case Or(parts):
+            return any(matches(part, held) for part in parts)
+        case Not(part):
+            return not matches(part, held)
+        case AnyOf(key, values):
+            value = payload.get(key)
+            return bool(set(value if isinstance(value, list) else [value]) & set(values))
+        case Range(key, gte, lte, gt, lt):
+            value = payload.get(key)
+            return value is not None and (
+                (gte is None or value >= gte)
+                and (lte is None or value <= lte)
+                and (gt is None or value > gt)
+                and (lt is None or value < lt)
+            )
+        case Flag("embedded") | HasVector():
+            return held.vector is not None
+        case Flag(name):
+            return payload.get(name) is True
+        case Exists(key):
+            return payload.get(key) not in (None, [])
+        case Ids(photo_ids):
+            return held.photo_id in photo_ids
+        case Near(lat, lon, radius_m):
+            place = payload.get("location")
+            return place is not None and _metres(lat, lon, place["lat"], place["lon"]) <= radius_m
+        case InBox(south, west, north, east):
+            place = payload.get("location")
+            if place is None or not south <= place["lat"] <= north:
+                return False
+            return west <= place["lon"] <= east if west <= east else not east < place["lon"] < west
+    raise AssertionError(condition)
+
+
+_bounds = st.none() | st.integers(0, 40).map(lambda day: day * 86400.0)
+LEAVES = st.one_of(
+    st.builds(AnyOf, st.just("format"), st.lists(st.sampled_from([*FORMATS, "GIF"]), max_size=2).map(tuple)),
+    st.builds(AnyOf, st.just("tags"), st.lists(st.sampled_from(TAGS), max_size=3).map(tuple)),
+    st.builds(AnyOf, st.just("camera"), st.sampled_from([("Canon EOS R5",), ("canon",), ("Nikon Z 8",)])),
+    st.builds(AnyOf, st.just("folders"), st.sampled_from([("/a/b",), ("/a",), ("/a/",)])),
+    st.builds(AnyOf, st.just("collections"), st.just(("Best of",))),
+    st.builds(Range, st.just("taken_at"), _bounds, _bounds, _bounds, _bounds),
+    st.builds(Range, st.just("iso"), st.sampled_from([None, 100, 400, 500]), st.sampled_from([None, 400, 1600])),
+    st.builds(Range, st.just("f_number"), st.sampled_from([None, 1.8, 2.8]), st.sampled_from([None, 2.8, 8.0])),
+    st.builds(Range, st.just("rating"), st.integers(0, 6)),
+    st.builds(Flag, st.sampled_from(["has_gps", "embedded", "offline"])),
+    st.builds(Exists, st.sampled_from(["taken_at", "tags", "location", "iso", "collections"])),
+    st.just(HasVector()),
+    st.builds(Ids, st.lists(st.integers(0, 310).map(photo_id), max_size=30).map(tuple)),
+    st.builds(Near, st.floats(-80, 80), st.floats(-170, 170), st.floats(1e5, 1e7)),
+    st.builds(InBox, st.integers(-80, 0), st.integers(-170, 170), st.integers(1, 80), st.integers(-170, 170)).filter(
+        lambda box: box.west != box.east
+    ),
+)
+CONDITIONS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.builds(And, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Or, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Not, inner),
+    ),
+    max_leaves=6,
+)
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture
+def filled(home_of_index: OpenHome) -> VectorIndex:
+    index = home_of_index(MODEL)
+    index.upsert(POINTS.values())
+    return index
+
+
+@FEW
+@given(condition=CONDITIONS)
+def test_any_filter_selects_what_brute_force_selects(filled: VectorIndex, condition: Condition) -> None:
+    expected = {found for found, held in POINTS.items() if matches(condition, held)}
+    assert filled.count(condition) == len(expected)
+    browsed = filled.browse(400, 0, condition)
+    assert set(browsed) == expected
+    assert len(browsed) == len(expected)
+
+
+@FEW
+@given(condition=st.none() | CONDITIONS, seed=st.integers(0, 1000), limit=st.integers(1, 40))
+def test_vector_query_is_the_brute_force_top(
+    filled: VectorIndex, condition: Condition | None, seed: int, limit: int
+) -> None:
+    asked = vector(100_000 + seed)
+    scores = {
+        found: float(held.vector @ asked)
+        for found, held in POINTS.items()
+        if held.vector is not None and (condition is None or matches(condition, held))
+    }
+    hits = filled.nearest(asked, limit, condition)
+    expected = sorted(scores, key=lambda found: (-scores[found], found))[:limit]
+    assert [hit.photo_id for hit in hits] == expected
+    np.testing.assert_allclose([hit.score for hit in hits], [scores[found] for found in expected], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        SearchFilters(),
+        SearchFilters(taken_from=date(1970, 1, 5), taken_to=date(1970, 1, 9)),
+        SearchFilters(taken_from=datetime(1970, 1, 5), taken_to=datetime(1970, 1, 9)),
+        SearchFilters(taken_to=date(1970, 1, 9), undated=False),
+        SearchFilters(undated=True),
+        SearchFilters(cameras=["Canon EOS R5", "Nikon Z 8"], formats=["NEF"]),
+        SearchFilters(tags=["sea", "dog"]),
+        SearchFilters(tags_any=["sea", "dog"], rating_min=3),
+        SearchFilters(iso_min=200, iso_max=1600, f_number_max=2.8),
+        SearchFilters(folder="/a/b/", has_gps=True),
+        SearchFilters(folder="/"),
+        SearchFilters(collections=["Best of"], offline=False, embedded=True),
+        SearchFilters(near=Near(10, 10, 3e6)),
+        SearchFilters(inside=InBox(-60, 100, 60, -100)),
+        SearchFilters(photo_ids=[photo_id(3), photo_id(4)]),
+        SearchFilters(photo_ids=[]),
+        SearchFilters(where=Not(Or((Flag("has_gps"), AnyOf("tags", ("sea",)))))),
+    ],
+    ids=lambda filters: str(filters.condition())[:60],
+)
+def test_every_field_of_the_filters_selects_what_it_says(filled: VectorIndex, filters: SearchFilters) -> None:
+    condition = filters.condition()
+    expected = {found for found, held in POINTS.items() if condition is None or matches(condition, held)}
+    assert set(filled.browse(400, 0, condition)) == expected
+    if filters not in (SearchFilters(), SearchFilters(folder="/"), SearchFilters(photo_ids=[])):
+        assert 0 < len(expected) < len(POINTS)  # else the case says nothing
+
+
+def test_a_date_means_its_whole_day() -> None:
+    condition = SearchFilters(taken_from=date(2024, 5, 1), taken_to=date(2024, 5, 1)).condition()
+    for moment, inside in [
+        (datetime(2024, 4, 30, 23, 59, 59), False),
+        (datetime(2024, 5, 1), True),
+        (datetime(2024, 5, 1, 23, 59, 59, 999_000), True),
+        (datetime(2024, 5, 2), False),
+    ]:
+        assert condition is not None
+        assert matches(condition, point(1, taken_at=wall_clock_s(moment))) is inside
+
+
+def test_a_key_that_is_not_indexed_is_refused() -> None:
+    with pytest.raises(LoupeError) as refused:
+        AnyOf("secret", ("x",))
+    assert refused.value.code == "INVALID_REQUEST"
+
+
+def test_values_count_what_there_is(filled: VectorIndex) -> None:
+    counted = dict(filled.values("format"))
+    assert counted == {name: sum(held.payload["format"] == name for held in POINTS.values()) for name in FORMATS}
+    only = dict(filled.values("tags", condition=AnyOf("format", ("NEF",))))
+    expected = {
+        tag: sum(tag in p.payload["tags"] for p in POINTS.values() if p.payload["format"] == "NEF") for tag in TAGS
+    }
+    assert only == {tag: count for tag, count in expected.items() if count}
+
+
+def test_generations_of_two_models_stand_beside_each_other(home_of_index: OpenHome) -> None:
+    other = IndexModel("tiny-clip", "r2", "p1", 4)
+    first, second = home_of_index(MODEL), home_of_index(other)
+    assert first.generation != second.generation
+    first.upsert([point(1)])
+    second.upsert([PhotoPoint(photo_id(n), vector(n, 4), "", {}) for n in range(3)])
+    assert (first.count(), second.count()) == (1, 3)
+    second.make_current()
+    assert len(second.nearest(vector(1, 4), 5)) == 3
+
+
+def test_the_engine_reads_uuid_order_as_text_order() -> None:
+    drawn = [str(uuid.UUID(int=int(n))) for n in np.random.default_rng(0).integers(0, 2**62, 50)]
+    assert sorted(drawn) == sorted(drawn, key=lambda text: uuid.UUID(text).int)
