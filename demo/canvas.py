@@ -74,9 +74,7 @@ def smooth(points: Sequence[Point], *, closed: bool = True, steps: int = 8) -> l
 
 
 def _catmull(a: float, b: float, c: float, d: float, t: float) -> float:
-    return 0.5 * (
-        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t * t * t
-    )
+    return 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t * t * t)
 
 
 def noise_field(
@@ -146,9 +144,7 @@ class Canvas:
         box = [(x + dx * r, y + dy * r) for x, y, r in dots for dx, dy in ((-1, -1), (1, 1))]
         self._paint(box, draw, paint, alpha)
 
-    def lines(
-        self, lines: Sequence[Sequence[Point]], width: float, paint: Paint, alpha: float = 1.0
-    ) -> None:
+    def lines(self, lines: Sequence[Sequence[Point]], width: float, paint: Paint, alpha: float = 1.0) -> None:
         """Stroke many polylines of one width at once."""
         pixels = width * self.height * self._oversample
         if pixels < 1.0:  # thinner than a sample: keep its ink
@@ -156,9 +152,7 @@ class Canvas:
 
         def draw(pen: ImageDraw.ImageDraw, place: Callable[[float, float], Point]) -> None:
             for line in lines:
-                pen.line(
-                    [place(x, y) for x, y in line], fill=255, width=max(1, round(pixels)), joint="curve"
-                )
+                pen.line([place(x, y) for x, y in line], fill=255, width=max(1, round(pixels)), joint="curve")
 
         box = [(x + d, y + d) for line in lines for x, y in line for d in (-width, width)]
         self._paint(box, draw, paint, alpha)
@@ -182,9 +176,7 @@ class Canvas:
         falloff = [int(255 * strength * max(0.0, 1 - i / 181) ** 2.2) for i in range(256)]
         mask = Image.radial_gradient("L").point(falloff).resize((full, full), Image.Resampling.BILINEAR)
         corner = (round(x * self.height) - full // 2, round(y * self.height) - full // 2)
-        self.image.paste(
-            _rgb(colour), (corner[0], corner[1], corner[0] + full, corner[1] + full), mask
-        )
+        self.image.paste(_rgb(colour), (corner[0], corner[1], corner[0] + full, corner[1] + full), mask)
 
     def blend(self, colour: Colour, mask: np.ndarray, box: tuple[float, float, float, float]) -> None:
         """Lay `colour` over the box (x0, y0, x1, y1) with a float mask [h, w] in 0..1, stretched to it."""
@@ -228,9 +220,7 @@ class Canvas:
         tile = np.clip(rng.normal(128, amount, (256, 256)), 0, 255).astype(np.uint8)
         whole = np.tile(tile, (self.height // 256 + 1, self.width // 256 + 1))[: self.height, : self.width]
         noise = Image.fromarray(np.ascontiguousarray(whole))
-        self.image = ImageChops.add(
-            self.image, Image.merge("RGB", (noise, noise, noise)), scale=1.0, offset=-128
-        )
+        self.image = ImageChops.add(self.image, Image.merge("RGB", (noise, noise, noise)), scale=1.0, offset=-128)
 
     # Inside
 
@@ -272,9 +262,7 @@ class Canvas:
         else:
             self.image.paste(_rgb(paint), box, mask)
 
-    def _gradient(
-        self, paint: Gradient, outline: Sequence[Point], box: tuple[int, int, int, int]
-    ) -> Image.Image:
+    def _gradient(self, paint: Gradient, outline: Sequence[Point], box: tuple[int, int, int, int]) -> Image.Image:
         axis = 0 if paint.across else 1
         values = [p[axis] for p in outline]
         low, high = min(values), max(values)
@@ -287,9 +275,7 @@ class Canvas:
         return Image.fromarray(np.ascontiguousarray(line)).resize((box[2] - box[0], box[3] - box[1]))
 
 
-def ellipse_points(
-    x: float, y: float, rx: float, ry: float, angle: float = 0.0, count: int = 40
-) -> list[Point]:
+def ellipse_points(x: float, y: float, rx: float, ry: float, angle: float = 0.0, count: int = 40) -> list[Point]:
     """The outline of an ellipse; `angle` in degrees, counterclockwise."""
     turn = math.radians(-angle)
     cos, sin = math.cos(turn), math.sin(turn)

@@ -17,7 +17,17 @@ from demo.light import Light, light_of
 from demo.scenery import SCENES, Stage, paint_fog, paint_weather
 from demo.subjects import COLOURS, SUBJECTS, Brush, Subject
 
-__all__ = ["HELD_OUT", "TIMES", "WEATHERS", "Phrase", "Postcard", "draw_postcards", "is_held_out"]
+__all__ = [
+    "HELD_OUT",
+    "SPLITS",
+    "TIMES",
+    "WEATHERS",
+    "Phrase",
+    "Postcard",
+    "draw_postcards",
+    "is_held_out",
+    "vocabulary",
+]
 
 TIMES = ("day", "dawn", "sunset", "night")
 WEATHERS = ("clear", "cloudy", "rain", "snow", "fog")
@@ -35,6 +45,13 @@ HELD_OUT: tuple[Mapping[str, str | int], ...] = (
     {"subject": "bird", "colour": "black", "weather": "fog"},
     {"subject": "tent", "colour": "green", "scene": "desert"},
 )
+
+# Picture seeds of each use lie apart, so that no picture of one can be a picture of another.
+SPLITS: dict[str, range] = {
+    "training": range(2**30),
+    "evaluation": range(2**30, 2**30 + 2**29),
+    "library": range(2**30 + 2**29, 2**31),
+}
 
 _SCENE_WORDS: dict[str, tuple[str, ...]] = {
     "sea": ("by the sea", "at the sea", "by the ocean", "on the beach", "at the seaside", "on the coast"),
@@ -169,11 +186,19 @@ class Postcard:
             words.append(noun[1] if many else noun[0])
             if words[0] == "a" and words[1][0] in "aeiou":
                 words[0] = "an"
-        options = {"scene": _SCENE_WORDS[self.scene], "time": _TIME_WORDS[self.time], "weather": _WEATHER_WORDS[self.weather]}  # fmt: skip
-        alone = {"scene": _SCENE_ALONE[self.scene], "time": _TIME_ALONE[self.time], "weather": _WEATHER_ALONE[self.weather]}  # fmt: skip
+        options = {
+            "scene": _SCENE_WORDS[self.scene],
+            "time": _TIME_WORDS[self.time],
+            "weather": _WEATHER_WORDS[self.weather],
+        }
+        alone = {
+            "scene": _SCENE_ALONE[self.scene],
+            "time": _TIME_ALONE[self.time],
+            "weather": _WEATHER_ALONE[self.weather],
+        }
         extra = [k for k in rng.permutation(list(options)).tolist()][: int(rng.integers(0 if named else 1, 3))]
         for position, key in enumerate(extra):
-            lone = not named and position == 0 or rng.random() < 0.25
+            lone = (not named and position == 0) or rng.random() < 0.25
             words.append(_pick(rng, alone[key] if lone else options[key]))
         claims = tuple((k, own[k]) for k in [*keys, *extra])
         return Phrase((_pick(rng, _OPENERS) if rng.random() < 0.3 else "") + " ".join(words), claims)
@@ -208,7 +233,12 @@ class Postcard:
 
 def vocabulary() -> list[str]:
     """Every word that captions, paraphrases and fragments can use, sorted."""
-    sources = [o for group in (COUNTS, _SCENE_WORDS, _SCENE_ALONE, _TIME_WORDS, _TIME_ALONE, _WEATHER_WORDS, _WEATHER_ALONE) for options in group.values() for o in options]  # type: ignore[attr-defined]  # fmt: skip
+    sources = [
+        o
+        for group in (COUNTS, _SCENE_WORDS, _SCENE_ALONE, _TIME_WORDS, _TIME_ALONE, _WEATHER_WORDS, _WEATHER_ALONE)
+        for options in group.values()
+        for o in options
+    ]  # type: ignore[attr-defined]
     sources += [*_OPENERS, "an", "the", *COLOURS]
     for kind in SUBJECTS.values():
         sources += [kind.name, kind.plural, *(word for pair in kind.synonyms for word in pair)]
@@ -220,21 +250,24 @@ def is_held_out(postcard: Postcard) -> bool:
     return any(postcard.matches(claims) for claims in HELD_OUT)
 
 
-def draw_postcards(seed: int, *, held_out: bool | None = None) -> Iterator[Postcard]:
-    """Endless random postcards. `held_out` True or False: only combinations that training never / may see."""
+def draw_postcards(seed: int, split: str, *, held_out: bool | None = None) -> Iterator[Postcard]:
+    """Endless random postcards with picture seeds out of `SPLITS[split]`.
+
+    `held_out` True or False: only combinations that training never sees, or may see.
+    """
     rng = np.random.default_rng(seed)
     while True:
-        postcard = _random_postcard(rng)
+        postcard = _random_postcard(rng, SPLITS[split])
         if held_out is None or is_held_out(postcard) == held_out:
             yield postcard
 
 
-def _random_postcard(rng: np.random.Generator) -> Postcard:
+def _random_postcard(rng: np.random.Generator, seeds: range) -> Postcard:
     kind = list(SUBJECTS.values())[int(rng.integers(len(SUBJECTS)))]
     scene = _pick(rng, kind.scenes)
     weathers = tuple(w for w in WEATHERS if not (scene == "desert" and w == "snow"))
     return Postcard(
-        seed=int(rng.integers(2**31)),
+        seed=int(rng.integers(seeds.start, seeds.stop)),
         scene=scene,
         subject=kind.name,
         colour=_pick(rng, kind.colours),
@@ -248,9 +281,7 @@ def _pick(rng: np.random.Generator, options: tuple[str, ...]) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-def _place_subjects(
-    canvas: Canvas, card: Postcard, light: Light, stage: Stage, rng: np.random.Generator
-) -> None:
+def _place_subjects(canvas: Canvas, card: Postcard, light: Light, stage: Stage, rng: np.random.Generator) -> None:
     kind, count, aspect = card.kind, card.count, canvas.aspect
     size = kind.height * (1.0, 0.86, 0.76)[count - 1] * (0.9 + 0.22 * rng.random())
     room = aspect * 0.94 / count

@@ -31,9 +31,7 @@ class Stage:
 
 def paint_sky(canvas: Canvas, light: Light, rng: np.random.Generator, horizon: float) -> float:
     """Sky, stars, sun or moon, clouds, down to `horizon`. Returns the x of sun or moon."""
-    canvas.sky(
-        [(0.0, light.top), (horizon * 0.55, light.middle), (horizon, light.horizon), (1.0, light.horizon)]
-    )
+    canvas.sky([(0.0, light.top), (horizon * 0.55, light.middle), (horizon, light.horizon), (1.0, light.horizon)])
     stars = [(rng.random() * canvas.aspect, rng.random() * horizon, rng.random()) for _ in range(150)]
     sun_x = canvas.aspect * (0.16 + 0.68 * rng.random())
     if light.stars:
@@ -70,7 +68,8 @@ def _paint_clouds(canvas: Canvas, light: Light, rng: np.random.Generator, horizo
     rows = np.linspace(0, 1, height)[:, None]
     fade = np.clip(1.25 - rows * (0.9 if cover > 0.6 else 1.3), 0, 1) * np.clip(rows / 0.1 + cover, 0, 1)
     # Light comes from above: where the field thickens downwards, the cloud's top is lit.
-    lift = np.clip(0.5 + 3.2 * (field - np.roll(field, 5, axis=0)), 0, 1)
+    above = np.concatenate([np.repeat(field[:1], 5, axis=0), field[:-5]])
+    lift = np.clip(0.5 + 3.2 * (field - above), 0, 1)
     box = (0.0, 0.0, canvas.aspect, horizon)
     canvas.blend(light.cloud_dark, body * fade * 0.92, box)
     canvas.blend(light.cloud_bright, body * fade * lift * 0.9, box)
@@ -96,10 +95,7 @@ def paint_weather(canvas: Canvas, weather: str, light: Light, rng: np.random.Gen
     elif weather == "snow":
         canvas.veil(mix(light.haze, (240, 244, 250), 0.3), 0.10)
         for count, size, alpha in ((260, 0.0035, 0.75), (130, 0.0065, 0.85), (40, 0.011, 0.9)):
-            flakes = [
-                (rng.random() * aspect, rng.random(), size * (0.7 + 0.6 * rng.random()))
-                for _ in range(count)
-            ]
+            flakes = [(rng.random() * aspect, rng.random(), size * (0.7 + 0.6 * rng.random())) for _ in range(count)]
             canvas.dots(flakes, mix((250, 252, 255), light.haze, 0.25 if light.night else 0.0), alpha)
     elif weather == "fog":
         paint_fog(canvas, light, rng, 0.4)
@@ -185,9 +181,7 @@ def _mountains(
         for k in range(1, steps + 1):
             y = peak_y + (base + 0.02 - peak_y) * k / steps
             ridge.append((x + drift * (y - peak_y) + rng.normal(0, 0.012) * min(1.0, k / 2), y))
-        flank = [
-            (float(px), float(py)) for px, py in zip(xs, profile, strict=True) if x <= px <= x + h * 1.1
-        ]
+        flank = [(float(px), float(py)) for px, py in zip(xs, profile, strict=True) if x <= px <= x + h * 1.1]
         tail = [(flank[-1][0], base + 0.02)] if flank else []
         canvas.polygon(ridge + tail + flank[::-1], shaded, 0.30 + 0.32 * light.contrast)
 
@@ -204,9 +198,7 @@ def _snow_cap(
 ) -> None:
     edge = top + depth
     inside = [
-        (float(px), float(py))
-        for px, py in zip(xs, profile, strict=True)
-        if py < edge and abs(px - x) < depth * 1.3
+        (float(px), float(py)) for px, py in zip(xs, profile, strict=True) if py < edge and abs(px - x) < depth * 1.3
     ]
     if len(inside) < 3:
         return
@@ -316,9 +308,15 @@ def sea(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np.ra
     shore = 0.80 + 0.04 * rng.random()
     tilt = 0.05 * (rng.random() - 0.5)
     edge = smooth(
-        [(aspect * k / 6 - 0.02 * (k == 0) + 0.02 * (k == 6), shore + tilt * (k / 3 - 1) + 0.014 * math.sin(k * 2.1 + shore * 40)) for k in range(7)],
+        [
+            (
+                aspect * k / 6 - 0.02 * (k == 0) + 0.02 * (k == 6),
+                shore + tilt * (k / 3 - 1) + 0.014 * math.sin(k * 2.1 + shore * 40),
+            )
+            for k in range(7)
+        ],
         closed=False,
-    )  # fmt: skip
+    )
     sand = (232, 238, 246) if light.snow_ground else (226, 200, 154)
     if light.wet_ground:
         sand = (176, 152, 118)
@@ -327,8 +325,7 @@ def sea(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np.ra
     canvas.polygon(_below(edge), Gradient(light.on(scale(sand, 0.86)), light.on(scale(sand, 1.06))))
     _ground_noise(canvas, rng, shore + 0.04, light.on(scale(sand, 0.8)), light.on(scale(sand, 1.1)), 0.35)
     pebbles = [
-        (rng.random() * aspect, shore + 0.07 + 0.14 * rng.random(), 0.002 + 0.004 * rng.random())
-        for _ in range(26)
+        (rng.random() * aspect, shore + 0.07 + 0.14 * rng.random(), 0.002 + 0.004 * rng.random()) for _ in range(26)
     ]
     canvas.dots(pebbles, light.on(scale(sand, 0.62)), 0.6, squash=0.6)
     return Stage(land_y=shore + 0.09, horizon_y=horizon, water_y=0.66)
@@ -339,15 +336,20 @@ def lake(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np.r
     horizon = 0.50 + 0.03 * rng.random()
     paint_sky(canvas, light, rng, horizon)
     _mountains(
-        canvas, light, rng, base=horizon, height=0.36, peaks=4, rock=(112, 126, 150), distance=0.62,
+        canvas,
+        light,
+        rng,
+        base=horizon,
+        height=0.36,
+        peaks=4,
+        rock=(112, 126, 150),
+        distance=0.62,
         snow=1.0 if light.snow_ground else 0.55,
-    )  # fmt: skip
+    )
     wooded = (198, 208, 214) if light.snow_ground else (58, 104, 78)
     line = _ridge(rng, canvas.aspect, horizon + 0.006, 0.10, bumps=5, rough=0.55)
     canvas.polygon(_below(line, horizon + 0.006), Gradient(light.on(wooded, 0.35), light.on(scale(wooded, 0.7), 0.2)))
-    pines = [
-        conifer(x, horizon + 0.004, 0.025 + 0.03 * rng.random(), 0.5) for x in np.arange(0, canvas.aspect, 0.028)
-    ]
+    pines = [conifer(x, horizon + 0.004, 0.025 + 0.03 * rng.random(), 0.5) for x in np.arange(0, canvas.aspect, 0.028)]
     canvas.shapes(pines, light.on(scale((42, 82, 66), 1.0), 0.28), 0.9)
     ripple = np.zeros(120)
     for k in range(3):
@@ -372,13 +374,18 @@ def mountains(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng:
     horizon = 0.66
     paint_sky(canvas, light, rng, horizon)
     snow = 1.0 if light.snow_ground else 0.45
+    _mountains(canvas, light, rng, base=horizon, height=0.50, peaks=3, rock=(122, 132, 158), distance=0.78, snow=snow)
     _mountains(
-        canvas, light, rng, base=horizon, height=0.50, peaks=3, rock=(122, 132, 158), distance=0.78, snow=snow
-    )
-    _mountains(
-        canvas, light, rng, base=horizon + 0.05, height=0.40, peaks=4, rock=(98, 104, 122), distance=0.42,
+        canvas,
+        light,
+        rng,
+        base=horizon + 0.05,
+        height=0.40,
+        peaks=4,
+        rock=(98, 104, 122),
+        distance=0.42,
         snow=snow * 0.8,
-    )  # fmt: skip
+    )
     hill = (206, 214, 222) if light.snow_ground else (88, 112, 84)
     line = _ridge(rng, canvas.aspect, horizon + 0.09, 0.10, bumps=3, rough=0.5)
     canvas.polygon(_below(line), Gradient(light.on(hill, 0.3), light.on(scale(hill, 0.8), 0.15)))
@@ -396,8 +403,11 @@ def mountains(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng:
     for _ in range(15):
         x, y, r = rng.random() * canvas.aspect, 0.80 + 0.2 * rng.random(), 0.006 + 0.016 * rng.random()
         stones.append(
-            [(x + r * 1.5 * math.cos(a) * (0.8 + 0.4 * rng.random()), y + r * 0.8 * math.sin(a)) for a in np.arange(0, 6.2, 0.8)]
-        )  # fmt: skip
+            [
+                (x + r * 1.5 * math.cos(a) * (0.8 + 0.4 * rng.random()), y + r * 0.8 * math.sin(a))
+                for a in np.arange(0, 6.2, 0.8)
+            ]
+        )
     canvas.shapes([[(x + 0.004, y + 0.005) for x, y in s] for s in stones], light.on((66, 70, 70)), 0.7)
     canvas.shapes(stones, light.on((150, 150, 148)), 0.95)
     if not light.snow_ground:
@@ -422,10 +432,23 @@ def town(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np.r
     canvas.shapes(far, light.on((168, 150, 142), 0.6))
     tower_x = aspect * (0.2 + 0.6 * rng.random())
     stone = light.on((186, 172, 156), 0.35)
-    canvas.polygon([(tower_x - 0.035, 0.7), (tower_x - 0.035, 0.29), (tower_x + 0.035, 0.29), (tower_x + 0.035, 0.7)], Gradient(stone, scale(stone, 0.85), across=True))  # fmt: skip
-    canvas.polygon([(tower_x - 0.045, 0.29), (tower_x, 0.13), (tower_x + 0.045, 0.29)], Gradient(light.on((112, 124, 126), 0.3), light.on((84, 98, 104), 0.3), across=True))  # fmt: skip
+    canvas.polygon(
+        [(tower_x - 0.035, 0.7), (tower_x - 0.035, 0.29), (tower_x + 0.035, 0.29), (tower_x + 0.035, 0.7)],
+        Gradient(stone, scale(stone, 0.85), across=True),
+    )
+    canvas.polygon(
+        [(tower_x - 0.045, 0.29), (tower_x, 0.13), (tower_x + 0.045, 0.29)],
+        Gradient(light.on((112, 124, 126), 0.3), light.on((84, 98, 104), 0.3), across=True),
+    )
     canvas.ellipse(tower_x, 0.36, 0.016, 0.016, light.on((240, 236, 220), 0.2))
-    walls: tuple[Colour, ...] = ((232, 218, 192), (222, 196, 170), (206, 200, 190), (216, 206, 178), (198, 184, 176), (228, 208, 196))  # fmt: skip
+    walls: tuple[Colour, ...] = (
+        (232, 218, 192),
+        (222, 196, 170),
+        (206, 200, 190),
+        (216, 206, 178),
+        (198, 184, 176),
+        (228, 208, 196),
+    )
     x = -0.06 * rng.random()
     ground = 0.78
     while x < aspect:
@@ -435,8 +458,13 @@ def town(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np.r
     paving = (228, 233, 240) if light.snow_ground else (164, 152, 142)
     if light.wet_ground:
         paving = (112, 112, 120)
-    canvas.polygon([(0, ground), (aspect, ground), (aspect, 1), (0, 1)], Gradient(light.on(scale(paving, 0.82)), light.on(scale(paving, 1.04))))  # fmt: skip
-    canvas.polygon([(0, ground), (aspect, ground), (aspect, ground + 0.022), (0, ground + 0.022)], light.on(scale(paving, 0.66)))  # fmt: skip
+    canvas.polygon(
+        [(0, ground), (aspect, ground), (aspect, 1), (0, 1)],
+        Gradient(light.on(scale(paving, 0.82)), light.on(scale(paving, 1.04))),
+    )
+    canvas.polygon(
+        [(0, ground), (aspect, ground), (aspect, ground + 0.022), (0, ground + 0.022)], light.on(scale(paving, 0.66))
+    )
     if not light.snow_ground:
         joints: list[list[Point]] = []
         for k in range(7):
@@ -453,13 +481,20 @@ def _front(
 ) -> None:
     top = ground - h
     face = light.on(wall, 0.08)
-    canvas.polygon([(x, ground), (x, top), (x + w, top), (x + w, ground)], Gradient(scale(face, 1.03), scale(face, 0.86)))  # fmt: skip
+    canvas.polygon(
+        [(x, ground), (x, top), (x + w, top), (x + w, ground)], Gradient(scale(face, 1.03), scale(face, 0.86))
+    )
     tile = light.on((238, 243, 250) if light.snow_ground else (150, 88, 70), 0.08)
     peak = 0.06 + 0.05 * rng.random()
     if rng.random() < 0.6:
         roof = [(x - 0.008, top), (x + w / 2, top - peak * 1.3), (x + w + 0.008, top)]
     else:
-        roof = [(x - 0.006, top), (x + w * 0.14, top - peak * 0.8), (x + w * 0.86, top - peak * 0.8), (x + w + 0.006, top)]  # fmt: skip
+        roof = [
+            (x - 0.006, top),
+            (x + w * 0.14, top - peak * 0.8),
+            (x + w * 0.86, top - peak * 0.8),
+            (x + w + 0.006, top),
+        ]
     canvas.polygon(roof, Gradient(tile, scale(tile, 0.8)))
     columns = 2 if w < 0.19 else 3
     rows = max(2, int(h / 0.12))
@@ -468,16 +503,28 @@ def _front(
         for c in range(columns):
             cx = x + w * (c + 0.5) / columns
             cy = top + h * (r + 0.42) / (rows + 0.35)
-            pane = [(cx - 0.016, cy - 0.027), (cx + 0.016, cy - 0.027), (cx + 0.016, cy + 0.027), (cx - 0.016, cy + 0.027)]  # fmt: skip
+            pane = [
+                (cx - 0.016, cy - 0.027),
+                (cx + 0.016, cy - 0.027),
+                (cx + 0.016, cy + 0.027),
+                (cx - 0.016, cy + 0.027),
+            ]
             (panes_lit if light.night and rng.random() < 0.6 else panes_dark).append(pane)
-    canvas.shapes([[(px + (px - p[0][0] - 0.016) * 0.22, py) for px, py in p] for p in panes_dark + panes_lit], light.on((250, 246, 238)), 0.75)  # fmt: skip
+    canvas.shapes(
+        [[(px + (px - p[0][0] - 0.016) * 0.22, py) for px, py in p] for p in panes_dark + panes_lit],
+        light.on((250, 246, 238)),
+        0.75,
+    )
     canvas.shapes(panes_dark, light.on((84, 104, 124)))
     if panes_lit:
         canvas.shapes(panes_lit, (255, 214, 130))
         for p in panes_lit:
             canvas.glow(p[0][0] + 0.016, p[0][1] + 0.027, 0.07, (255, 200, 110), 0.35)
     door = x + w * 0.5
-    canvas.polygon([(door - 0.017, ground), (door - 0.017, ground - 0.07), (door + 0.017, ground - 0.07), (door + 0.017, ground)], light.on((104, 78, 62)))  # fmt: skip
+    canvas.polygon(
+        [(door - 0.017, ground), (door - 0.017, ground - 0.07), (door + 0.017, ground - 0.07), (door + 0.017, ground)],
+        light.on((104, 78, 62)),
+    )
 
 
 def forest(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np.random.Generator) -> Stage:
@@ -499,12 +546,17 @@ def forest(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np
         canvas.shapes(trees, dark)
         if light.snow_ground:
             canvas.shapes(snow, light.on((236, 242, 250), distance), 0.62)
-        canvas.polygon([(0, base), (aspect, base), (aspect, base + 0.2), (0, base + 0.2)], light.on(scale(green, 0.82), distance))  # fmt: skip
+        canvas.polygon(
+            [(0, base), (aspect, base), (aspect, base + 0.2), (0, base + 0.2)], light.on(scale(green, 0.82), distance)
+        )
         haze = np.clip(1 - np.abs(np.linspace(-1, 1, 40)), 0, 1)[:, None] * np.ones((1, 8)) * 0.34 * distance
         canvas.blend(light.haze, haze, (0.0, base - 0.14, aspect, base + 0.08))
     floor = (238, 243, 249) if light.snow_ground else (110, 104, 60)
     edge = _ridge(rng, aspect, 0.78, 0.03, bumps=4, rough=0.5)
-    canvas.polygon(_below(edge), Gradient(light.on(scale(floor, 0.86)), light.on(scale(floor, 0.70 if not light.snow_ground else 0.95))))  # fmt: skip
+    canvas.polygon(
+        _below(edge),
+        Gradient(light.on(scale(floor, 0.86)), light.on(scale(floor, 0.70 if not light.snow_ground else 0.95))),
+    )
     _ground_noise(canvas, rng, 0.76, light.on(scale(floor, 0.62)), light.on(mix(floor, (160, 170, 90), 0.25)), 0.45)
     if not light.snow_ground:
         _tufts(canvas, rng, 0.78, light.on((60, 92, 48)), count=170, size=0.038, alpha=0.75)
@@ -513,7 +565,9 @@ def forest(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np
     for side in (-1, 1):
         x = aspect / 2 + side * aspect * (0.50 + 0.03 * rng.random())
         tall = 0.78 + 0.16 * rng.random()
-        canvas.polygon(conifer(x, 0.95, tall, 0.42), Gradient(light.on(scale(green, 0.80)), light.on(scale(green, 0.48))))  # fmt: skip
+        canvas.polygon(
+            conifer(x, 0.95, tall, 0.42), Gradient(light.on(scale(green, 0.80)), light.on(scale(green, 0.48)))
+        )
         if light.snow_ground:
             canvas.polygon(conifer(x - 0.01, 0.86, tall * 0.88, 0.26), light.on((232, 239, 248)), 0.6)
     if light.contrast > 0.75 and not light.night:
@@ -529,9 +583,18 @@ def desert(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np
     horizon = 0.56
     paint_sky(canvas, light, rng, horizon)
     aspect = canvas.aspect
+    plain = light.on((214, 160, 112), 0.8)
+    canvas.polygon([(0, horizon), (aspect, horizon), (aspect, 1), (0, 1)], plain)
     for _ in range(2 + int(rng.integers(2))):
         x, w, h = rng.random() * aspect, 0.10 + 0.18 * rng.random(), 0.08 + 0.10 * rng.random()
-        mesa = [(x - w * 0.62, horizon + 0.02), (x - w * 0.5, horizon - h * 0.5), (x - w * 0.42, horizon - h), (x + w * 0.40, horizon - h * 0.98), (x + w * 0.47, horizon - h * 0.45), (x + w * 0.64, horizon + 0.02)]  # fmt: skip
+        mesa = [
+            (x - w * 0.62, horizon + 0.02),
+            (x - w * 0.5, horizon - h * 0.5),
+            (x - w * 0.42, horizon - h),
+            (x + w * 0.40, horizon - h * 0.98),
+            (x + w * 0.47, horizon - h * 0.45),
+            (x + w * 0.64, horizon + 0.02),
+        ]
         canvas.polygon(mesa, Gradient(light.on((178, 102, 78), 0.5), light.on((190, 124, 96), 0.85)))
         bands = [[(x - w * 0.46, horizon - h * f), (x + w * 0.44, horizon - h * f)] for f in (0.86, 0.7)]
         canvas.lines(bands, 0.006, light.on((146, 80, 66), 0.55), 0.5)
@@ -552,20 +615,33 @@ def desert(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np
         lit = light.on(scale(sand, (1.08, 1.05, 1.0)), distance)
         canvas.polygon(_below(line), Gradient(lit, light.on(scale(sand, 0.84), distance * 0.6)))
         crest = smooth(
-            [(crest_x, base - height), (crest_x - 0.05, base - height * 0.55), (crest_x + 0.07, base - height * 0.12), (crest_x - 0.02, base + 0.12)],
+            [
+                (crest_x, base - height),
+                (crest_x - 0.05, base - height * 0.55),
+                (crest_x + 0.07, base - height * 0.12),
+                (crest_x - 0.02, base + 0.12),
+            ],
             closed=False,
-        )  # fmt: skip
+        )
         right = [p for p in line if p[0] >= crest_x]
-        canvas.polygon(crest + [(aspect + 0.05, base + 0.12)] + right[::-1], light.on((168, 104, 76), distance), 0.28 + 0.3 * light.contrast)  # fmt: skip
+        canvas.polygon(
+            crest + [(aspect + 0.05, base + 0.12)] + right[::-1],
+            light.on((168, 104, 76), distance),
+            0.28 + 0.3 * light.contrast,
+        )
     _ground_noise(canvas, rng, 0.80, light.on(scale(sand, 0.72)), light.on(scale(sand, 1.12)), 0.28)
     ripples = []
     for k in range(15):
         y = 0.84 + 0.165 * k / 15
         start = rng.random() * aspect * 0.6 - 0.1
-        ripples.append([(start + t * 0.06, y + 0.005 * math.sin(t * 1.3 + k)) for t in range(int(8 + 10 * rng.random()))])
+        ripples.append(
+            [(start + t * 0.06, y + 0.005 * math.sin(t * 1.3 + k)) for t in range(int(8 + 10 * rng.random()))]
+        )
     canvas.lines(ripples, 0.003, light.on(scale(sand, 0.72)), 0.4)
     for _ in range(int(rng.integers(1, 4))):
-        _cactus(canvas, light, aspect * (0.05 + 0.9 * rng.random()), 0.76 + 0.05 * rng.random(), 0.07 + 0.05 * rng.random())  # fmt: skip
+        _cactus(
+            canvas, light, aspect * (0.05 + 0.9 * rng.random()), 0.76 + 0.05 * rng.random(), 0.07 + 0.05 * rng.random()
+        )
     return Stage(land_y=0.90, horizon_y=0.44)
 
 
@@ -589,9 +665,11 @@ def meadow(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np
     snow = light.snow_ground
     for k, (base, height) in enumerate(((0.58, 0.12), (0.66, 0.14), (0.76, 0.15))):
         distance = (0.75, 0.48, 0.22)[k]
-        green = ((232, 238, 245) if snow else ((112, 158, 92), (124, 172, 84), (104, 158, 66))[k])
+        green = (232, 238, 245) if snow else ((112, 158, 92), (124, 172, 84), (104, 158, 66))[k]
         line = _ridge(rng, aspect, base, height, bumps=2, rough=0.25)
-        canvas.polygon(_below(line), Gradient(light.on(scale(green, 1.06), distance), light.on(scale(green, 0.82), distance * 0.7)))  # fmt: skip
+        canvas.polygon(
+            _below(line), Gradient(light.on(scale(green, 1.06), distance), light.on(scale(green, 0.82), distance * 0.7))
+        )
         hedge = []
         for _ in range(9):
             x, y = line[int(rng.integers(4, len(line) - 4))]
@@ -600,7 +678,9 @@ def meadow(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np
         canvas.dots(hedge, light.on((150, 156, 160) if snow else (62, 110, 62), distance), 0.9)
     front = _ridge(rng, aspect, 0.84, 0.07, bumps=2, rough=0.25)
     grass = (238, 243, 250) if snow else (120, 172, 62)
-    canvas.polygon(_below(front), Gradient(light.on(scale(grass, 1.05)), light.on(scale(grass, 0.66 if not snow else 0.9))))  # fmt: skip
+    canvas.polygon(
+        _below(front), Gradient(light.on(scale(grass, 1.05)), light.on(scale(grass, 0.66 if not snow else 0.9)))
+    )
     path_x = aspect * (0.2 + 0.6 * rng.random())
     bend = 0.2 * (rng.random() - 0.5)
     left = smooth([(path_x - 0.012, 0.79), (path_x + bend - 0.03, 0.86), (path_x - bend - 0.10, 1.03)], closed=False)

@@ -52,7 +52,9 @@ class Brush:
     def curve(self, points: Sequence[Point], paint: Paint, alpha: float = 1.0) -> None:
         self.canvas.polygon(self.at(smooth(points)), paint, alpha)
 
-    def oval(self, u: float, v: float, ru: float, rv: float, paint: Paint, alpha: float = 1.0, angle: float = 0) -> None:
+    def oval(
+        self, u: float, v: float, ru: float, rv: float, paint: Paint, alpha: float = 1.0, angle: float = 0
+    ) -> None:
         self.canvas.polygon(self.at(ellipse_points(u, v, ru, rv, -angle)), paint, alpha)
 
     def stroke(self, lines: Sequence[Sequence[Point]], width: float, paint: Paint, alpha: float = 1.0) -> None:
@@ -103,7 +105,10 @@ def sailboat(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
 
 def lighthouse(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     rock = b.light.on((104, 96, 92), 0.05)
-    b.curve([(-0.42, -0.04), (-0.32, 0.05), (-0.16, 0.11), (0.14, 0.12), (0.34, 0.04), (0.44, -0.04), (0.1, -0.07)], Gradient(mix(rock, (255, 255, 255), 0.12), scale(rock, 0.7)))  # fmt: skip
+    b.curve(
+        [(-0.42, -0.04), (-0.32, 0.05), (-0.16, 0.11), (0.14, 0.12), (0.34, 0.04), (0.44, -0.04), (0.1, -0.07)],
+        Gradient(mix(rock, (255, 255, 255), 0.12), scale(rock, 0.7)),
+    )
     own, pale = b.tone(colour), b.tone((247, 245, 238))
     if colour == COLOURS["white"]:
         pale = b.tone((240, 240, 238))
@@ -116,7 +121,10 @@ def lighthouse(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     for k in range(5):
         low, high = bands[k], bands[k + 1]
         paint = own if k % 2 == 0 else pale
-        b.fill([(-half(low), low), (-half(high), high), (half(high), high), (half(low), low)], Gradient(mix(paint, (255, 255, 255), 0.08), scale(paint, 0.66), across=True))  # fmt: skip
+        b.fill(
+            [(-half(low), low), (-half(high), high), (half(high), high), (half(low), low)],
+            Gradient(mix(paint, (255, 255, 255), 0.08), scale(paint, 0.66), across=True),
+        )
     dark = b.tone((58, 62, 72))
     b.fill([(-0.125, 0.78), (-0.125, 0.805), (0.125, 0.805), (0.125, 0.78)], dark)
     glass = (255, 236, 160) if b.light.night or not b.light.sun_visible else b.tone((206, 224, 232))
@@ -128,8 +136,12 @@ def lighthouse(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     if b.light.night:
         x, y = b.at([(0.0, 0.85)])[0]
         beam = (255, 240, 180)
-        b.canvas.polygon([(x, y - 0.008), (x - 1.1, y - 0.12), (x - 1.1, y + 0.02), (x, y + 0.008)], beam, 0.16)
-        b.canvas.polygon([(x, y - 0.008), (x + 1.1, y - 0.02), (x + 1.1, y + 0.12), (x, y + 0.008)], beam, 0.16)
+        for reach in (0.3, 0.55, 0.8, 1.1):  # brightest near the lamp
+            for side, low, high in ((-1, -0.12, 0.02), (1, -0.02, 0.12)):
+                end = x + side * reach
+                b.canvas.polygon(
+                    [(x, y - 0.008), (end, y + low * reach), (end, y + high * reach), (x, y + 0.008)], beam, 0.07
+                )
         b.canvas.glow(x, y, 0.13, beam, 0.85)
 
 
@@ -139,14 +151,32 @@ def house(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     roof = b.tone((92, 76, 78)) if not b.light.snow_ground else b.tone((240, 244, 250))
     trim = b.tone((250, 248, 242))
     b.fill([(-0.10, 0.0), (-0.10, 0.50), (0.64, 0.50), (0.64, 0.0)], Gradient(scale(own, 0.80), scale(own, 0.66)))
-    b.fill([(-0.62, 0.0), (-0.62, 0.50), (-0.36, 0.90), (-0.10, 0.50), (-0.10, 0.0)], Gradient(mix(own, (255, 255, 255), 0.08), scale(own, 0.9)))  # fmt: skip
+    b.fill(
+        [(-0.62, 0.0), (-0.62, 0.50), (-0.36, 0.90), (-0.10, 0.50), (-0.10, 0.0)],
+        Gradient(mix(own, (255, 255, 255), 0.08), scale(own, 0.9)),
+    )
     b.fill([(0.36, 0.70), (0.36, 1.0), (0.48, 1.0), (0.48, 0.70)], b.tone((140, 92, 80)))
     b.fill([(-0.36, 0.94), (-0.06, 0.47), (0.70, 0.47), (0.44, 0.94)], Gradient(roof, scale(roof, 0.78)))
-    b.fill([(-0.36, 0.96), (-0.70, 0.45), (-0.63, 0.43), (-0.36, 0.85), (-0.09, 0.43), (-0.03, 0.45)], scale(roof, 0.88))
+    b.fill(
+        [(-0.36, 0.96), (-0.70, 0.45), (-0.63, 0.43), (-0.36, 0.85), (-0.09, 0.43), (-0.03, 0.45)], scale(roof, 0.88)
+    )
     lit = b.light.night or (not b.light.sun_visible and b.light.contrast < 0.5)
     pane = (255, 214, 124) if lit else b.tone((108, 138, 164))
-    for u, v, w, h in ((-0.36, 0.52, 0.075, 0.09), (-0.50, 0.20, 0.06, 0.09), (0.14, 0.26, 0.07, 0.09), (0.44, 0.26, 0.07, 0.09)):
-        b.fill([(u - w - 0.015, v - h - 0.015), (u - w - 0.015, v + h + 0.015), (u + w + 0.015, v + h + 0.015), (u + w + 0.015, v - h - 0.015)], trim)  # fmt: skip
+    for u, v, w, h in (
+        (-0.36, 0.52, 0.075, 0.09),
+        (-0.50, 0.20, 0.06, 0.09),
+        (0.14, 0.26, 0.07, 0.09),
+        (0.44, 0.26, 0.07, 0.09),
+    ):
+        b.fill(
+            [
+                (u - w - 0.015, v - h - 0.015),
+                (u - w - 0.015, v + h + 0.015),
+                (u + w + 0.015, v + h + 0.015),
+                (u + w + 0.015, v - h - 0.015),
+            ],
+            trim,
+        )
         b.fill([(u - w, v - h), (u - w, v + h), (u + w, v + h), (u + w, v - h)], pane)
         b.stroke([[(u, v - h), (u, v + h)], [(u - w, v), (u + w, v)]], 0.014, trim)
         if b.light.night:
@@ -158,11 +188,31 @@ def house(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
 def car(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     b.shadow(0.98, 0.01)
     own = b.tone(colour)
-    body = [(-0.98, 0.24), (-0.99, 0.44), (-0.92, 0.54), (-0.58, 0.58), (-0.36, 0.92), (-0.18, 1.0), (0.26, 1.0), (0.42, 0.93), (0.62, 0.60), (0.92, 0.52), (1.0, 0.40), (0.99, 0.22), (0.9, 0.16), (-0.9, 0.16)]  # fmt: skip
+    body = [
+        (-0.98, 0.24),
+        (-0.99, 0.44),
+        (-0.92, 0.54),
+        (-0.58, 0.58),
+        (-0.36, 0.92),
+        (-0.18, 1.0),
+        (0.26, 1.0),
+        (0.42, 0.93),
+        (0.62, 0.60),
+        (0.92, 0.52),
+        (1.0, 0.40),
+        (0.99, 0.22),
+        (0.9, 0.16),
+        (-0.9, 0.16),
+    ]
     b.fill(smooth(body, steps=4), Gradient(mix(own, (255, 255, 255), 0.16), scale(own, 0.72)))
     glass = b.tone((164, 196, 214)) if not b.light.night else (84, 98, 130)
-    b.fill([(-0.46, 0.62), (-0.29, 0.89), (-0.02, 0.92), (-0.02, 0.62)], Gradient(mix(glass, (255, 255, 255), 0.3), glass))
-    b.fill([(0.05, 0.62), (0.05, 0.92), (0.25, 0.91), (0.36, 0.86), (0.51, 0.62)], Gradient(mix(glass, (255, 255, 255), 0.3), glass))
+    b.fill(
+        [(-0.46, 0.62), (-0.29, 0.89), (-0.02, 0.92), (-0.02, 0.62)], Gradient(mix(glass, (255, 255, 255), 0.3), glass)
+    )
+    b.fill(
+        [(0.05, 0.62), (0.05, 0.92), (0.25, 0.91), (0.36, 0.86), (0.51, 0.62)],
+        Gradient(mix(glass, (255, 255, 255), 0.3), glass),
+    )
     b.stroke([[(0.015, 0.22), (0.015, 0.9)], [(-0.9, 0.38), (0.94, 0.38)]], 0.012, scale(own, 0.66), 0.7)
     b.stroke([[(0.16, 0.50), (0.26, 0.50)], [(-0.34, 0.50), (-0.24, 0.50)]], 0.025, scale(own, 0.6))
     for u in (-0.56, 0.58):
@@ -181,11 +231,23 @@ def car(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
 def tree(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     b.shadow(0.34)
     bark = b.tone((98, 72, 54))
-    b.fill(smooth([(-0.075, 0.0), (-0.045, 0.14), (-0.035, 0.42), (0.035, 0.42), (0.045, 0.14), (0.085, 0.0)], steps=5), Gradient(bark, scale(bark, 0.7), across=True))  # fmt: skip
+    b.fill(
+        smooth([(-0.075, 0.0), (-0.045, 0.14), (-0.035, 0.42), (0.035, 0.42), (0.045, 0.14), (0.085, 0.0)], steps=5),
+        Gradient(bark, scale(bark, 0.7), across=True),
+    )
     b.stroke([[(0.0, 0.34), (-0.15, 0.50)], [(0.0, 0.38), (0.16, 0.54)]], 0.032, bark)
     own = b.tone(colour)
-    puffs = [(-0.25, 0.54, 0.17), (0.26, 0.55, 0.17), (-0.17, 0.72, 0.18), (0.17, 0.73, 0.18), (0.0, 0.58, 0.20), (0.0, 0.82, 0.17)]  # fmt: skip
-    jitter = [(u + rng.normal(0, 0.018), v + rng.normal(0, 0.014), r * (0.94 + 0.12 * rng.random())) for u, v, r in puffs]
+    puffs = [
+        (-0.25, 0.54, 0.17),
+        (0.26, 0.55, 0.17),
+        (-0.17, 0.72, 0.18),
+        (0.17, 0.73, 0.18),
+        (0.0, 0.58, 0.20),
+        (0.0, 0.82, 0.17),
+    ]
+    jitter = [
+        (u + rng.normal(0, 0.018), v + rng.normal(0, 0.014), r * (0.94 + 0.12 * rng.random())) for u, v, r in puffs
+    ]
     b.canvas.shapes([b.at(ellipse_points(u, v - 0.02, r, r * 0.95)) for u, v, r in jitter], scale(own, 0.66))
     b.canvas.shapes([b.at(ellipse_points(u - 0.015, v + 0.02, r * 0.88, r * 0.82)) for u, v, r in jitter], own)
     bright = mix(own, (255, 255, 255), 0.22)
@@ -204,8 +266,32 @@ def tree(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
 
 def dog(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     b.shadow(0.60)
-    body = smooth([(-0.55, 0.56), (-0.48, 0.67), (-0.16, 0.66), (0.16, 0.70), (0.28, 0.86), (0.37, 1.0), (0.50, 1.01), (0.58, 0.92), (0.76, 0.86), (0.80, 0.80), (0.75, 0.74), (0.56, 0.71), (0.46, 0.64), (0.41, 0.48), (0.30, 0.34), (0.0, 0.39), (-0.26, 0.43), (-0.44, 0.36), (-0.56, 0.42)])  # fmt: skip
-    tail = smooth([(-0.50, 0.62), (-0.64, 0.72), (-0.72, 0.90), (-0.70, 1.04), (-0.64, 0.94), (-0.56, 0.78), (-0.44, 0.66)])
+    body = smooth(
+        [
+            (-0.55, 0.56),
+            (-0.48, 0.67),
+            (-0.16, 0.66),
+            (0.16, 0.70),
+            (0.28, 0.86),
+            (0.37, 1.0),
+            (0.50, 1.01),
+            (0.58, 0.92),
+            (0.76, 0.86),
+            (0.80, 0.80),
+            (0.75, 0.74),
+            (0.56, 0.71),
+            (0.46, 0.64),
+            (0.41, 0.48),
+            (0.30, 0.34),
+            (0.0, 0.39),
+            (-0.26, 0.43),
+            (-0.44, 0.36),
+            (-0.56, 0.42),
+        ]
+    )
+    tail = smooth(
+        [(-0.50, 0.62), (-0.64, 0.72), (-0.72, 0.90), (-0.70, 1.04), (-0.64, 0.94), (-0.56, 0.78), (-0.44, 0.66)]
+    )
     far = [
         [(0.16, 0.42), (0.30, 0.42), (0.25, 0.04), (0.31, 0.0), (0.16, 0.0)],
         [(-0.40, 0.46), (-0.20, 0.44), (-0.32, 0.24), (-0.27, 0.04), (-0.21, 0.0), (-0.36, 0.0), (-0.40, 0.24)],
@@ -222,7 +308,10 @@ def dog(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     b.fill(body, b.shade(colour, 0.22))
     for leg in near:
         b.fill(leg, Gradient(scale(own, 0.86), scale(own, 0.92)))
-    b.curve([(0.34, 0.98), (0.26, 0.88), (0.26, 0.70), (0.34, 0.66), (0.42, 0.80), (0.44, 0.96)], scale(own, 0.66) if colour != COLOURS["black"] else mix(own, (255, 255, 255), 0.14))  # fmt: skip
+    b.curve(
+        [(0.34, 0.98), (0.26, 0.88), (0.26, 0.70), (0.34, 0.66), (0.42, 0.80), (0.44, 0.96)],
+        scale(own, 0.66) if colour != COLOURS["black"] else mix(own, (255, 255, 255), 0.14),
+    )
     b.oval(0.535, 0.90, 0.024, 0.026, b.tone((24, 20, 20)))
     b.oval(0.54, 0.908, 0.008, 0.009, (255, 255, 255))
     b.oval(0.785, 0.825, 0.036, 0.032, b.tone((26, 22, 24)))
@@ -232,7 +321,30 @@ def dog(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
 
 def horse(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     b.shadow(0.55)
-    body = smooth([(-0.47, 0.54), (-0.42, 0.66), (-0.26, 0.70), (-0.02, 0.645), (0.16, 0.69), (0.27, 0.83), (0.38, 0.97), (0.46, 0.965), (0.55, 0.86), (0.645, 0.76), (0.64, 0.70), (0.575, 0.695), (0.50, 0.765), (0.43, 0.76), (0.375, 0.60), (0.335, 0.47), (0.20, 0.40), (-0.05, 0.375), (-0.26, 0.42), (-0.42, 0.42)])  # fmt: skip
+    body = smooth(
+        [
+            (-0.47, 0.54),
+            (-0.42, 0.66),
+            (-0.26, 0.70),
+            (-0.02, 0.645),
+            (0.16, 0.69),
+            (0.27, 0.83),
+            (0.38, 0.97),
+            (0.46, 0.965),
+            (0.55, 0.86),
+            (0.645, 0.76),
+            (0.64, 0.70),
+            (0.575, 0.695),
+            (0.50, 0.765),
+            (0.43, 0.76),
+            (0.375, 0.60),
+            (0.335, 0.47),
+            (0.20, 0.40),
+            (-0.05, 0.375),
+            (-0.26, 0.42),
+            (-0.42, 0.42),
+        ]
+    )
     ears = [[(0.36, 0.955), (0.37, 1.06), (0.42, 0.97)], [(0.41, 0.96), (0.435, 1.05), (0.465, 0.955)]]
     far = [
         [(0.14, 0.44), (0.27, 0.44), (0.225, 0.24), (0.235, 0.05), (0.255, 0.0), (0.165, 0.0), (0.175, 0.22)],
@@ -249,7 +361,9 @@ def horse(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
         hair = b.tone((66, 64, 74))
     else:
         hair = b.tone((56, 34, 26))
-    tail = smooth([(-0.45, 0.64), (-0.55, 0.60), (-0.62, 0.42), (-0.60, 0.20), (-0.53, 0.14), (-0.54, 0.34), (-0.46, 0.52)])
+    tail = smooth(
+        [(-0.45, 0.64), (-0.55, 0.60), (-0.62, 0.42), (-0.60, 0.20), (-0.53, 0.14), (-0.54, 0.34), (-0.46, 0.52)]
+    )
     b.rim([body, tail, *ears, *far, *near])
     for leg in far:
         b.fill(leg, scale(own, 0.66))
@@ -262,7 +376,21 @@ def horse(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
         b.fill(leg, Gradient(scale(own, 0.84), scale(own, 0.94)))
     for u in (0.255, -0.42, 0.165, -0.32):
         b.fill([(u, 0.0), (u + 0.012, 0.04), (u + 0.075, 0.04), (u + 0.095, 0.0)], hoof)
-    b.curve([(0.40, 1.0), (0.30, 0.93), (0.18, 0.76), (0.12, 0.68), (0.19, 0.66), (0.27, 0.74), (0.36, 0.88), (0.43, 0.93), (0.47, 0.90), (0.46, 0.99)], hair)  # fmt: skip
+    b.curve(
+        [
+            (0.40, 1.0),
+            (0.30, 0.93),
+            (0.18, 0.76),
+            (0.12, 0.68),
+            (0.19, 0.66),
+            (0.27, 0.74),
+            (0.36, 0.88),
+            (0.43, 0.93),
+            (0.47, 0.90),
+            (0.46, 0.99),
+        ],
+        hair,
+    )
     b.oval(0.50, 0.875, 0.016, 0.018, b.tone((22, 18, 18)))
     b.oval(0.625, 0.735, 0.012, 0.010, scale(own, 0.45))
 
@@ -270,9 +398,42 @@ def horse(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
 def bird(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     own = b.tone(colour)
     lift = 0.9 + 0.2 * rng.random()
-    far_wing = smooth([(0.10, 0.44), (0.14, 0.66 * lift), (0.34, 0.92 * lift), (0.62, 1.02 * lift), (0.46, 0.80 * lift), (0.36, 0.56), (0.26, 0.40)])
-    near_wing = smooth([(0.12, 0.42), (-0.06, 0.70 * lift), (-0.34, 0.94 * lift), (-0.74, 1.0 * lift), (-0.52, 0.80 * lift), (-0.30, 0.56), (-0.12, 0.36)])
-    body = smooth([(-0.52, 0.26), (-0.30, 0.34), (-0.02, 0.44), (0.26, 0.46), (0.42, 0.50), (0.52, 0.44), (0.48, 0.36), (0.30, 0.26), (0.0, 0.22), (-0.26, 0.24)])
+    far_wing = smooth(
+        [
+            (0.10, 0.44),
+            (0.14, 0.66 * lift),
+            (0.34, 0.92 * lift),
+            (0.62, 1.02 * lift),
+            (0.46, 0.80 * lift),
+            (0.36, 0.56),
+            (0.26, 0.40),
+        ]
+    )
+    near_wing = smooth(
+        [
+            (0.12, 0.42),
+            (-0.06, 0.70 * lift),
+            (-0.34, 0.94 * lift),
+            (-0.74, 1.0 * lift),
+            (-0.52, 0.80 * lift),
+            (-0.30, 0.56),
+            (-0.12, 0.36),
+        ]
+    )
+    body = smooth(
+        [
+            (-0.52, 0.26),
+            (-0.30, 0.34),
+            (-0.02, 0.44),
+            (0.26, 0.46),
+            (0.42, 0.50),
+            (0.52, 0.44),
+            (0.48, 0.36),
+            (0.30, 0.26),
+            (0.0, 0.22),
+            (-0.26, 0.24),
+        ]
+    )
     tail = [(-0.36, 0.32), (-0.74, 0.30), (-0.64, 0.24), (-0.72, 0.18), (-0.34, 0.26)]
     b.rim([body, near_wing, far_wing, tail])
     b.fill(far_wing, scale(own, 0.78))
@@ -292,25 +453,42 @@ def balloon(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     top, middle, neck = 1.0, 0.66, 0.26
 
     def outline(width: float) -> list[Point]:
-        right = [(0.0, top), (0.18 * width, 0.975), (0.31 * width, 0.88), (0.355 * width, middle), (0.29 * width, 0.47), (0.15 * width, 0.32), (0.07 * width, neck)]  # fmt: skip
+        right = [
+            (0.0, top),
+            (0.18 * width, 0.975),
+            (0.31 * width, 0.88),
+            (0.355 * width, middle),
+            (0.29 * width, 0.47),
+            (0.15 * width, 0.32),
+            (0.07 * width, neck),
+        ]
         return smooth(right + [(-u, v) for u, v in right[:0:-1]], steps=6)
 
     b.fill(outline(1.0), Gradient(mix(own, (255, 255, 255), 0.16), scale(own, 0.72), across=True))
     b.fill(outline(0.62), Gradient(mix(pale, own, 0.12), scale(pale, 0.84), across=True))
     b.fill(outline(0.34), Gradient(mix(own, (255, 255, 255), 0.10), scale(own, 0.84), across=True))
-    b.fill([(-0.352, middle + 0.035), (0.352, middle + 0.035), (0.352, middle - 0.035), (-0.352, middle - 0.035)], Gradient(own, scale(own, 0.72), across=True))  # fmt: skip
+    b.fill(
+        [(-0.352, middle + 0.035), (0.352, middle + 0.035), (0.352, middle - 0.035), (-0.352, middle - 0.035)],
+        Gradient(own, scale(own, 0.72), across=True),
+    )
     b.stroke([[(-0.06, neck), (-0.05, 0.11)], [(0.06, neck), (0.05, 0.11)]], 0.008, b.tone((70, 56, 46)))
     if b.light.night:
         x, y = b.at([(0.0, 0.24)])[0]
         b.canvas.glow(x, y, 0.26 * b.size, (255, 196, 96), 0.8)
-    b.fill([(-0.07, 0.12), (-0.06, 0.0), (0.06, 0.0), (0.07, 0.12)], Gradient(b.tone((160, 112, 64)), b.tone((112, 74, 42))))
+    b.fill(
+        [(-0.07, 0.12), (-0.06, 0.0), (0.06, 0.0), (0.07, 0.12)],
+        Gradient(b.tone((160, 112, 64)), b.tone((112, 74, 42))),
+    )
 
 
 def tent(b: Brush, colour: Colour, rng: np.random.Generator) -> None:
     b.shadow(0.86)
     own = b.tone(colour)
     glow = (255, 214, 130) if b.light.night else own
-    b.fill([(-0.28, 1.0), (0.62, 0.86), (0.98, 0.0), (0.10, 0.0)], Gradient(scale(mix(own, glow, 0.12), 0.86), scale(own, 0.66)))
+    b.fill(
+        [(-0.28, 1.0), (0.62, 0.86), (0.98, 0.0), (0.10, 0.0)],
+        Gradient(scale(mix(own, glow, 0.12), 0.86), scale(own, 0.66)),
+    )
     b.fill([(-0.28, 1.0), (-0.90, 0.0), (0.22, 0.0)], Gradient(mix(own, (255, 255, 255), 0.14), own))
     inside = mix(scale(own, 0.34), glow, 0.75) if b.light.night else scale(own, 0.32)
     b.fill([(-0.28, 0.86), (-0.52, 0.0), (-0.02, 0.0)], inside)
@@ -342,15 +520,114 @@ class Subject:
 SUBJECTS: dict[str, Subject] = {
     s.name: s
     for s in (
-        Subject("sailboat", "sailboats", sailboat, ("red", "blue", "yellow", "white", "green", "orange"), ("sea", "lake"), 0.42, 0.56, "water", (("boat", "boats"), ("sailing boat", "sailing boats"), ("ship", "ships"))),
-        Subject("lighthouse", "lighthouses", lighthouse, ("red", "blue", "white", "black"), ("sea", "lake"), 0.58, 0.34, "shore", (("light tower", "light towers"),)),
-        Subject("house", "houses", house, ("red", "blue", "yellow", "white", "green", "orange"), ("sea", "lake", "mountains", "forest", "desert", "meadow"), 0.30, 0.68, "land", (("home", "homes"), ("cottage", "cottages"), ("cabin", "cabins"))),
-        Subject("car", "cars", car, ("red", "blue", "yellow", "white", "green", "orange", "black"), ("sea", "mountains", "town", "forest", "desert", "meadow"), 0.19, 1.0, "land", (("automobile", "automobiles"), ("vehicle", "vehicles"))),
-        Subject("tree", "trees", tree, ("green", "red", "pink", "yellow"), ("sea", "lake", "town", "desert", "meadow"), 0.46, 0.42, "land"),
-        Subject("dog", "dogs", dog, ("brown", "black", "white"), ("sea", "lake", "mountains", "town", "forest", "desert", "meadow"), 0.27, 0.76, "land", (("puppy", "puppies"),)),
-        Subject("horse", "horses", horse, ("brown", "black", "white"), ("sea", "lake", "mountains", "forest", "desert", "meadow"), 0.40, 0.62, "land", (("pony", "ponies"),)),
-        Subject("bird", "birds", bird, ("white", "black", "red", "blue", "yellow"), ("sea", "lake", "mountains", "town", "forest", "desert", "meadow"), 0.24, 0.70, "sky", (("gull", "gulls"), ("seagull", "seagulls"))),
-        Subject("balloon", "balloons", balloon, ("red", "blue", "yellow", "green", "orange", "purple"), ("sea", "lake", "mountains", "town", "desert", "meadow"), 0.38, 0.38, "sky", (("hot air balloon", "hot air balloons"),)),
-        Subject("tent", "tents", tent, ("red", "blue", "yellow", "green", "orange", "purple"), ("lake", "mountains", "forest", "desert", "meadow"), 0.22, 1.0, "land", (("camping tent", "camping tents"),)),
+        Subject(
+            "sailboat",
+            "sailboats",
+            sailboat,
+            ("red", "blue", "yellow", "white", "green", "orange"),
+            ("sea", "lake"),
+            0.42,
+            0.56,
+            "water",
+            (("boat", "boats"), ("sailing boat", "sailing boats"), ("ship", "ships")),
+        ),
+        Subject(
+            "lighthouse",
+            "lighthouses",
+            lighthouse,
+            ("red", "blue", "white", "black"),
+            ("sea", "lake"),
+            0.58,
+            0.34,
+            "shore",
+            (("light tower", "light towers"),),
+        ),
+        Subject(
+            "house",
+            "houses",
+            house,
+            ("red", "blue", "yellow", "white", "green", "orange"),
+            ("sea", "lake", "mountains", "forest", "desert", "meadow"),
+            0.30,
+            0.68,
+            "land",
+            (("home", "homes"), ("cottage", "cottages"), ("cabin", "cabins")),
+        ),
+        Subject(
+            "car",
+            "cars",
+            car,
+            ("red", "blue", "yellow", "white", "green", "orange", "black"),
+            ("sea", "mountains", "town", "forest", "desert", "meadow"),
+            0.19,
+            1.0,
+            "land",
+            (("automobile", "automobiles"), ("vehicle", "vehicles")),
+        ),
+        Subject(
+            "tree",
+            "trees",
+            tree,
+            ("green", "red", "pink", "yellow"),
+            ("sea", "lake", "town", "desert", "meadow"),
+            0.46,
+            0.42,
+            "land",
+        ),
+        Subject(
+            "dog",
+            "dogs",
+            dog,
+            ("brown", "black", "white"),
+            ("sea", "lake", "mountains", "town", "forest", "desert", "meadow"),
+            0.27,
+            0.76,
+            "land",
+            (("puppy", "puppies"),),
+        ),
+        Subject(
+            "horse",
+            "horses",
+            horse,
+            ("brown", "black", "white"),
+            ("sea", "lake", "mountains", "forest", "desert", "meadow"),
+            0.40,
+            0.62,
+            "land",
+            (("pony", "ponies"),),
+        ),
+        Subject(
+            "bird",
+            "birds",
+            bird,
+            ("white", "black", "red", "blue", "yellow"),
+            ("sea", "lake", "mountains", "town", "forest", "desert", "meadow"),
+            0.24,
+            0.70,
+            "sky",
+            (("gull", "gulls"), ("seagull", "seagulls")),
+        ),
+        Subject(
+            "balloon",
+            "balloons",
+            balloon,
+            ("red", "blue", "yellow", "green", "orange", "purple"),
+            ("sea", "lake", "mountains", "town", "desert", "meadow"),
+            0.38,
+            0.38,
+            "sky",
+            (("hot air balloon", "hot air balloons"),),
+        ),
+        Subject(
+            "tent",
+            "tents",
+            tent,
+            ("red", "blue", "yellow", "green", "orange", "purple"),
+            ("lake", "mountains", "forest", "desert", "meadow"),
+            0.22,
+            1.0,
+            "land",
+            (("camping tent", "camping tents"),),
+        ),
     )
-}  # fmt: skip
+}
