@@ -102,19 +102,21 @@ class GpuResource:
                 return torch.device("cuda", 0)
             return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
         kind, _, index = wanted.partition(":")
-        here = {
-            "cuda": torch.cuda.is_available() and (not index or index.isdigit()),
-            "mps": torch.backends.mps.is_available() and not index,
-            "cpu": not index,
+        devices = {
+            "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+            "mps": int(torch.backends.mps.is_available()),
+            "cpu": 1,
         }
-        if not here.get(kind, False) or (kind == "cuda" and int(index or 0) >= torch.cuda.device_count()):
+        number = int(index) if index.isdigit() else 0
+        if (index and not index.isdigit()) or number >= devices.get(kind, 0):
+            present = [f"{name}:{n}" if n else name for name, count in devices.items() for n in range(count)]
             raise LoupeError(
                 "DEVICE_UNAVAILABLE",
-                f"The device '{wanted}' is not on this machine. Set LOUPE_DEVICE to auto, "
-                f"{', '.join(sorted(name for name, present in here.items() if present))} or leave it out.",
+                f"The device '{wanted}' is not on this machine. Set LOUPE_DEVICE to auto or {', '.join(present)}.",
                 device=wanted,
+                present=present,
             )
-        return torch.device("cuda", int(index or 0)) if kind == "cuda" else torch.device(kind)
+        return torch.device("cuda", number) if kind == "cuda" else torch.device(kind)
 
     @cached_property
     def dtype(self) -> torch.dtype:

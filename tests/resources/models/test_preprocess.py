@@ -70,17 +70,18 @@ def test_equals_open_clips_transform(
 
 
 @pytest.mark.parametrize("mode", ["shortest", "squash", "longest"])
-@pytest.mark.parametrize(
-    "shape", [(683, 1024), (1024, 768), (1024, 1024), (64, 64), (1, 1024), (1024, 1), (1, 1)]
-)
+@pytest.mark.parametrize("shape", [(683, 1024), (1024, 768), (1024, 1024), (64, 64), (1, 1024), (1024, 1), (1, 1)])
 def test_answers_a_uint8_square_for_every_shape(mode: str, shape: tuple[int, int]) -> None:
     square = model_input(pixels_of(*shape), spec(mode, 224))
-    assert square.shape == (224, 224, 3) and square.dtype == np.uint8
+    assert square.shape == (224, 224, 3)
+    assert square.dtype == np.uint8
 
 
 def test_longest_pads_with_the_fill_colour_and_keeps_the_picture_centred() -> None:
     square = model_input(np.full((50, 100, 3), 200, np.uint8), spec("longest", 64, fill=9))
-    assert (square[:16] == 9).all() and (square[48:] == 9).all() and (square[16:48] == 200).all()
+    assert (square[:16] == 9).all()
+    assert (square[48:] == 9).all()
+    assert (square[16:48] == 200).all()
 
 
 def test_takes_views_and_refuses_other_arrays() -> None:
@@ -105,7 +106,8 @@ def test_version_changes_with_every_field_and_survives_pickling() -> None:
     ]
     assert len({variant.version for variant in variants}) == len(variants)
     copy = pickle.loads(pickle.dumps(base))
-    assert copy == base and copy.version == base.version
+    assert copy == base
+    assert copy.version == base.version
 
 
 def test_importing_it_brings_no_torch() -> None:
