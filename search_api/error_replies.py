@@ -69,7 +69,8 @@ def install(app: FastAPI) -> None:
 def _on_loupe_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LoupeError)
     if error.row.http_status >= 500:
-        log.warning("request_refused", code=error.code, path=request.url.path, message=error.message)
+        level = "info" if error.row.http_status == 503 else "warning"  # 503 passes by itself
+        getattr(log, level)("request_refused", code=error.code, path=request.url.path, message=error.message)
     return loupe_reply(error)
 
 

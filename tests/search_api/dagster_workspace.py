@@ -8,7 +8,7 @@ folders = dg.DynamicPartitionsDefinition(name="folders")
 
 
 class InventoryConfig(dg.Config):
-    folders: list[str] = []
+    folders: list[str]
 
 
 @dg.asset(partitions_def=folders, backfill_policy=dg.BackfillPolicy.single_run())

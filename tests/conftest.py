@@ -1,0 +1,1 @@
+"""Makes `small_library` importable from every folder of tests."""

@@ -1,0 +1,172 @@
+"""Searching and browsing through HTTP, over a real index and model."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
+from small_library import SmallLibrary
+
+from resources.manifest import VectorStore
+from resources.models import GpuResource, load_clip
+
+
+def search(client: TestClient, **query: Any) -> dict[str, Any]:
+    reply = client.post("/api/v1/search", json=query)
+    assert reply.status_code == 200, reply.text
+    content: dict[str, Any] = reply.json()
+    return content
+
+
+def names(reply: dict[str, Any]) -> list[str]:
+    return [photo["file_name"] for photo in reply["photos"]]
+
+
+def test_without_a_query_photos_come_newest_first_and_undated_last(client: TestClient) -> None:
+    reply = search(client)
+    assert reply["mode"] == "browse"
+    assert reply["total"] == 8
+    assert names(reply)[0].startswith("gold")
+    assert names(reply)[-1] == "blue.png"
+    taken = [photo["taken_at"] for photo in reply["photos"] if photo["taken_at"]]
+    assert taken == sorted(taken, reverse=True)
+    assert names(search(client, sort="oldest"))[0] == "red.jpg"
+
+
+def test_pages_follow_one_another_without_gap_or_repeat(client: TestClient) -> None:
+    whole = names(search(client, limit=8))
+    assert names(search(client, limit=3)) + names(search(client, limit=5, offset=3)) == whole
+
+
+def test_browse_by_get_answers_as_a_search_without_a_query(client: TestClient) -> None:
+    reply = client.get("/api/v1/browse", params={"limit": 3, "formats": ["JPEG", "PNG"], "taken_from": "2023-06-20"})
+    assert reply.json()["photos"] == search(client, limit=3, filters={"taken_from": "2023-06-20"})["photos"]
+
+
+def test_words_find_captions_and_folder_names(client: TestClient) -> None:
+    assert names(search(client, text="wall", mode="words")) == ["red.jpg"]
+    assert set(names(search(client, text="garden", mode="words"))) >= {"violet.jpg", "white.jpg", "pink.jpg"}
+
+
+def test_meaning_ranks_as_a_direct_comparison_of_vectors(client: TestClient, small: SmallLibrary) -> None:
+    reply = search(client, text="a red circle", mode="meaning")
+    clip = small.library.clip()
+    assert clip is not None
+    with small.library.manifest.read() as tx:
+        hashes = dict(
+            tx.execute("SELECT v.pixel_hash, p.photo_id FROM photos p JOIN previews v USING (sha256)").fetchall()
+        )
+    vectors = VectorStore(small.library.home, clip.name, clip.revision, clip.preprocess_version).get(list(hashes))
+    text = load_clip(small.settings, clip.name, GpuResource(small.settings)).embed_texts(["a red circle"])[0]
+    cosines = {hashes[pixel_hash]: float(vector @ text) for pixel_hash, vector in vectors.items()}
+    assert [photo["photo_id"] for photo in reply["photos"]] == sorted(cosines, key=lambda each: -cosines[each])
+    for photo in reply["photos"]:
+        assert photo["meaning"] == pytest.approx(cosines[photo["photo_id"]], abs=1e-3)
+
+
+def test_hybrid_puts_a_photo_found_by_its_words_before_the_others(client: TestClient) -> None:
+    reply = search(client, text="blue square beside the sea")
+    assert reply["mode"] == "hybrid"
+    assert reply["photos"][0]["file_name"] == "blue.png"
+    assert reply["photos"][0]["words"] > 0
+
+
+def test_negative_text_changes_the_order(client: TestClient) -> None:
+    plain = search(client, text="circle", mode="meaning")
+    without = search(client, text="circle", mode="meaning", negative_texts=[{"text": "yellow sky", "weight": 3}])
+    assert [photo["meaning"] for photo in plain["photos"]] != [photo["meaning"] for photo in without["photos"]]
+
+
+def test_more_like_a_photo_leaves_it_out(client: TestClient, small: SmallLibrary) -> None:
+    photo_id = small.photo_id("red.jpg")
+    reply = search(client, photos=[{"photo_id": photo_id}])
+    assert reply["total"] == 7
+    assert photo_id not in [photo["photo_id"] for photo in reply["photos"]]
+    similar = client.get(f"/api/v1/images/{photo_id}/similar", params={"limit": 3}).json()
+    assert [photo["photo_id"] for photo in similar["photos"]] == [photo["photo_id"] for photo in reply["photos"][:3]]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ({"cameras": ["Canon EOS R5"], "taken_to": "2023-06-30"}, {"red.jpg"}),
+        ({"formats": ["PNG"]}, {"blue.png"}),
+        ({"orientations": ["portrait"]}, {"blue.png", "white.jpg"}),
+        ({"undated": True}, {"blue.png"}),
+        ({"iso_min": 300}, set()),
+    ],
+)
+def test_filters_narrow(client: TestClient, filters: dict[str, Any], found: set[str]) -> None:
+    assert set(names(search(client, filters=filters))) == found
+
+
+def test_a_folder_stands_for_everything_below_it(client: TestClient, small: SmallLibrary) -> None:
+    reply = search(client, filters={"folder": str(small.photos / "Lisbon 2023")})
+    assert set(names(reply)) >= {"red.jpg", "green.jpg", "blue.png", "orange größe.jpg"}
+    assert "violet.jpg" not in names(reply)
+    facets = client.get("/api/v1/browse/facets").json()
+    assert {"value": str(small.photos), "label": "Photos", "count": 8} in facets["folders"]
+    assert {facet["value"] for facet in facets["cameras"]} == {"Canon EOS R5", "FUJIFILM X-T5"}
+
+
+def upload(client: TestClient, data: bytes, query: dict[str, Any] | None = None) -> Any:
+    fields = {"query": json.dumps(query)} if query is not None else {}
+    return client.post("/api/v1/search/image", files={"image": ("dropped.bin", data)}, data=fields)
+
+
+def test_a_picture_finds_the_photo_it_is_a_copy_of(client: TestClient, small: SmallLibrary) -> None:
+    with Image.open(small.photos / "Garden/violet.jpg") as photo:
+        buffer = io.BytesIO()
+        photo.resize((400, 300)).save(buffer, "WEBP", quality=70)
+    reply = upload(client, buffer.getvalue())
+    assert reply.status_code == 200, reply.text
+    assert reply.json()["photos"][0]["file_name"] == "violet.jpg"
+    assert reply.json()["photos"][0]["meaning"] > 0.9
+
+
+def test_a_picture_goes_together_with_words_and_filters(client: TestClient, small: SmallLibrary) -> None:
+    data = (small.photos / "Garden/violet.jpg").read_bytes()
+    reply = upload(client, data, {"text": "sea", "image_weight": 0.5, "filters": {"formats": ["PNG"]}})
+    assert names(reply.json()) == ["blue.png"]
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "EMPTY_FILE"),
+        (b"just some text, no picture at all", "NOT_AN_IMAGE"),
+        (b"\xff\xd8\xff\xe0" + b"\0" * 64, None),
+    ],
+)
+def test_what_is_no_picture_is_refused_and_the_next_one_is_read(
+    client: TestClient, small: SmallLibrary, data: bytes, code: str | None
+) -> None:
+    reply = upload(client, data)
+    assert reply.status_code in (413, 415, 422)
+    assert code is None or reply.json()["error"]["code"] == code
+    assert upload(client, (small.photos / "Garden/pink.jpg").read_bytes()).status_code == 200
+
+
+def test_a_picture_of_too_many_pixels_is_refused(client: TestClient) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((30_000, 30_000), np.uint8)).save(buffer, "PNG", compress_level=9)
+    assert upload(client, buffer.getvalue()).json()["error"]["code"] == "TOO_LARGE"
+
+
+def test_words_that_the_model_does_not_know_are_named(client: TestClient) -> None:
+    reply = client.post("/api/v1/search", json={"text": "zeppelin", "mode": "meaning"})
+    assert reply.status_code == 422
+    assert reply.json()["error"]["code"] == "QUERY_WORDS_UNKNOWN"
+    partly = search(client, text="red zeppelin")
+    assert [warning["code"] for warning in partly["warnings"]] == ["QUERY_WORDS_UNKNOWN"]
+
+
+def test_counts_say_how_much_can_be_searched(client: TestClient) -> None:
+    reply = search(client, text="red")
+    assert (reply["library"], reply["searchable"]) == (8, 8)
+    assert reply["took_ms"] > 0
