@@ -28,9 +28,7 @@ def embedding(library: Library, gpu: GpuResource, clip: ModelIdentity | None) ->
     """How the stream is to embed; None when search by content is off."""
     if clip is None:
         return None
-    return Embedding(
-        result_key(clip), clip.input_spec, clip.dim, lambda: load_clip(library.settings, clip.name, gpu)
-    )
+    return Embedding(result_key(clip), clip.input_spec, clip.dim, lambda: load_clip(library.settings, clip.name, gpu))
 
 
 def embeddings_metadata(counts: StreamCounts, clip: ModelIdentity | None) -> dict[str, Any]:

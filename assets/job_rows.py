@@ -77,7 +77,11 @@ class ProgressReporter:
                 dg.AssetObservation(
                     asset_key="decoded_images",
                     metadata={
-                        **{f"{name} {part}": count for name, counts_ in stages.items() for part, count in counts_.items()},
+                        **{
+                            f"{name} {part}": count
+                            for name, counts_ in stages.items()
+                            for part, count in counts_.items()
+                        },
                         "photos_per_s": photos_per_s,
                     },
                 )

@@ -227,7 +227,7 @@ class PhotoStream:
                     outcome.code or "INTERNAL",
                     outcome.message or "",
                     outcome.sha256,
-                    # A file that could not be read keeps the facts of the inventory, so that the failure applies to them.
+                    # An unreadable file keeps the facts of the inventory, so that the failure applies to them.
                     outcome.size_bytes or file.size_bytes,
                     outcome.mtime_ns or file.mtime_ns,
                 )
@@ -312,7 +312,7 @@ class PhotoStream:
     def _preview_lost(
         self, stage: Stage, each: PendingPreview, outcome: Outcome, counts: StreamCounts, writer: _Writer
     ) -> None:
-        """A preview that is gone or damaged is made again from its original; one that is fine but fails is a failure."""
+        """A preview that is gone or damaged is made again from its original; a fine one that fails is a failure."""
         if outcome.code in ("FILE_VANISHED", "EMPTY_FILE", "NOT_AN_IMAGE", "TRUNCATED", "CORRUPT"):
             self._store.preview_path(each.pixel_hash).unlink(missing_ok=True)
             with self._manifest.write() as tx:

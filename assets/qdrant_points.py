@@ -10,9 +10,7 @@ __all__ = ["qdrant_points"]
 
 
 @dg.asset(deps=["embeddings"], group_name="search", kinds={"qdrant"})
-def qdrant_points(
-    context: dg.AssetExecutionContext, library: dg.ResourceParam[Library]
-) -> dg.MaterializeResult:
+def qdrant_points(context: dg.AssetExecutionContext, library: dg.ResourceParam[Library]) -> dg.MaterializeResult:
     """Apply the outbox to the index, or wait until its owner, the search API, has."""
     with job_row(context, library):
         applied = publish(library.manifest, library.settings, library.clip())

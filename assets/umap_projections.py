@@ -13,9 +13,7 @@ __all__ = ["refresh_map", "umap_projections"]
 
 
 @dg.asset(deps=["embeddings"], group_name="search", kinds={"python"})
-def umap_projections(
-    context: dg.AssetExecutionContext, library: dg.ResourceParam[Library]
-) -> dg.MaterializeResult:
+def umap_projections(context: dg.AssetExecutionContext, library: dg.ResourceParam[Library]) -> dg.MaterializeResult:
     """Lay the map out anew from the vectors of the model in use."""
     with job_row(context, library):
         places = refresh_map(library)
@@ -40,5 +38,7 @@ def refresh_map(library: Library) -> np.ndarray:
     matrix = np.stack([vector for _, vector in here]) if here else np.zeros((0, clip.dim), dtype=np.float32)
     places = project(matrix, library.home.run / "numba")
     with library.manifest.write() as tx:
-        projections.replace(tx, clip.name, [photo_id for photo_id, _ in here], [(float(x), float(y)) for x, y in places])
+        projections.replace(
+            tx, clip.name, [photo_id for photo_id, _ in here], [(float(x), float(y)) for x, y in places]
+        )
     return places

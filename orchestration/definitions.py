@@ -25,18 +25,19 @@ __all__ = ["build_defs", "defs"]
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The code location. Loading it writes nothing; `resource_overrides` replaces resources by name in tests."""
-    settings = Settings.load()
+    given = dict(resource_overrides or {})
+    library = given.get("library") or Library(Settings.load())
     resources: dict[str, Any] = {
-        "library": Library(settings),
-        "gpu": GpuResource(settings),
-        "engine": LocalEngine(settings),
-        **(resource_overrides or {}),
+        "library": library,
+        "gpu": GpuResource(library.settings),
+        "engine": LocalEngine(library.settings),
+        **given,
     }
     return dg.Definitions(
         assets=[file_inventory, streamed_photos, qdrant_points, umap_projections],
         asset_checks=asset_checks,
         jobs=JOBS,
-        sensors=[build_new_folders_sensor(resources["library"].settings.sensor_interval_s)],
+        sensors=[build_new_folders_sensor(library.settings.sensor_interval_s)],
         schedules=SCHEDULES,
         resources=resources,
         executor=dg.in_process_executor,

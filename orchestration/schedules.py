@@ -4,7 +4,8 @@ import dagster as dg
 
 from orchestration.active_runs import active_runs
 from orchestration.jobs import captions_job, reconcile_job, refresh_map_job
-from orchestration.partitions import add_partitions, folder_run
+from orchestration.partitions import add_partitions
+from resources.folder_runs import folder_run
 from resources.library import Library, result_key
 from resources.manifest import projections, results
 from resources.watching import look

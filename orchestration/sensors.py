@@ -10,7 +10,7 @@ import dagster as dg
 from assets.partitions import folders
 from orchestration.active_runs import active_runs
 from orchestration.jobs import ingest_job
-from orchestration.partitions import folder_run
+from resources.folder_runs import folder_run
 from resources.library import Library, result_key
 from resources.manifest import results
 from resources.watching import WatchReport, look

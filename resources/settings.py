@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     qdrant_url: str | None = Field(None, description="Qdrant server; unset: the embedded engine.")
     qdrant_api_key: SecretStr | None = Field(None, description="API key of the Qdrant server.")
     qdrant_collection: str = Field(
-        "loupe", pattern=r"^[A-Za-z0-9_-]+$", description="Alias on the Qdrant server; one for each library that shares it."
+        "loupe",
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="Alias on the Qdrant server; one for each library that shares it.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")

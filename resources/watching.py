@@ -36,13 +36,14 @@ class WatchReport:
     fingerprint: str
 
 
-def look(manifest: Manifest, *, settle: bool = True, root_id: str | None = None) -> WatchReport:
-    """Look at every watched root (or one) and note what was seen.
+def look(manifest: Manifest, *, settle: bool = True, every_file: bool = False) -> WatchReport:
+    """Look at every watched root and note what was seen.
 
-    With `settle`, a changed folder is due only when it looks the same twice: a copy in progress is left alone.
+    With `settle`, a changed folder is due only when it looks the same twice: a copy in progress is left alone. With
+    `every_file` all folders are compared file by file, not only this tick's share.
     """
     with manifest.read() as tx:
-        watched = [root for root in roots.list_all(tx) if root_id in (None, root["root_id"])]
+        watched = roots.list_all(tx)
         stored = signatures.by_key(tx)
     now = utc_now()
     rows: dict[str, dict[str, Any]] = {}
@@ -66,7 +67,7 @@ def look(manifest: Manifest, *, settle: bool = True, root_id: str | None = None)
         }
         for key, (folder, signature) in {**seen, **gone}.items():
             rows[key] = _observed(stored.get(key), key, root["root_id"], folder, signature)
-        _compare_some_files(path, root, rows, now)
+        _compare_files(path, root, rows, now, None if every_file else _ROTATION)
     with manifest.write() as tx:
         signatures.observe(tx, [row for key, row in rows.items() if row != stored.get(key)])
         pending = files.pending_partitions(tx, DECODER_VERSION)
@@ -87,9 +88,7 @@ def _fingerprint(signatures_due: dict[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _observed(
-    before: dict[str, Any] | None, key: str, root_id: str, folder: str, signature: str
-) -> dict[str, Any]:
+def _observed(before: dict[str, Any] | None, key: str, root_id: str, folder: str, signature: str) -> dict[str, Any]:
     if before is None:
         return {
             "partition_key": key,
@@ -107,7 +106,9 @@ def _observed(
     return {**before, "stable_ticks": min(before["stable_ticks"] + 1, 1)}
 
 
-def _compare_some_files(path: str, root: dict[str, Any], rows: dict[str, dict[str, Any]], now: datetime) -> None:
+def _compare_files(
+    path: str, root: dict[str, Any], rows: dict[str, dict[str, Any]], now: datetime, most: int | None
+) -> None:
     """Compare file sizes and mtimes of the folders that were compared longest ago; a difference makes them due."""
     quiet = [
         row
@@ -115,7 +116,7 @@ def _compare_some_files(path: str, root: dict[str, Any], rows: dict[str, dict[st
         if row["root_id"] == root["root_id"] and row["signature"] == row["inventoried_signature"] and row["signature"]
     ]
     quiet.sort(key=lambda row: row["full_checked_at"] or datetime.min)
-    for row in quiet[:_ROTATION]:
+    for row in quiet[:most]:
         scan = scan_partition(path, row["rel_path"], root["partition_depth"])
         if scan.full_signature != row["full_signature"]:
             row["inventoried_signature"] = None

@@ -20,7 +20,8 @@ def queue(tx: Transaction, run_id: str, kind: str, target: str | None) -> None:
         return
     now = utc_now()
     tx.execute(
-        "INSERT INTO jobs (run_id, kind, state, target, created_at, updated_at, stages) VALUES (?, ?, 'queued', ?, ?, ?, '{}')",
+        "INSERT INTO jobs (run_id, kind, state, target, created_at, updated_at, stages) "
+        "VALUES (?, ?, 'queued', ?, ?, ?, '{}')",
         [run_id, kind, target, now, now],
     )
 
@@ -51,7 +52,8 @@ def progress(
         return
     merged = {**json.loads(row["stages"]), **{name: dict(counts) for name, counts in stages.items()}}
     tx.execute(
-        "UPDATE jobs SET stages = ?, photos_per_s = coalesce(?, photos_per_s), eta_s = ?, updated_at = ? WHERE run_id = ?",
+        "UPDATE jobs SET stages = ?, photos_per_s = coalesce(?, photos_per_s), eta_s = ?, updated_at = ? "
+        "WHERE run_id = ?",
         [json.dumps(merged), photos_per_s, eta_s, utc_now(), run_id],
     )
 

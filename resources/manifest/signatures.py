@@ -40,4 +40,3 @@ def inventoried(tx: Transaction, signatures: Mapping[str, tuple[str, str]]) -> N
                 full_checked_at = ? FROM {given} g WHERE s.partition_key = g.key""",
             [utc_now()],
         )
-

@@ -1,0 +1,89 @@
+"""`loupe folders`: which folders are watched."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.options import JsonOption, megabytes, print_json, settings_from
+from resources.errors import LoupeError
+from resources.folders import to_text
+from resources.library import Library
+from resources.manifest import Transaction, outbox, roots
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Add, list or remove watched folders.", no_args_is_help=True, rich_markup_mode=None)
+
+PathArgument = Annotated[str, typer.Argument(help="The folder.")]
+
+
+@app.command("add")
+def add(paths: Annotated[list[str], typer.Argument(help="Folders of photos.")], as_json: JsonOption = False) -> None:
+    """Watch folders. `loupe up` takes them in; `loupe ingest` does so at once."""
+    from resources.inventory import add_root
+    from resources.watching import look
+
+    library = Library(settings_from()).open()
+    added = [add_root(library.manifest, library.home, path, library.settings.max_partitions) for path in paths]
+    look(library.manifest)
+    if as_json:
+        print_json({"folders": [vars(root) for root in added]})
+        return
+    for root in added:
+        skipped = "".join(f", {count:,} {reason} skipped" for reason, count in root.skipped.items())
+        print(f"{root.path}: {root.photo_files:,} photo files, {megabytes(root.total_bytes)}{skipped}")
+
+
+@app.command("list")
+def list_folders(as_json: JsonOption = False) -> None:
+    """List watched folders with their counts."""
+    library = Library(settings_from()).open()
+    with library.manifest.read() as tx:
+        watched = roots.list_all(tx)
+    if as_json:
+        print_json({"folders": watched})
+        return
+    for root in watched:
+        print(f"{root['path']}: {root['photos']:,} photos, {root['missing']:,} missing, {root['state']}")
+    if not watched:
+        print("No folder is watched yet: `loupe folders add PATH`.")
+
+
+@app.command("remove")
+def remove(path: PathArgument) -> None:
+    """Stop watching a folder. Its photos leave the library; the files, and what you made of them, stay."""
+    library = Library(settings_from()).open()
+    with library.manifest.write() as tx:
+        root = _root_at(tx, path)
+        photo_ids = roots.remove(tx, root["root_id"])
+        outbox.push(tx, photo_ids, "paths")
+    library.home.outbox_wake.touch()
+    print(f"{root['path']} is no longer watched; {len(photo_ids):,} photos leave search. No file was touched.")
+
+
+@app.command("accept-missing")
+def accept_missing(path: PathArgument) -> None:
+    """Believe that the files which vanished from a folder are gone for good."""
+    from resources.inventory import take_inventory
+    from resources.manifest import signatures
+
+    library = Library(settings_from()).open()
+    with library.manifest.read() as tx:
+        root = _root_at(tx, path)
+        keys = [key for key, row in signatures.by_key(tx).items() if row["root_id"] == root["root_id"]]
+    report = take_inventory(library.manifest, keys, accept_missing=True)
+    library.home.outbox_wake.touch()
+    if report.offline_roots:
+        raise LoupeError("ROOT_OFFLINE", f"{root['path']} cannot be reached now; nothing was removed.")
+    print(f"{report.changes.gone:,} files of {root['path']} are now missing.")
+
+
+def _root_at(tx: Transaction, path: str) -> dict[str, str]:
+    text = to_text(os.path.abspath(os.path.expanduser(path)))
+    found = next((root for root in roots.list_all(tx) if root["path"] == text), None)
+    if found is None:
+        raise LoupeError("ROOT_NOT_FOUND", f"'{text}' is not a watched folder; see `loupe folders list`.", path=text)
+    return found

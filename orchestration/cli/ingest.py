@@ -1,0 +1,70 @@
+"""`loupe ingest PATH...`: take photos in now and wait until they are searchable."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from orchestration.cli.options import CaptionsOption, JsonOption, ModelOption, print_json, settings_from
+
+__all__ = ["ingest_command"]
+
+
+def ingest_command(
+    paths: Annotated[list[str], typer.Argument(help="Folders of photos. Nothing in them is changed.")],
+    model: ModelOption = None,
+    captions: CaptionsOption = None,
+    captioner: Annotated[str | None, typer.Option(help="Captioner; see `loupe models list`.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in folders of photos: new and changed ones are decoded, embedded and made searchable."""
+    from orchestration.ingest import ingest
+    from resources.library import Library
+
+    library = Library(settings_from(model=model, captions=captions, captioner=captioner))
+    with _Bars(visible=not as_json) as bars:
+        counts, added = ingest(library, paths, bars.show)
+    if as_json:
+        print_json({**counts.to_dict(), "folders": [root.path for root in added]})
+        return
+    print(
+        f"{counts.files:,} files: {counts.decoded:,} decoded, {counts.embedded:,} embedded, "
+        f"{counts.captioned:,} captioned, {counts.known:,} known already, {counts.failed:,} failed, "
+        f"{counts.skipped:,} skipped; {counts.seconds:.1f} s."
+    )
+    if library.clip() is None:
+        print("Search by content is off: run `loupe models fetch siglip2-b32`, then ingest again.")
+    if counts.failed:
+        print("`loupe failures` lists what could not be read, and why.")
+
+
+class _Bars:
+    """One bar per stage on standard error."""
+
+    def __init__(self, *, visible: bool) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:>10}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not visible,
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, row: dict[str, Any]) -> None:
+        for stage, counts in row["stages"].items():
+            if stage not in self._tasks:
+                self._tasks[stage] = self._progress.add_task(stage, total=counts["total"])
+            self._progress.update(self._tasks[stage], completed=counts["done"], total=counts["total"])

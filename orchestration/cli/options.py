@@ -1,0 +1,58 @@
+"""Options and printing that several commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from typing import Annotated, Any
+
+import typer
+
+from resources.errors import LoupeError
+from resources.settings import Settings
+
+__all__ = [
+    "CaptionsOption",
+    "JsonOption",
+    "ModelOption",
+    "console_error",
+    "megabytes",
+    "print_json",
+    "settings_from",
+    "wants_json",
+]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+ModelOption = Annotated[str | None, typer.Option("--model", help="Image-text model; see `loupe models list`.")]
+CaptionsOption = Annotated[
+    str | None, typer.Option("--captions", help="now, later or off. Default: now on a GPU, later on a CPU.")
+]
+
+
+def settings_from(**given: Any) -> Settings:
+    """The settings with a command's options on top. Raises `CONFIG_INVALID`."""
+    return Settings.load(**given)
+
+
+def print_json(value: Any) -> None:
+    content = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    print(json.dumps(content, ensure_ascii=False, default=str))
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    return "--json" in arguments
+
+
+def console_error(error: LoupeError) -> None:
+    """The error on standard error: its code, then its sentence."""
+    print(f"error [{error.code}]: {error.message}", file=sys.stderr)
+
+
+def megabytes(count: float) -> str:
+    """Bytes for a person: "830 MB", "1.2 GB"."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}" if count < 10 * size else f"{count / size:.0f} {unit}"
+    return f"{count / 1e3:.0f} kB"

@@ -1,0 +1,67 @@
+"""`loupe status`: how much of the library is searchable, what waits and what failed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from orchestration.cli.options import JsonOption, print_json, settings_from
+from orchestration.cli.running_api import RunningApi
+from resources.errors import LoupeError
+from resources.library import Library
+from resources.settings import Settings
+
+__all__ = ["library_status", "status_command"]
+
+
+def status_command(as_json: JsonOption = False) -> None:
+    """Show how far the library is."""
+    status = library_status(settings_from())
+    if as_json:
+        print_json(status)
+        return
+    print(f"{status['files']:,} files in {len(status['folders'])} folders, {status['photos']:,} photos")
+    print(
+        f"  decoded {status['decoded']:,} · embedded {status['embeddings']:,} · captioned {status['captions']:,} "
+        f"· in the index {status['points']:,}"
+    )
+    waiting = {stage: count for stage, count in status["pending"].items() if count}
+    if waiting:
+        print("  waiting: " + ", ".join(f"{count:,} {stage}" for stage, count in waiting.items()))
+    for reason, count in status["skipped"].items():
+        print(f"  skipped: {count:,} {reason}")
+    for code, count in status["failures_by_code"].items():
+        print(f"  failed: {count:,} {code}")
+    if status["missing"]:
+        print(f"  missing: {status['missing']:,} files")
+    for folder in status["folders"]:
+        print(f"  {folder['path']}: {folder['photos']:,} photos, {folder['state']}")
+    model = status["models"]["clip"]
+    print(f"  model: {model['name'] if model else 'none; run `loupe models fetch siglip2-b32`'}")
+
+
+def library_status(settings: Settings) -> dict[str, Any]:
+    """The counts, with the index asked through its owner or, when nobody owns it, opened."""
+    library = Library(settings).open()
+    points, index = _index_state(library)
+    return asdict(library.status(points, index))
+
+
+def _index_state(library: Library) -> tuple[int, dict[str, Any]]:
+    api = RunningApi.of(library.home)
+    if api is not None:
+        status = api.get("/status")
+        return int(status["points"]), {**status["index"], "owner": "search API"}
+    from resources.vector_index import apply_outbox, open_index
+    from resources.vector_index.follower import vector_store
+
+    try:
+        index = open_index(library.settings, library.clip())
+    except LoupeError as error:
+        return 0, {"state": error.code, "message": error.message}
+    try:
+        apply_outbox(library.manifest, vector_store(library.home, index.model), index)
+        stats = index.stats()
+        return stats.points, {**asdict(stats), "state": "ready", "applied_seq": index.applied_seq}
+    finally:
+        index.close()

@@ -1,0 +1,224 @@
+"""Ingest as a command: the same `ingest` job on the same instance, run by a live daemon or, without one, right here."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType, DagsterRunStatus
+
+from assets.captions import captions_now
+from orchestration.definitions import build_defs
+from orchestration.instance import dagster_instance
+from orchestration.partitions import add_partitions
+from resources.errors import LoupeError
+from resources.folder_runs import folder_run
+from resources.imaging import DECODER_VERSION
+from resources.inventory import AddedRoot, add_root
+from resources.library import Library, result_key
+from resources.manifest import files, jobs, results
+from resources.manifest.results import ResultKey, Stage
+from resources.models import GpuResource
+from resources.watching import look
+
+__all__ = ["IngestCounts", "ingest"]
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_POLL_S = 0.5
+_ALL = 1_000_000_000
+
+
+@dataclass
+class IngestCounts:
+    """What an ingest did over all its runs, in photos unless the name says otherwise."""
+
+    runs: int = 0
+    files: int = 0
+    decoded: int = 0
+    embedded: int = 0
+    captioned: int = 0
+    known: int = 0
+    failed: int = 0
+    skipped: int = 0
+    files_read: int = 0
+    bytes_read: int = 0
+    embedding_model_images: int = 0
+    caption_model_images: int = 0
+    left: int = 0
+    seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def add(self, run: dict[str, Any]) -> None:
+        self.runs += 1
+        for name in vars(self):
+            if name in run and name not in ("runs", "seconds", "left", "skipped"):
+                setattr(self, name, getattr(self, name) + run[name])
+        self.left = run.get("left", 0)
+
+
+def ingest(
+    library: Library, paths: Sequence[str], on_progress: Callable[[dict[str, Any]], None] = lambda row: None
+) -> tuple[IngestCounts, list[AddedRoot]]:
+    """Watch `paths` and take in everything pending below them, run after run, until nothing is left.
+
+    Raises what `add_root` raises, and the error that ended a run.
+    """
+    started = time.monotonic()
+    library.open()
+    library.use_models()  # an unknown or absent model is an error now, not in the middle of a run
+    added = [
+        add_root(library.manifest, library.home, path, library.settings.max_partitions) for path in dict.fromkeys(paths)
+    ]
+    due = set(look(library.manifest, settle=False, every_file=True).due)
+    keys = sorted({key for root in added for key in root.partition_keys})
+    counts = IngestCounts()
+    waiting = _Waiting(library, keys)
+    before = waiting.count()
+    if before or due & set(keys):
+        with dagster_instance(library.home) as instance:
+            run_once = _by_daemon if library.home.read_run_file(library.home.dagster_file) else _here
+            while True:
+                counts.add(run_once(instance, library, sorted(due & set(keys)) or waiting.partitions(), on_progress))
+                counts.left = waiting.count()
+                due = set()
+                if counts.left == 0 or 0 < before <= counts.left:  # what a run could not lessen, another will not
+                    break
+                before = counts.left
+    counts.files, counts.skipped = _files(library, keys)
+    counts.seconds = round(time.monotonic() - started, 3)
+    return counts, added
+
+
+class _Waiting:
+    """What is pending in these folders, by the stages that an ingest runs."""
+
+    def __init__(self, library: Library, keys: Sequence[str]) -> None:
+        self._library = library
+        self._keys = set(keys)
+        clip, captioner = library.clip(), library.captioner()
+        self._models: list[tuple[Stage, ResultKey]] = [("embeddings", result_key(clip))] if clip else []
+        if captioner and captions_now(library, GpuResource(library.settings)):
+            self._models.append(("captions", result_key(captioner)))
+
+    def count(self) -> int:
+        with self._library.manifest.read() as tx:
+            waiting = len(files.pending(tx, DECODER_VERSION, _ALL, list(self._keys)))
+            return waiting + sum(
+                len(results.pending(tx, stage, key, _ALL, list(self._keys))) for stage, key in self._models
+            )
+
+    def partitions(self) -> list[str]:
+        with self._library.manifest.read() as tx:
+            found = set(files.pending_partitions(tx, DECODER_VERSION))
+            for stage, key in self._models:
+                found.update(results.pending_partitions(tx, stage, key))
+        return sorted(found & self._keys)
+
+
+def _files(library: Library, keys: Sequence[str]) -> tuple[int, int]:
+    with library.manifest.read() as tx:
+        row = tx.execute(
+            """SELECT count(*), count(*) FILTER (skip_reason IS NOT NULL) FROM files
+            WHERE missing_since IS NULL AND list_contains(?, partition_key)""",
+            [list(keys)],
+        ).fetchone()
+    return (row[0], row[1]) if row else (0, 0)
+
+
+def _here(
+    instance: dg.DagsterInstance,
+    library: Library,
+    keys: Sequence[str],
+    on_progress: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Execute the job in this process."""
+    run = folder_run(add_partitions(instance, keys), keys)
+    defs = build_defs({"library": library})
+    with _watching(library, on_progress):
+        result = defs.resolve_job_def("ingest").execute_in_process(
+            instance=instance,
+            tags={**run.tags, "loupe/process": f"{socket.gethostname()}:{os.getpid()}"},
+            run_config={**run.run_config, **_QUIET},
+            raise_on_error=False,
+        )
+    _raise_if_failed(library, result.run_id, result.success)
+    return _counts_of(instance, result.run_id)
+
+
+def _by_daemon(
+    instance: dg.DagsterInstance,
+    library: Library,
+    keys: Sequence[str],
+    on_progress: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Hand the job to the running Dagster and follow it to its end."""
+    from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
+
+    address = library.home.read_run_file(library.home.dagster_file) or {}
+    run = folder_run(add_partitions(instance, keys), keys)
+    try:
+        client = DagsterGraphQLClient(str(address.get("host", "127.0.0.1")), port_number=int(address["port"]))
+        run_id = client.submit_job_execution("ingest", run_config=run.run_config, tags=run.tags)
+    except (DagsterGraphQLClientError, KeyError) as error:
+        raise LoupeError("DAGSTER_UNREACHABLE", f"The running Dagster did not take the work: {error}") from error
+    while True:
+        found = instance.get_run_by_id(run_id)
+        with library.manifest.read() as tx:
+            row = jobs.get(tx, run_id)
+        if row:
+            on_progress(row)
+        if found is None or found.is_finished:
+            break
+        time.sleep(_POLL_S)
+    _raise_if_failed(library, run_id, found is not None and found.status == DagsterRunStatus.SUCCESS)
+    return _counts_of(instance, run_id)
+
+
+@contextmanager
+def _watching(library: Library, on_progress: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+    """Report the newest running job's row while the block runs."""
+    done = threading.Event()
+
+    def follow() -> None:
+        while not done.wait(_POLL_S):
+            with library.manifest.read() as tx:
+                running = jobs.list_recent(tx, 1, state="running")
+            if running:
+                on_progress(running[0])
+
+    follower = threading.Thread(target=follow, daemon=True)
+    follower.start()
+    try:
+        yield
+    finally:
+        done.set()
+        follower.join()
+
+
+def _raise_if_failed(library: Library, run_id: str, success: bool) -> None:
+    if success:
+        return
+    with library.manifest.read() as tx:
+        row = jobs.get(tx, run_id) or {}
+    code, message = row.get("error_code") or "JOB_FAILED", row.get("error_message") or f"Run {run_id} failed."
+    raise LoupeError(code, message, run_id=run_id)
+
+
+def _counts_of(instance: dg.DagsterInstance, run_id: str) -> dict[str, Any]:
+    """The stream's counts, which its assets carry as metadata."""
+    records = instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records
+    for record in records:
+        materialization = record.asset_materialization
+        if materialization and "counts" in materialization.metadata:
+            counts: dict[str, Any] = materialization.metadata["counts"].value  # type: ignore[assignment]
+            return counts
+    return {}
