@@ -1,1 +1,0 @@
-"""Makes `small_library` importable from every folder of tests."""
