@@ -28,6 +28,8 @@ __all__ = ["MOST_TOKENS", "Captioner", "clean_caption", "load_captioner", "load_
 # BLIP's captions average ten tokens and its own configuration stops at twenty.
 MOST_TOKENS = 20
 
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json")
+
 # Keys and values of 577 patches in twelve layers take about 20 MB an image in bf16.
 _MOST_IMAGES = 64
 
@@ -96,9 +98,24 @@ def clean_caption(text: str) -> str:
     """A caption fit for a person: one line, no stuttering, no non-words, no final full stop."""
     text = _NON_WORDS.sub("", " ".join(text.split()))
     text = re.sub(r"\s+([,.!?;:])", r"\1", text)
-    # Greedy decoding may fall into a loop: one to four words said again and again are said once.
-    text = re.sub(r"\b((?:\S+ ){0,3}\S+)(?: \1\b)+", r"\1", text)
-    return text.strip(" .,;:-")
+    words = text.split()
+    for length in range(1, 5):
+        words = _without_repeats(words, length)
+    return " ".join(words).strip(" .,;:-")
+
+
+def _without_repeats(words: list[str], length: int) -> list[str]:
+    """`words` with runs of `length` words said again at once said once: greedy decoding may fall into a loop."""
+    kept: list[str] = []
+    at = 0
+    while at < len(words):
+        run = words[at : at + length]
+        if len(run) == length and kept[-length:] == run:
+            at += length
+        else:
+            kept.append(words[at])
+            at += 1
+    return kept
 
 
 def load_captioner(settings: Settings, name: str | None, gpu: GpuResource) -> Captioner:
@@ -115,9 +132,13 @@ def load_captioner_folder(name: str, folder: Path, gpu: GpuResource) -> Captione
     """The captioner in `folder`, of the class that its `config.json` names."""
     identity = captioner_identity(name, folder)
     weight_file(folder, "captioner")
+    # Without them transformers makes an empty tokenizer and every caption is empty.
+    if not any((folder / file).is_file() for file in _VOCABULARIES) and not list(folder.glob("*.model")):
+        raise _invalid(name, folder, f"there is no tokenizer ({', '.join(_VOCABULARIES)} or *.model)")
     _ = gpu.device
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
         named = [getattr(transformers, architecture, None) for architecture in config.architectures or []]

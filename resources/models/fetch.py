@@ -127,7 +127,7 @@ def fetch(
         if _is_complete(target, preset):
             _report(progress, preset, "done", _record_bytes(target), _record_bytes(target), target)
             return target
-        files = _files_to_bring(settings, preset)
+        files = _files_to_bring(settings, preset, partial)
         total = sum(file.size for file in files)
         _report(progress, preset, "size", 0, total, target)
         _check_disk(preset, target.parent, total - _bytes_in(partial))
@@ -142,7 +142,7 @@ def fetch(
     return target
 
 
-def _files_to_bring(settings: Settings, preset: Preset) -> list[_RemoteFile]:
+def _files_to_bring(settings: Settings, preset: Preset, partial: Path) -> list[_RemoteFile]:
     """The listing at the pinned commit, cut down to configuration, tokenizer and one set of weights."""
     assert preset.repo is not None
     listing = _listing(settings, preset, preset.repo, preset.revision)
@@ -153,7 +153,7 @@ def _files_to_bring(settings: Settings, preset: Preset) -> list[_RemoteFile]:
         or file.name in _weights(preset, {file.name for file in listing})
     ]
     if not any(_matches(file.name, _TOKENIZER_FILES) for file in wanted) and preset.kind == "clip":
-        wanted += _tokenizer_elsewhere(settings, preset, wanted)
+        wanted += _tokenizer_elsewhere(settings, preset, wanted, partial)
     return wanted
 
 
@@ -173,7 +173,9 @@ def _weights(preset: Preset, names: set[str]) -> set[str]:
     )
 
 
-def _tokenizer_elsewhere(settings: Settings, preset: Preset, brought: list[_RemoteFile]) -> list[_RemoteFile]:
+def _tokenizer_elsewhere(
+    settings: Settings, preset: Preset, brought: list[_RemoteFile], partial: Path
+) -> list[_RemoteFile]:
     """Tokenizer files of the repository that the model's configuration names, when it brings none itself."""
     config = next((file for file in brought if file.name == "open_clip_config.json"), None)
     if config is None:
@@ -182,7 +184,12 @@ def _tokenizer_elsewhere(settings: Settings, preset: Preset, brought: list[_Remo
 
     with _hub_errors(preset):
         path = hf_hub_download(
-            config.repo, config.name, revision=config.commit, endpoint=settings.hub_url, library_name="loupe"
+            config.repo,
+            config.name,
+            revision=config.commit,
+            local_dir=partial,
+            endpoint=settings.hub_url,
+            library_name="loupe",
         )
     text = json.loads(Path(path).read_text(encoding="utf-8")).get("model_cfg", {}).get("text_cfg", {})
     repo = text.get("hf_tokenizer_name")

@@ -228,4 +228,3 @@ gpu = GpuResource(Settings(home={str(tmp_path)!r}, device="cpu"))
 load_clip_folder("tiny", Path({str(folder)!r}), gpu).warm()
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
-
