@@ -19,6 +19,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
@@ -32,9 +33,9 @@ from demo.dng import dng_bytes
 from demo.postcards import SPLITS, Postcard
 from demo.subjects import SUBJECTS
 
-__all__ = ["TRUTH_COLUMNS", "DrawnPhoto", "make_library", "plan_library"]
+__all__ = ["TRIPS", "TRUTH_COLUMNS", "DrawnPhoto", "Trip", "make_library", "plan_library"]
 
-LONG_EDGE, SHORT_EDGE = 1600, 1200
+LONG_EDGE = 1600
 
 
 @dataclass(frozen=True)
@@ -184,12 +185,12 @@ class DrawnPhoto:
 # Which photos there are
 
 
-def plan_library(seed: int) -> list[DrawnPhoto]:
+def plan_library(seed: int, *, trips: Sequence[Trip] = TRIPS, long_edge: int = LONG_EDGE) -> list[DrawnPhoto]:
     """Every file of the library, in the order they are written: copies after what they copy."""
     rng = np.random.default_rng([seed, 11])
     photos: list[DrawnPhoto] = []
-    for trip in TRIPS:
-        photos += _trip_photos(trip, rng)
+    for trip in trips:
+        photos += _trip_photos(trip, long_edge, rng)
     photos += _copies(photos, rng)
     broken = photos[3]
     name = str(Path(broken.path).parent / "IMG_9999.jpg")
@@ -197,7 +198,7 @@ def plan_library(seed: int) -> list[DrawnPhoto]:
     return photos
 
 
-def _trip_photos(trip: Trip, rng: np.random.Generator) -> list[DrawnPhoto]:
+def _trip_photos(trip: Trip, long_edge: int, rng: np.random.Generator) -> list[DrawnPhoto]:
     camera = CAMERAS[trip.camera]
     number = int(rng.integers(200, 8000))
     photos: list[DrawnPhoto] = []
@@ -205,8 +206,9 @@ def _trip_photos(trip: Trip, rng: np.random.Generator) -> list[DrawnPhoto]:
     shots = sorted((_shot(trip, rng) for _ in range(trip.photos)), key=lambda shot: shot[0])
     for index, (taken, card) in enumerate(shots):
         upright = rng.random() < 0.14
-        short = 1066 if camera.prefix != "IMG_" and rng.random() < 0.3 else SHORT_EDGE
-        width, height = (short, LONG_EDGE) if upright else (LONG_EDGE, short)
+        film_shape = camera.prefix != "IMG_" and rng.random() < 0.3  # 3:2 instead of 4:3
+        short = long_edge // (3 if film_shape else 4) * (2 if film_shape else 3)
+        width, height = (short, long_edge) if upright else (long_edge, short)
         frames = int(rng.integers(3, 6)) if index in burst_at else 1
         for moment in range(frames):
             at = taken + timedelta(seconds=moment)
@@ -277,19 +279,20 @@ def _file_format(trip: Trip, index: int, frames: int) -> str:
 
 def _copies(photos: list[DrawnPhoto], rng: np.random.Generator) -> list[DrawnPhoto]:
     plain = [photo for photo in photos if photo.kind == "photo" and photo.format == "JPEG"]
-    chosen = [plain[int(i)] for i in rng.choice(len(plain), 24, replace=False)]
+    each = min(8, len(plain) // 3)
+    chosen = [plain[int(i)] for i in rng.choice(len(plain), 3 * each, replace=False)]
     out = []
-    for photo in chosen[:8]:
+    for photo in chosen[:each]:
         name = Path(photo.path).name
         out.append(replace(photo, path=f"Favourites/{name}", kind="exact_copy", group=photo.path))
-    for photo in chosen[8:16]:
+    for photo in chosen[each : 2 * each]:
         name = Path(photo.path).stem + " edited.jpg"
         out.append(
             replace(
                 photo, path=f"{Path(photo.path).parent}/{name}", kind="reencoded_copy", group=photo.path, quality=62
             )
         )
-    for index, photo in enumerate(chosen[16:]):
+    for index, photo in enumerate(chosen[2 * each :]):
         made = "WEBP" if index % 4 == 3 else "JPEG"
         small = (photo.width // 2, photo.height // 2)
         name = Path(photo.path).stem + _SUFFIX[made]
@@ -312,15 +315,24 @@ def _copies(photos: list[DrawnPhoto], rng: np.random.Generator) -> list[DrawnPho
 # Writing them
 
 
-def make_library(out: Path, seed: int = 7, *, workers: int = 2, truth: Path | None = None) -> list[DrawnPhoto]:
-    """Write the library into the folder `out` and its truth beside it; the same seed gives the same bytes.
+def make_library(
+    out: Path,
+    seed: int = 7,
+    *,
+    workers: int = 2,
+    truth: Path | None = None,
+    trips: Sequence[Trip] = TRIPS,
+    long_edge: int = LONG_EDGE,
+) -> list[DrawnPhoto]:
+    """Write the library into the folder `out` and its truth beside it; the same arguments give the same bytes.
 
-    The folder appears under its name only when it is complete. Raises `FileExistsError` when `out` is there already.
+    `truth`: where the truth goes, by default `truth.csv` beside `out`. `long_edge`: of the photos, pixels, a multiple
+    of 8. The folder appears under its name only when it is complete. Raises `FileExistsError` when `out` is there.
     """
     out = Path(os.path.abspath(out))
     if out.exists():
         raise FileExistsError(f"{out} is there already. Choose another folder, or remove it first.")
-    photos = plan_library(seed)
+    photos = plan_library(seed, trips=trips, long_edge=long_edge)
     names = [photo.path for photo in photos]
     assert len(set(names)) == len(names), "two photos of one name"
     part = out.with_name(out.name + ".part")

@@ -24,6 +24,7 @@ __all__ = [
     "WEATHERS",
     "Phrase",
     "Postcard",
+    "claims_of",
     "draw_postcards",
     "is_held_out",
     "vocabulary",
@@ -196,7 +197,7 @@ class Postcard:
             "time": _TIME_ALONE[self.time],
             "weather": _WEATHER_ALONE[self.weather],
         }
-        extra = [k for k in rng.permutation(list(options)).tolist()][: int(rng.integers(0 if named else 1, 3))]
+        extra = rng.permutation(list(options)).tolist()[: int(rng.integers(0 if named else 1, 3))]
         for position, key in enumerate(extra):
             lone = (not named and position == 0) or rng.random() < 0.25
             words.append(_pick(rng, alone[key] if lone else options[key]))
@@ -233,16 +234,32 @@ class Postcard:
 
 def vocabulary() -> list[str]:
     """Every word that captions, paraphrases and fragments can use, sorted."""
-    sources = [
-        o
-        for group in (COUNTS, _SCENE_WORDS, _SCENE_ALONE, _TIME_WORDS, _TIME_ALONE, _WEATHER_WORDS, _WEATHER_ALONE)
-        for options in group.values()
-        for o in options
-    ]  # type: ignore[attr-defined]
-    sources += [*_OPENERS, "an", "the", *COLOURS]
+    texts = [*_OPENERS, "an", "the", *COLOURS, *(text for options in COUNTS.values() for text in options)]
+    for table in (_SCENE_WORDS, _SCENE_ALONE, _TIME_WORDS, _TIME_ALONE, _WEATHER_WORDS, _WEATHER_ALONE):
+        texts += [text for options in table.values() for text in options]
     for kind in SUBJECTS.values():
-        sources += [kind.name, kind.plural, *(word for pair in kind.synonyms for word in pair)]
-    return sorted({word for text in sources for word in text.split()})
+        texts += [kind.name, kind.plural, *(word for pair in kind.synonyms for word in pair)]
+    return sorted({word for text in texts for word in text.split()})
+
+
+def claims_of(caption: str) -> dict[str, str | int]:
+    """What a canonical caption claims, read from its words; an attribute it does not name is left out."""
+    words = caption.split()
+    claims: dict[str, str | int] = {}
+    for kind in SUBJECTS.values():
+        if kind.name in words or kind.plural in words:
+            claims["subject"] = kind.name
+    for word in words:
+        if word in COLOURS:
+            claims["colour"] = word
+    for count, names in COUNTS.items():
+        if words and words[0] in (names[0], "an" if count == 1 else names[0]):
+            claims["count"] = count
+    for key, table in (("scene", _SCENE_WORDS), ("time", _TIME_WORDS), ("weather", _WEATHER_WORDS)):
+        for value, options in table.items():
+            if f" {options[0]} " in f" {caption} ":
+                claims[key] = value
+    return claims
 
 
 def is_held_out(postcard: Postcard) -> bool:

@@ -470,8 +470,7 @@ def town(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np.r
         for k in range(7):
             y = ground + 0.03 + 0.19 * (k / 7) ** 1.4
             joints.append([(0, y), (aspect, y)])
-        for k in range(-7, 8):
-            joints.append([(aspect / 2 + k * 0.13, ground + 0.022), (aspect / 2 + k * 0.24, 1.0)])
+        joints += [[(aspect / 2 + k * 0.13, ground + 0.022), (aspect / 2 + k * 0.24, 1.0)] for k in range(-7, 8)]
         canvas.lines(joints, 0.0022, light.on(scale(paving, 0.74)), 0.7)
     return Stage(land_y=0.91, horizon_y=0.34)
 
@@ -498,7 +497,8 @@ def _front(
     canvas.polygon(roof, Gradient(tile, scale(tile, 0.8)))
     columns = 2 if w < 0.19 else 3
     rows = max(2, int(h / 0.12))
-    panes_dark, panes_lit = [], []
+    panes_dark: list[list[Point]] = []
+    panes_lit: list[list[Point]] = []
     for r in range(rows):
         for c in range(columns):
             cx = x + w * (c + 0.5) / columns
@@ -625,7 +625,7 @@ def desert(canvas: Canvas, light: Light, rng: np.random.Generator, water_rng: np
         )
         right = [p for p in line if p[0] >= crest_x]
         canvas.polygon(
-            crest + [(aspect + 0.05, base + 0.12)] + right[::-1],
+            [*crest, (aspect + 0.05, base + 0.12), *right[::-1]],
             light.on((168, 104, 76), distance),
             0.28 + 0.3 * light.contrast,
         )

@@ -69,9 +69,11 @@ class Brush:
         """A thin edge of light around dark shapes, so that they stand out at night and at dusk."""
         light = self.light
         if light.night:
-            glow, alpha = (188, 204, 240), 0.85
+            glow: Colour = (188, 204, 240)
+            alpha = 0.85
         else:
-            glow, alpha = mix(light.horizon, (255, 255, 255), 0.45), 0.65
+            glow = mix(light.horizon, (255, 255, 255), 0.45)
+            alpha = 0.65
         spread = 0.012
         for du, dv in ((-spread, spread), (spread, spread), (0.0, spread * 1.6)):
             self.canvas.shapes([self.at([(u + du, v + dv) for u, v in s]) for s in shapes], glow, alpha)

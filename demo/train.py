@@ -35,7 +35,7 @@ from resources.models.preprocess import ModelInputSpec, model_input
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ATTRIBUTES", "CLIP_CONFIG", "INPUT_SPEC", "MODELS", "attribute_ids", "clip_model", "render_inputs"]
+__all__ = ["ATTRIBUTES", "CLIP_CONFIG", "INPUT_SPEC", "MODELS", "attribute_ids", "render_inputs"]
 
 MODELS = Path(__file__).resolve().parent / "models" / "demo-postcards"
 
@@ -223,9 +223,7 @@ def train_clip(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, epoch
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 1])
     folder.mkdir(parents=True, exist_ok=True)
-    config = json.loads(json.dumps(CLIP_CONFIG))
-    config["model_cfg"]["text_cfg"]["vocab_size"] = write_tokenizer(folder)
-    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    config = clip_config(folder, write_tokenizer(folder))
     words = {word: index for index, word in enumerate((*SPECIALS, *vocabulary()))}
     model = clip_model(config).train()
     batch_size, steps = 128, epochs * (len(cards) // 128)
@@ -234,7 +232,7 @@ def train_clip(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, epoch
     started = time.monotonic()
     for step, index in enumerate(batches(len(cards), batch_size, epochs, rng)):
         whole = [_full_phrase(cards[i], rng) for i in index]
-        parts = [cards[i].fragment(rng) for i in index]
+        parts = [cards[i].fragment(rng) for i in index[: batch_size // 2]]
         ids = torch.from_numpy(encode_words([p.text for p in whole + parts], words, 0.06, rng))
         positives = torch.from_numpy(_positives(whole + parts, truth[index]))  # [texts, images]
         with torch.autocast("cpu", torch.bfloat16):
@@ -250,6 +248,14 @@ def train_clip(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, epoch
         if step % 50 == 0:
             _report("clip", step, steps, loss.item(), started)
     write_clip(model.eval(), folder)
+
+
+def clip_config(folder: Path, words_known: int) -> dict[str, Any]:
+    """Writes and answers the folder's `open_clip_config.json`."""
+    config = json.loads(json.dumps(CLIP_CONFIG))
+    config["model_cfg"]["text_cfg"]["vocab_size"] = words_known
+    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    return config
 
 
 def clip_model(config: dict[str, Any]) -> Any:
