@@ -1,0 +1,290 @@
+"""What a search request means, over the real engine and a small encoder whose geometry is known."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from resources.errors import LoupeError
+from resources.home import Home
+from resources.search import PhotoSearch, SearchRequest
+from resources.search.fusion import fuse, relevant_ids
+from resources.vector_index import AnyOf, IndexModel, PhotoPoint, Ranked, SearchFilters, VectorIndex
+from resources.vector_index.opening import IndexFolder
+
+CONCEPTS = ["dog", "cat", "car", "beach", "snow", "red", "blue", "night"]
+MODEL = IndexModel("concepts", "1", "1", len(CONCEPTS))
+
+
+class ConceptEncoder:
+    """One axis a concept: a text is the sum of the concepts it names. Knows no other word, and says so."""
+
+    name, revision, preprocess_version, dim = MODEL.name, MODEL.revision, MODEL.preprocess_version, MODEL.dim
+
+    def embed_texts(self, texts: list[str], /) -> np.ndarray:
+        return np.stack([concept_vector(text) for text in texts])
+
+    def unknown_words(self, text: str, /) -> list[str]:
+        return [word for word in re.findall(r"\w+", text.lower()) if word not in CONCEPTS]
+
+
+def concept_vector(text: str) -> np.ndarray:
+    words = re.findall(r"\w+", text.lower())
+    sums = np.array([float(words.count(concept)) for concept in CONCEPTS], np.float32)
+    return sums / np.linalg.norm(sums)
+
+
+def pid(number: int) -> str:
+    return str(uuid.UUID(int=number + 1))
+
+
+# Number, what the picture shows, what its caption and names say.
+PHOTOS = [
+    (0, "dog beach", "a dog on the beach"),
+    (1, "dog snow", "IMG_0421.jpg"),
+    (2, "cat red", "a red cat"),
+    (3, "car red", "a red car at the seaside"),
+    (4, "car blue night", "a car"),
+    (5, "cat snow", "Rex the dog's friend"),
+    (6, "beach", "holiday in Ulaanbaatar"),
+]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VectorIndex]:
+    made = IndexFolder(Home(tmp_path_factory.mktemp("home"))).open(MODEL)
+    made.upsert(
+        PhotoPoint(pid(n), concept_vector(shows), words, {"taken_at": float(n), "shows": shows, "tags": shows.split()})
+        for n, shows, words in PHOTOS
+    )
+    made.upsert([PhotoPoint(pid(7), None, "a dog, not looked at yet", {"taken_at": 7.0})])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def search(index: VectorIndex) -> PhotoSearch:
+    return PhotoSearch(index, ConceptEncoder())
+
+
+def asks(*texts: str, **more: Any) -> SearchRequest:
+    return SearchRequest(texts=tuple((text, 1.0) for text in texts), **more)
+
+
+def numbers(page: Any) -> list[int]:
+    return [uuid.UUID(hit.photo_id).int - 1 for hit in page.hits]
+
+
+def code(request: SearchRequest, search: PhotoSearch) -> str:
+    with pytest.raises(LoupeError) as refused:
+        search.search(request)
+    return refused.value.code
+
+
+# Meaning
+
+
+def test_meaning_ranks_by_cosine_and_carries_the_payload(search: PhotoSearch) -> None:
+    page = search.search(asks("dog beach", mode="meaning"))
+    assert numbers(page)[:3] == [0, 6, 1] or numbers(page)[:3] == [0, 1, 6]
+    assert page.hits[0].score == pytest.approx(1.0, abs=1e-6)
+    assert page.hits[0].meaning == page.hits[0].score
+    assert page.hits[0].payload["shows"] == "dog beach"
+    assert (page.mode, page.total, page.total_exact) == ("meaning", 7, True)  # the one without a vector has no score
+    assert (page.photos, page.searchable, page.warnings) == (8, 7, ())
+
+
+def test_texts_are_added_by_weight_and_negatives_taken_away(search: PhotoSearch) -> None:
+    even = search.search(asks("dog", "snow", mode="meaning"))
+    assert numbers(even)[0] == 1
+    mostly = SearchRequest(texts=(("cat", 0.3), ("red", 1.0)), mode="meaning")
+    assert numbers(search.search(mostly))[:2] == [2, 3]
+    without = SearchRequest(texts=(("red", 1.0),), negative_texts=(("cat", 1.0),), mode="meaning")
+    page = search.search(without)
+    assert numbers(page)[0] == 3
+    assert numbers(page)[-1] == 5 or numbers(page)[-1] == 2
+    expected = (concept_vector("red") - concept_vector("cat")) / np.sqrt(2)
+    assert page.hits[0].score == pytest.approx(float(expected @ concept_vector("car red")), abs=1e-6)
+
+
+def test_what_cancels_out_is_refused(search: PhotoSearch) -> None:
+    request = SearchRequest(texts=(("red", 1.0),), negative_texts=(("red", 1.0),), mode="meaning")
+    assert code(request, search) == "INVALID_REQUEST"
+
+
+def test_similar_photos_leave_out_the_photo_itself(search: PhotoSearch) -> None:
+    page = search.similar(pid(0), limit=2)
+    assert 0 not in numbers(page)
+    assert page.hits[0].score == pytest.approx(float(concept_vector("dog beach") @ concept_vector("beach")), abs=1e-6)
+    assert page.total == 6
+    narrowed = search.similar(pid(0), filters=SearchFilters(tags=["snow"]))
+    assert set(numbers(narrowed)) == {1, 5}
+
+
+def test_an_uploaded_image_a_photo_and_a_text_make_one_query(search: PhotoSearch) -> None:
+    request = SearchRequest(
+        texts=(("blue", 1.0),), image_vectors=((concept_vector("car") * 3, 1.0),), photo_ids=((pid(6), 0.1),)
+    )
+    page = search.search(request)
+    assert numbers(page)[0] == 4
+    assert 6 not in numbers(page)
+
+
+@pytest.mark.parametrize("wrong", [np.ones(5, np.float32), np.full(8, np.nan, np.float32), np.zeros(8, np.float32)])
+def test_an_image_vector_of_another_form_is_refused(search: PhotoSearch, wrong: np.ndarray) -> None:
+    assert code(SearchRequest(image_vectors=((wrong, 1.0),)), search) == "INVALID_REQUEST"
+
+
+def test_example_photos_must_exist_and_be_embedded(search: PhotoSearch) -> None:
+    assert code(SearchRequest(photo_ids=((pid(99), 1.0),)), search) == "PHOTO_NOT_FOUND"
+    assert code(SearchRequest(photo_ids=((pid(7), 1.0),)), search) == "PHOTO_NOT_EMBEDDED"
+    page = search.search(SearchRequest(photo_ids=((pid(7), 1.0), (pid(2), 1.0))))
+    assert [warning.code for warning in page.warnings] == ["PHOTO_NOT_EMBEDDED"]
+    assert page.hits
+
+
+# Words and both
+
+
+def test_words_find_captions_names_and_photos_not_embedded_yet(search: PhotoSearch) -> None:
+    page = search.search(asks("dogs", mode="words"))
+    assert set(numbers(page)) == {0, 5, 7}
+    assert (page.mode, page.total, page.hits[0].meaning) == ("words", 3, None)
+    assert page.hits[0].words == page.hits[0].score > 0
+    assert numbers(search.search(asks("img_0421", mode="words"))) == [1]
+    assert numbers(search.search(asks("zebra", mode="words"))) == []
+
+
+def test_hybrid_fuses_both_lists_exactly(search: PhotoSearch) -> None:
+    request = asks("dog", mode="hybrid")
+    meaning = numbers(search.search(asks("dog", mode="meaning")))
+    words = numbers(search.search(asks("dog", mode="words")))
+    expected = dict.fromkeys({*meaning, *words}, 0.0)
+    for ranked in (meaning, words):
+        for rank, n in enumerate(ranked, start=1):
+            expected[n] += 1 / (60 + rank)
+    page = search.search(request)
+    assert numbers(page) == sorted(expected, key=lambda n: (-expected[n], pid(n)))
+    assert [hit.score for hit in page.hits] == pytest.approx([expected[n] for n in numbers(page)])
+    assert page.mode == "hybrid"
+    both = next(hit for hit in page.hits if hit.photo_id == pid(0))
+    assert both.meaning is not None
+    assert both.words is not None
+
+
+def test_words_that_the_model_does_not_know_are_named(search: PhotoSearch) -> None:
+    page = search.search(asks("dog Ulaanbaatar", mode="meaning"))
+    assert [(warning.code, warning.words) for warning in page.warnings] == [("QUERY_WORDS_UNKNOWN", ("ulaanbaatar",))]
+    assert numbers(page)[0] in (0, 1)
+    page = search.search(asks("Ulaanbaatar"))  # hybrid: names may still know it
+    assert numbers(page) == [6]
+    assert (page.mode, page.warnings[0].code) == ("words", "QUERY_WORDS_UNKNOWN")
+    assert code(asks("Ulaanbaatar", mode="meaning"), search) == "QUERY_WORDS_UNKNOWN"
+
+
+def test_without_a_model_hybrid_is_words_and_meaning_is_off(index: VectorIndex) -> None:
+    search = PhotoSearch(index, None)
+    page = search.search(asks("dog"))
+    assert set(numbers(page)) == {0, 5, 7}
+    assert (page.mode, [warning.code for warning in page.warnings]) == ("words", ["SEARCH_BY_CONTENT_OFF"])
+    assert code(asks("dog", mode="meaning"), search) == "SEARCH_BY_CONTENT_OFF"
+    assert numbers(search.similar(pid(0)))  # the vectors are there; only texts need the encoder
+    assert search.search(asks("dog", mode="words")).warnings == ()
+
+
+def test_an_encoder_of_another_model_is_not_compared_with_these_vectors(index: VectorIndex) -> None:
+    class Other(ConceptEncoder):
+        revision = "2"
+
+    assert PhotoSearch(index, Other()).search(asks("dog")).mode == "words"
+
+
+def test_an_index_without_vectors_answers_words_only(tmp_path: Path) -> None:
+    index = IndexFolder(Home(tmp_path)).open(None)
+    index.upsert([PhotoPoint(pid(1), None, "a dog", {})])
+    search = PhotoSearch(index, ConceptEncoder())
+    assert numbers(search.search(asks("dog"))) == [1]
+    assert code(SearchRequest(photo_ids=((pid(1), 1.0),)), search) == "SEARCH_BY_CONTENT_OFF"
+    index.close()
+
+
+# Browsing, sorting, paging
+
+
+def test_no_query_browses_newest_first_under_the_filter(search: PhotoSearch) -> None:
+    page = search.search(SearchRequest())
+    assert numbers(page) == [7, 6, 5, 4, 3, 2, 1, 0]
+    assert (page.mode, page.total, page.relevant) == ("browse", 8, None)
+    page = search.search(
+        SearchRequest(sort="oldest", limit=2, offset=1, filters=SearchFilters(tags_any=["dog", "cat"]))
+    )
+    assert numbers(page) == [1, 2]
+    assert page.total == 4
+
+
+def test_filters_narrow_every_mode(search: PhotoSearch) -> None:
+    filters = SearchFilters(where=AnyOf("tags", ("beach",)))
+    for mode in ("hybrid", "meaning", "words"):
+        assert set(numbers(search.search(asks("dog holiday", mode=mode, filters=filters)))) <= {0, 6}
+
+
+def test_pages_join_without_gaps(search: PhotoSearch) -> None:
+    for mode in ("hybrid", "meaning", "words"):
+        whole = numbers(search.search(asks("dog snow car", mode=mode)))
+        parts = [numbers(search.search(asks("dog snow car", mode=mode, limit=2, offset=n))) for n in range(0, 10, 2)]
+        assert [n for part in parts for n in part] == whole
+
+
+def test_sorted_by_date_only_what_is_relevant_is_kept(tmp_path: Path) -> None:
+    index = IndexFolder(Home(tmp_path)).open(MODEL)
+    rng = np.random.default_rng(3)
+    for n in range(60):  # every tenth shows a dog, the rest something else with a little of everything
+        towards = "dog" if n % 10 == 0 else str(rng.choice(["cat", "car", "snow", "night"]))
+        drawn = concept_vector(towards) + 0.08 * rng.standard_normal(MODEL.dim).astype(np.float32)
+        index.upsert([PhotoPoint(pid(n), drawn / np.linalg.norm(drawn), "", {"taken_at": float(n)})])
+    search = PhotoSearch(index, ConceptEncoder())
+    page = search.search(asks("dog", mode="meaning", sort="newest"))
+    assert numbers(page) == [50, 40, 30, 20, 10, 0]
+    assert (page.total, page.relevant) == (6, 6)
+    assert page.hits[0].score > 0.7
+    assert numbers(search.search(asks("dog", sort="oldest", limit=2, offset=2))) == [20, 30]
+    index.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (SearchRequest(limit=0), "INVALID_REQUEST"),
+        (SearchRequest(limit=100_000), "INVALID_REQUEST"),
+        (SearchRequest(offset=-1), "INVALID_REQUEST"),
+        (SearchRequest(texts=(("  ", 1.0),)), "EMPTY_QUERY"),
+        (SearchRequest(texts=(("dog", -1.0),)), "INVALID_REQUEST"),
+        (SearchRequest(texts=(("dog", float("nan")),)), "INVALID_REQUEST"),
+        (SearchRequest(photo_ids=((pid(0), 1.0),), mode="words"), "EMPTY_QUERY"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(search: PhotoSearch, request_: SearchRequest, expected: str) -> None:
+    assert code(request_, search) == expected
+
+
+# Fusion and the cut
+
+
+def test_fusion_breaks_ties_by_id() -> None:
+    assert [hit.photo_id for hit in fuse([Ranked("b", 9.0)], [Ranked("a", 1.0)])] == ["a", "b"]
+    assert fuse([Ranked("b", 9.0), Ranked("a", 8.0)], [Ranked("a", 1.0)])[0].photo_id == "a"
+    assert fuse([], []) == []
+
+
+def test_the_cut_lies_between_the_best_and_the_background() -> None:
+    scores = [0.32, 0.31, 0.30, *[0.15 - 0.001 * n for n in range(40)]]
+    meaning = [Ranked(str(n), score) for n, score in enumerate(scores)]
+    assert relevant_ids(meaning, []) == {"0", "1", "2"}
+    assert relevant_ids(meaning[:5], []) == {"0", "1", "2", "3", "4"}  # too few to know a background
+    assert relevant_ids([], [Ranked("a", 8.0), Ranked("b", 4.0), Ranked("c", 3.9)]) == {"a", "b"}
