@@ -7,6 +7,7 @@ The order matters for speed: sizes are checked before a pixel is decoded, JPEG i
 from __future__ import annotations
 
 import io
+import struct
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -151,8 +152,9 @@ def decode_raster(
         container = Container.parse(buffer)
         warnings += check_container(container, name)
         buffer = padded(buffer, container)
+    source = _classic_tiff(buffer) if buffer.startswith(b"MM\0+") else buffer
     try:
-        with Image.open(io.BytesIO(buffer), formats=[_OPENERS[sniffed.format]]) as image:
+        with Image.open(io.BytesIO(source), formats=[_OPENERS[sniffed.format]]) as image:
             return _decode(image, buffer, sniffed, warnings, name, preview_px, max_pixels, orientation)
     except MemoryError as error:
         raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to decode than there is.") from error
@@ -288,6 +290,13 @@ def _check_readable(image: Image.Image, name: str) -> None:
             f"{name} ends before its picture does; only {readable:.0%} of the rows are readable.",
             readable=round(readable, 3),
         )
+
+
+def _classic_tiff(buffer: bytes) -> bytes:
+    try:
+        return Tiff(buffer).as_classic() or buffer
+    except (TiffError, ValueError, struct.error):
+        return buffer
 
 
 def _is_cut_tiff(buffer: bytes) -> bool:

@@ -27,6 +27,9 @@ _MAX_ENTRIES, _MAX_DIRECTORIES, _MAX_VALUES = 4096, 64, 1 << 20
 
 SUB_IFDS = 0x014A
 
+# SubIFDs, EXIF, GPS and interoperability directories.
+_POINTERS = {SUB_IFDS, 0x8769, 0x8825, 0xA005}
+
 # Offsets and sizes of strips, of tiles, of a whole JPEG.
 _EXTENT_TAGS = ((0x0111, 0x0117), (0x0144, 0x0145), (0x0201, 0x0202))
 
@@ -57,6 +60,15 @@ class Directory:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    def tags(self) -> Iterator[int]:
+        """The tags whose values lie within the buffer."""
+        return (tag for tag in self._entries if self.blob(tag) is not None)
+
+    def entry(self, tag: int) -> tuple[int, int, bytes]:
+        """The type, count and stored bytes of one of `tags()`."""
+        found = self._entries[tag]
+        return found.kind, found.count, self.blob(tag) or b""
 
     def blob(self, tag: int) -> bytes | None:
         """The value's bytes as stored."""
@@ -207,3 +219,31 @@ class Tiff:
         return self.first_offset + 2 > end or any(
             start + size > end for directory in self.directories() for start, size in directory.extents()
         )
+
+    def as_classic(self) -> bytes | None:
+        """A BigTIFF's first picture behind a classic header and directory appended at the end; None over 4 GB.
+
+        Pillow reads BigTIFF in little-endian order only. Picture data stays where it is, so offsets stay valid;
+        pointers to other directories are left out.
+        """
+        directory = self.first()
+        if directory is None or len(self.buffer) >= 1 << 32:
+            return None
+        order = self.byte_order
+        start = len(self.buffer) + len(self.buffer) % 2
+        kept = sorted(tag for tag in directory.tags() if tag not in _POINTERS)
+        tail_start = start + 2 + 12 * len(kept) + 4
+        table, tail = [struct.pack(order + "H", len(kept))], b""
+        for tag in kept:
+            kind, count, value = directory.entry(tag)
+            if kind in (13, 16, 17, 18):
+                kind, value = 4, struct.pack(f"{order}{count}I", *directory.integers(tag))
+            table.append(struct.pack(order + "HHI", tag, kind, count))
+            if len(value) <= 4:
+                table.append(value.ljust(4, b"\0"))
+            else:
+                table.append(struct.pack(order + "I", tail_start + len(tail)))
+                tail += value + b"\0" * (len(value) % 2)
+        header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", start)
+        body = bytes(self.buffer[8:]).ljust(start - 8, b"\0")
+        return header + body + b"".join(table) + struct.pack(order + "I", 0) + tail
