@@ -74,7 +74,7 @@ class Evidence:
     held_out_draws: RetrievalScore
     unseen_combinations: RetrievalScore
     controls: tuple[RetrievalScore, ...]
-    short_queries: dict[str, float]  # precision of the first ten, by kind of query
+    short_queries: dict[str, float]  # precision of the first five, by kind of query
     captions: CaptionScore
     unseen_captions: CaptionScore
     unknown_words: str
@@ -139,7 +139,7 @@ def score_captions(captions: Sequence[str], cards: Sequence[Postcard]) -> Captio
 
 
 def short_query_precision(encoder: ClipEncoder, cards: Sequence[Postcard], images: np.ndarray) -> dict[str, float]:
-    """Mean share of right pictures among the first ten, for queries of one to three words with ten right answers."""
+    """Mean share of right pictures among the first five, for queries of one or two words with five right answers."""
     queries: dict[str, dict[str, dict[str, str | int]]] = {
         "subject": {c.kind.plural: {"subject": c.subject} for c in cards},
         "colour and subject": {
@@ -154,9 +154,9 @@ def short_query_precision(encoder: ClipEncoder, cards: Sequence[Postcard], image
         shares = []
         for text, claims in texts.items():
             true = np.array([card.matches(claims) for card in cards])
-            if true.sum() >= 10:
+            if true.sum() >= 5:
                 order = np.argsort(-(encoder.embed_texts([text]) @ images.T)[0])
-                shares.append(true[order[:10]].mean())
+                shares.append(true[order[:5]].mean())
         if shares:
             out[kind] = float(np.mean(shares))
     return out
@@ -239,7 +239,7 @@ def report(evidence: Evidence) -> None:
         table.add_row(score.name, str(score.candidates), f"{score.recall_1:.3f}", f"{score.recall_5:.3f}")
     table.add_row("goal on held-out draws", "", f"{GOALS['recall@1']:.2f}", f"{GOALS['recall@5']:.2f}", style="dim")
     console.print(table)
-    table = Table(title="Short queries: share of the first ten that is right")
+    table = Table(title="Short queries: share of the first five that is right")
     for kind in evidence.short_queries:
         table.add_column(kind, justify="right")
     table.add_row(*(f"{share:.2f}" for share in evidence.short_queries.values()))

@@ -232,7 +232,7 @@ def train_clip(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, epoch
     started = time.monotonic()
     for step, index in enumerate(batches(len(cards), batch_size, epochs, rng)):
         whole = [_full_phrase(cards[i], rng) for i in index]
-        parts = [cards[i].fragment(rng) for i in index[: batch_size // 2]]
+        parts = [cards[i].fragment(rng) for i in index[: batch_size * 3 // 4]]
         ids = torch.from_numpy(encode_words([p.text for p in whole + parts], words, 0.06, rng))
         positives = torch.from_numpy(_positives(whole + parts, truth[index]))  # [texts, images]
         with torch.autocast("cpu", torch.bfloat16):
@@ -435,8 +435,8 @@ def _report(name: str, step: int, steps: int, loss: float, started: float) -> No
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m demo.train", description="Train the demo's two models.")
     parser.add_argument("--seed", type=int, default=7, help="decides pictures, start weights and order")
-    parser.add_argument("--pictures", type=int, default=24_000, help="how many pictures to draw")
-    parser.add_argument("--epochs", type=int, nargs=2, default=(16, 20), metavar=("CLIP", "CAPTIONER"))
+    parser.add_argument("--pictures", type=int, default=16_000, help="how many pictures to draw")
+    parser.add_argument("--epochs", type=int, nargs=2, default=(12, 12), metavar=("CLIP", "CAPTIONER"))
     parser.add_argument("--only", choices=("clip", "captioner"), help="train one of the two")
     parser.add_argument("--threads", type=int, default=1, help="per model; both train side by side")
     parser.add_argument("--cache", type=Path, default=Path(".demo/training"), help="drawn pictures are kept here")
