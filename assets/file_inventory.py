@@ -1,6 +1,9 @@
 """Asset `file_inventory`: what stands in the watched folders, by path, size and mtime. Reads no file contents."""
 
+from typing import Any
+
 import dagster as dg
+from pydantic import Field
 
 from assets.job_rows import job_row
 from assets.partitions import PER_FOLDER_RUN, folders
@@ -14,7 +17,7 @@ __all__ = ["InventoryConfig", "file_inventory"]
 class InventoryConfig(dg.Config):
     """`folders`: partition keys to look at; empty looks at all partitions of the run."""
 
-    folders: list[str] = []
+    folders: list[str] = Field(default_factory=list)
     accept_missing: bool = False
 
 
@@ -31,7 +34,7 @@ def file_inventory(
     return dg.MaterializeResult(metadata=_metadata(report, library))
 
 
-def _metadata(report: InventoryReport, library: Library) -> dict[str, object]:
+def _metadata(report: InventoryReport, library: Library) -> dict[str, Any]:
     with library.manifest.read() as tx:
         skipped = files.skipped_by_reason(tx)
     return {

@@ -1,4 +1,4 @@
-"""Schedules: the map and captions as they fall due, a full reconcile each week. Each asks for nothing when nothing waits."""
+"""Schedules: captions and the map as they fall due, a full reconcile each week. Idle ones ask for nothing."""
 
 import dagster as dg
 

@@ -250,7 +250,7 @@ def _collect(walked: Iterator[_Directory]) -> FolderScan:
 
 
 def _files_of(directory: _Directory) -> list[dict[str, Any]]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     sidecars: dict[str, tuple[str, int]] = {}
     for entry in directory.entries:
         if _is_folder(entry):

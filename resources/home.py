@@ -23,8 +23,28 @@ __all__ = ["Home", "free_bytes", "write_atomically"]
 
 # File systems whose locks may be silently local to one client. Source: flock(2) and the kernel's file system names.
 _NETWORK_FILE_SYSTEMS = frozenset(
-    ["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ncpfs", "9p", "ceph", "glusterfs", "lustre", "webdav"]
-    + ["fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.glusterfs", "fuse.davfs2", "davfs", "afpfs", "beegfs"]
+    [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ncpfs",
+        "9p",
+        "ceph",
+        "glusterfs",
+        "lustre",
+        "webdav",
+        "davfs",
+        "afpfs",
+        "beegfs",
+        "fuse.sshfs",
+        "fuse.rclone",
+        "fuse.s3fs",
+        "fuse.glusterfs",
+        "fuse.davfs2",
+    ]
 )
 
 

@@ -94,7 +94,7 @@ def _search_here(
         encoder = (
             load_clip(library.settings, clip.name, GpuResource(library.settings)) if clip and needs_model else None
         )
-        vectors = ()
+        vectors: tuple[tuple[Any, float], ...] = ()
         if picture is not None:
             if encoder is None:
                 raise LoupeError(

@@ -13,7 +13,8 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import FileIO
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -80,51 +81,38 @@ class _Worker:
         started = time.perf_counter()
         with open(task.path, "rb", buffering=0) as stream:
             info = os.fstat(stream.fileno())
-            facts = {"size_bytes": info.st_size, "mtime_ns": info.st_mtime_ns}
+            seen = Outcome(task, "failed", size_bytes=info.st_size, mtime_ns=info.st_mtime_ns)
             if info.st_size == 0:
-                return Outcome(task, "failed", **facts, code="EMPTY_FILE", message="The file has no bytes.")
+                return replace(seen, code="EMPTY_FILE", message="The file has no bytes.")
             if info.st_size > self._config.max_file_bytes:
-                message = (
-                    f"The file has {info.st_size:,} bytes; LOUPE_MAX_FILE_BYTES allows {self._config.max_file_bytes:,}."
-                )
-                return Outcome(task, "failed", **facts, code="TOO_LARGE", message=message)
+                allowed = f"LOUPE_MAX_FILE_BYTES allows {self._config.max_file_bytes:,}"
+                return replace(seen, code="TOO_LARGE", message=f"The file has {info.st_size:,} bytes; {allowed}.")
             head = stream.read(min(_SNIFF_BYTES, info.st_size))
             if sniff(head) is None and not task.name_promises:
-                return Outcome(task, "not_a_photo", **facts, bytes_read=len(head))
-            buffer = bytearray(info.st_size)
-            buffer[: len(head)] = head
-            filled = len(head)
-            with memoryview(buffer) as view:
-                while filled < len(buffer) and (count := stream.readinto(view[filled:])):
-                    filled += count
-        if filled < len(buffer):
-            del buffer[filled:]  # it shrank while being read: decode what is there, its hash is of what is there
+                return replace(seen, status="not_a_photo", bytes_read=len(head))
+            buffer = _rest_of(stream, head, info.st_size)
         sha256 = hashlib.sha256(buffer).hexdigest()
-        read_s = time.perf_counter() - started
+        seen = replace(seen, sha256=sha256, bytes_read=len(buffer), read_s=time.perf_counter() - started)
         self._connection.send(sha256)
         if not self._connection.recv():
-            return Outcome(task, "known", sha256=sha256, **facts, bytes_read=filled, read_s=read_s)
+            return replace(seen, status="known")
+        return self._decoded(task, buffer, seen)
+
+    def _decoded(self, task: DecodeTask, buffer: bytearray, seen: Outcome) -> Outcome:
         started = time.perf_counter()
-        base = {"sha256": sha256, **facts, "bytes_read": filled, "read_s": read_s}
         try:
             photo = decode(
-                buffer,
+                memoryview(buffer),
                 name=os.path.basename(task.path),
                 preview_px=self._config.preview_px,
                 max_pixels=self._config.max_pixels,
             )
         except MemoryError:
-            return Outcome(
-                task,
-                "failed",
-                **base,
-                code="DECODE_MEMORY",
-                message="Decoding needs more memory than allowed.",
-            )
+            return replace(seen, code="DECODE_MEMORY", message="Decoding needs more memory than allowed.")
         except LoupeError as error:
             if error.code == "NOT_AN_IMAGE" and not task.name_promises:
-                return Outcome(task, "not_a_photo", **base)
-            return Outcome(task, "failed", **base, code=error.code, message=error.message)
+                return replace(seen, status="not_a_photo")
+            return replace(seen, code=error.code, message=error.message)
         name = pixel_hash(photo.pixels)
         if not self._store.has(name):
             small = thumbnail(photo.pixels, self._config.thumbnail_px)
@@ -142,7 +130,8 @@ class _Worker:
             metadata=photo.metadata.to_row(),
         )
         inputs = tuple(model_input(photo.pixels, spec) for spec in task.input_specs)
-        return Outcome(task, "decoded", **base, decoded=decoded, inputs=inputs, decode_s=time.perf_counter() - started)
+        took = time.perf_counter() - started
+        return replace(seen, status="decoded", decoded=decoded, inputs=inputs, decode_s=took)
 
     def _preview(self, task: DecodeTask) -> Outcome:
         started = time.perf_counter()
@@ -155,6 +144,18 @@ class _Worker:
         )
         inputs = tuple(model_input(photo.pixels, spec) for spec in task.input_specs)
         return Outcome(task, "decoded", inputs=inputs, decode_s=time.perf_counter() - started)
+
+
+def _rest_of(stream: FileIO, head: bytes, size_bytes: int) -> bytearray:
+    """The whole file, whose first bytes are `head`. One that shrinks while being read ends where it ends."""
+    buffer = bytearray(size_bytes)
+    buffer[: len(head)] = head
+    filled = len(head)
+    with memoryview(buffer) as view:
+        while filled < size_bytes and (count := stream.readinto(view[filled:])):
+            filled += count
+    del buffer[filled:]
+    return buffer
 
 
 def _os_failure(task: DecodeTask, error: OSError) -> Outcome:

@@ -77,5 +77,5 @@ class Engine(Protocol):
     """Decodes tasks somewhere. Outcomes come in any order, one for each task that was begun."""
 
     def decode(self, tasks: Iterable[DecodeTask], claim: Claim, stop: threading.Event) -> Iterator[Outcome]:
-        """Take from `tasks` only as fast as the caller takes outcomes. After `stop` ends within seconds, no child left."""
+        """Take from `tasks` only as fast as outcomes are taken. After `stop` ends within seconds, no child left."""
         ...

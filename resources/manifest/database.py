@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +183,6 @@ class Database:
 
 
 def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
-    try:
+    # When the transaction ended by itself (a failed commit, a full disk) nothing is left to undo.
+    with suppress(duckdb.Error):
         connection.rollback()
-    except duckdb.Error:
-        pass  # the transaction ended by itself (a failed commit, a full disk): nothing is left to undo

@@ -66,7 +66,8 @@ def ids_with_other_files(tx: Transaction, held: Sequence[tuple[str, str, str]]) 
     }
     with tx.relation(columns, dict.fromkeys(columns, pa.string())) as given:
         rows = tx.execute(
-            f"""SELECT DISTINCT f.photo_id FROM files f JOIN photos p ON p.photo_id = f.photo_id AND p.sha256 = f.sha256
+            f"""SELECT DISTINCT f.photo_id
+            FROM files f JOIN photos p ON p.photo_id = f.photo_id AND p.sha256 = f.sha256
             WHERE f.photo_id IN (SELECT photo_id FROM {given}) AND f.missing_since IS NULL
               AND NOT EXISTS (FROM {given} g WHERE g.root_id = f.root_id AND g.rel_path = f.rel_path)"""
         ).fetchall()
@@ -90,7 +91,8 @@ def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
     """A photo with its pixel hash, newest caption, tags and collections; None when there is none."""
     return tx.one(
         """SELECT p.*, v.pixel_hash, v.width AS preview_width, v.height AS preview_height,
-            (SELECT c.text FROM captions c WHERE c.pixel_hash = v.pixel_hash ORDER BY c.created_at DESC LIMIT 1) AS caption,
+            (SELECT c.text FROM captions c WHERE c.pixel_hash = v.pixel_hash
+                ORDER BY c.created_at DESC LIMIT 1) AS caption,
             (SELECT list(t.tag ORDER BY t.tag) FROM tags t WHERE t.photo_id = p.photo_id) AS tags,
             (SELECT list(c.name ORDER BY c.name) FROM collection_photos m JOIN collections c USING (collection_id)
                 WHERE m.photo_id = p.photo_id) AS collections
@@ -102,7 +104,8 @@ def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
 def paths(tx: Transaction, photo_id: str) -> list[dict[str, Any]]:
     """Every file of the photo: root path, relative path, `missing_since`, and whether the root is online."""
     return tx.rows(
-        """SELECT r.root_id, r.path AS root_path, r.state AS root_state, f.rel_path, f.size_bytes, f.mtime_ns, f.missing_since
+        """SELECT r.root_id, r.path AS root_path, r.state AS root_state,
+            f.rel_path, f.size_bytes, f.mtime_ns, f.missing_since
         FROM files f JOIN roots r USING (root_id) WHERE f.photo_id = ?
         ORDER BY f.missing_since NULLS FIRST, r.path, f.rel_path""",
         [photo_id],

@@ -31,7 +31,8 @@ def list_all(tx: Transaction, model: str) -> list[dict[str, Any]]:
 def coverage(tx: Transaction, model: str) -> tuple[int, int]:
     """How many embedded photos have a place on the map, and how many are embedded."""
     row = tx.execute(
-        """SELECT count(*) FILTER (EXISTS (FROM projections j WHERE j.photo_id = p.photo_id AND j.model = $model)), count(*)
+        """SELECT count(*) FILTER (EXISTS (FROM projections j WHERE j.photo_id = p.photo_id AND j.model = $model)),
+            count(*)
         FROM photos p JOIN previews v USING (sha256)
         WHERE p.hidden_at IS NULL AND EXISTS (FROM embeddings e WHERE e.pixel_hash = v.pixel_hash AND e.model = $model)
           AND EXISTS (FROM files f WHERE f.photo_id = p.photo_id AND f.missing_since IS NULL)""",

@@ -10,7 +10,7 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["bump_attempt", "by_key", "inventoried", "observe"]
+__all__ = ["by_key", "inventoried", "observe"]
 
 
 def by_key(tx: Transaction) -> dict[str, dict[str, Any]]:

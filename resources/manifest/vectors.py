@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ class VectorStore:
         """Store vectors by pixel hash; those already here stay as they are."""
         if not vectors:
             return
-        columns = {
+        columns: dict[str, list[Any]] = {
             "pixel_hash": list(vectors),
             "vector": [np.ascontiguousarray(vector, dtype=np.float32).tobytes() for vector in vectors.values()],
         }

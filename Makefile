@@ -1,0 +1,41 @@
+# Two commands do everything on a fresh clone: `make demo` and `make test`.
+PYTHON ?= python3
+SERVE ?= 1
+PORT ?= 8000
+DAGSTER_PORT ?= 3000
+BIN := .venv/bin
+STAMP := .venv/.constraints
+
+.PHONY: demo test lint unit setup clean
+
+demo: setup
+	$(BIN)/python -m demo --serve $(SERVE) --port $(PORT) --dagster-port $(DAGSTER_PORT)
+
+test: setup lint unit
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Coverage is measured in every process that the tests start.
+unit:
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --sort=cover
+
+# The environment is made anew only when the pinned versions or the extras change.
+setup:
+	@$(PYTHON) deploy/preflight.py --stamp $(STAMP)
+	@if ! cmp -s $(STAMP) constraints.txt; then \
+		set -e; rm -rf .venv; $(PYTHON) -m venv .venv; \
+		$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt; \
+	fi
+	@if ! cmp -s $(STAMP) constraints.txt || ! cmp -s .venv/.pyproject pyproject.toml; then \
+		set -e; $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'; \
+		cp pyproject.toml .venv/.pyproject; cp constraints.txt $(STAMP); \
+	fi
+
+clean:
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
