@@ -14,7 +14,7 @@ const TYPING_PAUSE_MS = 350;
 
 const view = state.view;
 const query = byId("query");
-const results = { total: 0, request: null, exhausted: true, loading: false, failedAt: null };
+const results = { request: null, exhausted: true, loading: false };
 let library = null; // the last status
 
 const grid = new Grid(byId("grid"), (photoId) => state.show({ photo: photoId }));
@@ -48,7 +48,7 @@ async function load({ quiet = false } = {}) {
   if (!quiet) byId("grid").classList.add("stale");
   try {
     const reply = await ask(0, request.signal);
-    grid.replace(reply.photos);
+    grid.replace(reply.photos, reply.relevant);
     settle(reply, 0);
     if (!quiet) scrollTo({ top: 0 });
   } catch (error) {
@@ -87,7 +87,6 @@ function ask(offset, signal) {
 }
 
 function settle(reply, offset) {
-  results.total = reply.total;
   results.exhausted = reply.photos.length === 0 || offset + reply.photos.length >= reply.total;
   byId("more").hidden = results.exhausted;
   title(reply);

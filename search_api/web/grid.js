@@ -13,6 +13,8 @@ export class Grid {
     this.onOpen = onOpen;
     /** @type {Array<object>} */
     this.photos = [];
+    /** @type {number | null} */
+    this.relevant = null;
     /** @type {Map<string, HTMLLIElement>} */
     this.tiles = new Map();
     list.addEventListener("click", (event) => this.#click(event));
@@ -20,30 +22,34 @@ export class Grid {
     list.addEventListener("focusin", (event) => this.#rove(event.target.closest("a")));
   }
 
-  /** Show these photos instead of the present ones; tiles that stay are not rebuilt. */
-  replace(photos) {
+  /**
+   * Show these photos instead of the present ones; tiles that stay are not rebuilt.
+   * @param {Array<object>} photos @param {number | null} relevant How many stand out; the others follow below a line.
+   */
+  replace(photos, relevant = null) {
     const kept = this.tiles;
     this.tiles = new Map();
     this.photos = [];
-    const items = photos.map((photo) => {
-      const old = kept.get(photo.photo_id);
-      const tile = old && old.dataset.preview === photo.thumbnail_url ? old : this.#tile(photo);
-      this.#remember(photo, tile);
-      return tile;
-    });
-    this.list.replaceChildren(...items, this.#filler());
+    this.relevant = relevant;
+    this.list.replaceChildren(...this.#items(photos, kept), this.#filler());
     this.#firstIsTabbable();
   }
 
   append(photos) {
     const fresh = photos.filter((photo) => !this.tiles.has(photo.photo_id));
-    const items = fresh.map((photo) => {
-      const tile = this.#tile(photo);
-      this.#remember(photo, tile);
-      return tile;
-    });
-    this.list.lastElementChild?.before(...items);
+    this.list.lastElementChild?.before(...this.#items(fresh, new Map()));
     this.#firstIsTabbable();
+  }
+
+  #items(photos, kept) {
+    return photos.flatMap((photo) => {
+      const old = kept.get(photo.photo_id);
+      const tile = old && old.dataset.preview === photo.thumbnail_url ? old : this.#tile(photo);
+      const first = this.photos.length === this.relevant && this.relevant > 0;
+      this.photos.push(photo);
+      this.tiles.set(photo.photo_id, tile);
+      return first ? [this.#filler(), divider("Less alike"), tile] : [tile];
+    });
   }
 
   /** Grey tiles while the first photos load. */
@@ -72,11 +78,6 @@ export class Grid {
 
   find(photoId) {
     return this.photos.find((photo) => photo.photo_id === photoId);
-  }
-
-  #remember(photo, tile) {
-    this.photos.push(photo);
-    this.tiles.set(photo.photo_id, tile);
   }
 
   #tile(photo) {
@@ -173,6 +174,13 @@ function nearest(candidates, from, direction) {
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
+}
+
+function divider(text) {
+  const item = document.createElement("li");
+  item.className = "divider";
+  item.textContent = text;
+  return item;
 }
 
 function badge(text) {
