@@ -120,7 +120,7 @@ class Library:
 
     @contextmanager
     def ingesting(self, wait_s: float = 900.0) -> Iterator[None]:
-        """Be the only ingest of this home, in this process or any other. Raises `INGEST_BUSY` after `wait_s` seconds."""
+        """Be the only ingest of this home, here or in another process. Raises `INGEST_BUSY` after `wait_s` seconds."""
         lock = self.home.ingest_lock()
         try:
             lock.acquire(timeout=wait_s, poll_interval=0.2)

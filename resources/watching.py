@@ -25,8 +25,11 @@ _ROTATION = 25
 
 @dataclass(frozen=True)
 class WatchReport:
-    """Partitions by what they need. `due` were added, changed or removed, and have settled; `pending` hold files that
-    wait to be read; `settling` changed between this look and the last one. `fingerprint` names the due folders as they look now."""
+    """Partitions by what they need.
+
+    `due` were added, changed or removed, and have settled; `pending` hold files that wait to be read; `settling`
+    changed between this look and the last one. `fingerprint` names the due folders as they look now.
+    """
 
     known: tuple[str, ...]
     due: tuple[str, ...]
