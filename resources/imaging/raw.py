@@ -99,7 +99,8 @@ def _ladder(
 ) -> Raster:
     facts = _facts(raw)
     check_size(facts.width, facts.height, max_pixels, name)
-    metadata = _completed(metadata, raw, sniffed)
+    if sniffed.format == "X3F":
+        metadata = _completed(metadata, raw, sniffed)
     missing = _sensor_data_missing(buffer, sniffed, facts)
     warnings = ("TRUNCATED",) if missing else ()
     target = fit_within(facts.width, facts.height, preview_px)
@@ -117,7 +118,8 @@ def _ladder(
     failure: BaseException | None = None
     if not missing:
         try:
-            return _developed(raw, facts, metadata, target, name)
+            developed = _developed(raw, facts, metadata, target, name)
+            return replace(developed, metadata=_completed(metadata, raw, sniffed))
         except MemoryError as error:
             raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to develop than there is.") from error
         except (DecodeError, *_RAW_ERRORS) as error:
@@ -448,8 +450,14 @@ def _mrw_block(view: memoryview) -> memoryview | None:
 
 
 def _completed(metadata: PhotoMetadata, raw: rawpy.RawPy, sniffed: Sniffed) -> PhotoMetadata:
-    """What only the maker's notes say, as LibRaw reads them: ISO, lens; everything for X3F, which has no EXIF."""
-    other, lens = raw.other, raw.lens
+    """What only the maker's notes say, as LibRaw reads them: ISO, lens; everything for X3F, which has no EXIF.
+
+    Asked only after developing: rawpy unpacks the sensor data to answer, which costs more than a preview.
+    """
+    try:
+        other, lens = raw.other, raw.lens
+    except _RAW_ERRORS:
+        return metadata
     found: dict[str, object] = {}
     if metadata.iso is None and sniffed.format != "KDC" and 1 <= other.iso_speed < 1e7:
         found["iso"] = round(other.iso_speed)  # for Kodak's KDC LibRaw guesses
