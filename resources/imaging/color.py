@@ -10,9 +10,10 @@ import io
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-__all__ = ["flatten_depth", "to_srgb"]
+__all__ = ["coded_to_srgb", "flatten_depth", "to_srgb"]
 
 _SRGB_NAMES = ("sRGB IEC61966-2", "sRGB built-in")
 _PROFILE_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}
@@ -66,6 +67,63 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
         white.paste(image, mask=alpha)
         image = white
     return image
+
+
+# Colour spaces by their numbers in ITU-T H.273, for containers that carry no ICC profile.
+_BT2020, _DISPLAY_P3 = 9, 12
+_PQ, _HLG = 16, 18
+_TO_SRGB_PRIMARIES = {
+    _BT2020: ((1.6605, -0.5876, -0.0728), (-0.1246, 1.1329, -0.0083), (-0.0182, -0.1006, 1.1187)),
+    _DISPLAY_P3: ((1.2249, -0.2247, 0.0), (-0.0420, 1.0419, 0.0), (-0.0197, -0.0786, 1.0979)),
+}
+_DIFFUSE_WHITE_NITS = 203.0  # ITU-R BT.2408
+_KNEE = 0.6  # of diffuse white: above it highlights are rolled off
+
+
+def coded_to_srgb(pixels: NDArray[np.uint8], primaries: int, transfer: int) -> NDArray[np.uint8]:
+    """Preview pixels uint8 [h, w, 3] in a coded wide or high-dynamic-range space as sRGB.
+
+    PQ (SMPTE ST 2084) and HLG (ITU-R BT.2100) are brought to diffuse white at 203 nits with highlights rolled off.
+    Spaces that look like sRGB already are returned unchanged.
+    """
+    bright = transfer in (_PQ, _HLG)
+    if primaries not in _TO_SRGB_PRIMARIES and not bright:
+        return pixels
+    linear = _linear_light(transfer)[pixels]
+    if primaries in _TO_SRGB_PRIMARIES:
+        linear = linear @ np.asarray(_TO_SRGB_PRIMARIES[primaries], np.float32).T
+    if bright:
+        room = 1 - _KNEE
+        linear = np.where(linear > _KNEE, _KNEE + room * (1 - np.exp((_KNEE - linear) / room)), linear)
+    steps = (np.clip(linear, 0, 1) * (len(_srgb_codes()) - 1) + 0.5).astype(np.uint16)
+    return _srgb_codes()[steps]
+
+
+@lru_cache(maxsize=8)
+def _linear_light(transfer: int) -> NDArray[np.float32]:
+    """The 256 code values as linear light, diffuse white 1."""
+    code = np.arange(256, dtype=np.float64) / 255
+    if transfer == _PQ:
+        root = code ** (1 / 78.84375)
+        light = (
+            10_000
+            / _DIFFUSE_WHITE_NITS
+            * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
+        )
+    elif transfer == _HLG:
+        scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - 0.55991073) / 0.17883277) + 0.28466892) / 12)
+        light = 1000 / _DIFFUSE_WHITE_NITS * scene**1.2
+    else:
+        light = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    return light.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _srgb_codes() -> NDArray[np.uint8]:
+    """sRGB code values of 16,384 even steps of linear light."""
+    light = np.linspace(0, 1, 16_384)
+    code = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return (code * 255 + 0.5).astype(np.uint8)
 
 
 def _convert(image: Image.Image, icc: bytes | None) -> Image.Image:

@@ -7,7 +7,7 @@ import pillow_heif
 from PIL import Image
 
 from resources.errors import DecodeError
-from resources.imaging.color import flatten_depth, to_srgb
+from resources.imaging.color import coded_to_srgb, flatten_depth, to_srgb
 from resources.imaging.isobmff import Container
 from resources.imaging.metadata import exif_directories, read_metadata
 from resources.imaging.previews import fit_within, reduce_rows, reduce_to
@@ -45,12 +45,15 @@ def decode_heif(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) -
         code = "TRUNCATED" if isinstance(error, EOFError) or "end of file" in str(error).lower() else "CORRUPT"
         words = str(error).rstrip(".") or type(error).__name__
         raise DecodeError(code, f"{name} holds damaged HEIC data: {words}.") from error
-    pixels = to_srgb(image, item.info.get("icc_profile"))
+    icc = item.info.get("icc_profile")
+    pixels = np.asarray(to_srgb(image, icc))
+    if container is not None and not icc:
+        pixels = coded_to_srgb(pixels, *container.color_code())
     metadata = read_metadata(
         exif_directories((container.exif() if container else None) or item.info.get("exif")),
         (container.xmp() if container else None) or item.info.get("xmp"),
     )
-    return Raster(np.asarray(pixels), width, height, rung, tuple(warnings), metadata)
+    return Raster(pixels, width, height, rung, tuple(warnings), metadata)
 
 
 def _reduced(source: pillow_heif.heif.BaseImage, size: tuple[int, int]) -> Image.Image:

@@ -54,6 +54,8 @@ class Item:
     width: int = 0
     height: int = 0
     rotation: int = 0  # anticlockwise, degrees
+    primaries: int = 0  # colour primaries and transfer by their numbers in ITU-T H.273; 0 where not given
+    transfer: int = 0
 
 
 class _Reader:
@@ -151,6 +153,13 @@ class Container:
             found.append(self.items[current])
             pending.extend(self.references.get((b"dimg", current), ()))
         return found
+
+    def color_code(self) -> tuple[int, int]:
+        """The main picture's (primaries, transfer), from itself or its tiles; zeros where not given."""
+        for item in self.coded_items(self.primary):
+            if item.primaries:
+                return item.primaries, item.transfer
+        return 0, 0
 
     def missing_share(self, item_id: int) -> float:
         """The share (0 to 1) of a picture's coded items whose data is cut off or was never written (zeros)."""
@@ -250,5 +259,8 @@ class Container:
         if box.kind == b"ispe":
             reader.uint(4)
             item.width, item.height = reader.uint(4), reader.uint(4)
+        elif box.kind == b"colr" and bytes(self.data[box.start : box.start + 4]) == b"nclx":
+            reader.uint(4)
+            item.primaries, item.transfer = reader.uint(2), reader.uint(2)
         elif box.kind == b"irot":
             item.rotation = 90 * (reader.uint(1) & 3)

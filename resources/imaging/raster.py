@@ -28,7 +28,7 @@ from PIL import (  # the imports register the openers; `Image.open` would otherw
 
 from resources.errors import DecodeError
 from resources.imaging import png
-from resources.imaging.color import flatten_depth, to_srgb
+from resources.imaging.color import coded_to_srgb, flatten_depth, to_srgb
 from resources.imaging.iptc import photoshop_iptc
 from resources.imaging.isobmff import Container
 from resources.imaging.metadata import (
@@ -179,7 +179,7 @@ def _decode(
     if sniffed.format == "JPEG":
         image.draft("RGB", target)
         rung = "draft" if image.size != (width, height) else "raster"
-    icc = image.info.get("icc_profile")
+    icc = image_icc = image.info.get("icc_profile")
     bits = _declared_bits(image)
     try:
         with silenced() if sniffed.format == "TIFF" else nullcontext():
@@ -204,6 +204,8 @@ def _decode(
         image = to_srgb(image, icc)
         icc = None
     image = to_srgb(reduce_to(image, target), icc)
+    if sniffed.format == "AVIF" and not image_icc and (container := Container.parse(buffer)):
+        image = Image.fromarray(coded_to_srgb(np.asarray(image), *container.color_code()))
     image = orient(image, orientation)
     if orientation in (5, 6, 7, 8):
         width, height = height, width
