@@ -28,8 +28,11 @@ CLIP_PREPROCESS = {
 }
 
 
-def write_clip(preset: str, folder: Path, seed: int = 0, vocab_size: int | None = None) -> None:
-    """A random open_clip model of the preset's architecture. `vocab_size` shrinks the token table."""
+def write_clip(preset: str, folder: Path, seed: int = 0, vocab_size: int | None = None) -> Any:
+    """Writes and answers a random open_clip model of the preset's architecture.
+
+    `vocab_size` shrinks the token table of SigLIP 2, which is most of its bytes and none of its arithmetic.
+    """
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -48,10 +51,11 @@ def write_clip(preset: str, folder: Path, seed: int = 0, vocab_size: int | None 
     save_file(model.state_dict(), folder / "open_clip_model.safetensors")
     if "hf_tokenizer_name" in config["text_cfg"]:
         write_gemma_tokenizer(folder)
+    return model.eval()
 
 
-def write_blip(preset: str, folder: Path, seed: int = 0) -> None:
-    """A random BLIP of the preset's size, with a word-piece tokenizer of single letters."""
+def write_blip(preset: str, folder: Path, seed: int = 0) -> Any:
+    """Writes and answers a random BLIP of the preset's size, with a word-piece tokenizer of single letters."""
     import torch
     from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
 
@@ -85,6 +89,7 @@ def write_blip(preset: str, folder: Path, seed: int = 0) -> None:
             "size": {"height": 384, "width": 384},
         },
     )
+    return model.eval()
 
 
 def write_gemma_tokenizer(folder: Path) -> None:
