@@ -174,7 +174,7 @@ class Postcard:
         words: list[str] = []
         if named:
             colour = rng.random() < 0.5
-            counted = rng.random() < 0.45
+            counted = rng.random() < 0.25
             noun = self._nouns(rng)
             keys += ["subject"] + (["colour"] if colour else []) + (["count"] if counted else [])
             many = self.count > 1
@@ -197,7 +197,8 @@ class Postcard:
             "time": _TIME_ALONE[self.time],
             "weather": _WEATHER_ALONE[self.weather],
         }
-        extra = rng.permutation(list(options)).tolist()[: int(rng.integers(0 if named else 1, 3))]
+        extras = int(rng.choice((0, 1, 2), p=(0.45, 0.4, 0.15))) if named else int(rng.integers(1, 3))
+        extra = rng.permutation(list(options)).tolist()[:extras]
         for position, key in enumerate(extra):
             lone = (not named and position == 0) or rng.random() < 0.25
             words.append(_pick(rng, alone[key] if lone else options[key]))

@@ -111,6 +111,9 @@ def write_tokenizer(folder: Path) -> int:
         clean_up_tokenization_spaces=False,
     )
     fast.save_pretrained(folder)
+    # The name that transformers 4 knows as well; 5 writes one of its own.
+    config = json.loads((folder / "tokenizer_config.json").read_text()) | {"tokenizer_class": "PreTrainedTokenizerFast"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     # transformers 5 keeps these in tokenizer_config.json alone; older readers look for the file of their own.
     specials = {key: fast.special_tokens_map[key] for key in sorted(fast.special_tokens_map)}
     (folder / "special_tokens_map.json").write_text(json.dumps(specials, indent=2) + "\n")
@@ -226,28 +229,42 @@ def train_clip(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, epoch
     config = clip_config(folder, write_tokenizer(folder))
     words = {word: index for index, word in enumerate((*SPECIALS, *vocabulary()))}
     model = clip_model(config).train()
-    batch_size, steps = 128, epochs * (len(cards) // 128)
+    batch_size, whole_texts, part_texts = 128, 96, 160
+    steps = epochs * (len(cards) // batch_size)
     optimizer, schedule = _optimizer(model, 2.5e-3, steps)
     truth = np.array([attribute_ids(card.attributes()) for card in cards])
     started = time.monotonic()
     for step, index in enumerate(batches(len(cards), batch_size, epochs, rng)):
-        whole = [_full_phrase(cards[i], rng) for i in index]
-        parts = [cards[i].fragment(rng) for i in index[: batch_size * 3 // 4]]
-        ids = torch.from_numpy(encode_words([p.text for p in whole + parts], words, 0.06, rng))
+        # More fragments than sentences: short queries are what people type, and the harder ones to learn.
+        whole = [_full_phrase(cards[i], rng) for i in index[:whole_texts]]
+        parts = [cards[index[k % batch_size]].fragment(rng) for k in range(part_texts)]
+        ids = [encode_words([p.text for p in phrases], words, 0.06, rng) for phrases in (whole, parts)]
         positives = torch.from_numpy(_positives(whole + parts, truth[index]))  # [texts, images]
         with torch.autocast("cpu", torch.bfloat16):
             image = model.encode_image(augmented(pixels[index], rng), normalize=True)
-            text = model.encode_text(ids, normalize=True)
+            text = torch.cat([_encode_text(model, torch.from_numpy(part)) for part in ids])
         logits = model.logit_scale.exp().clamp(max=60) * text.float() @ image.float().T
         to_images = positives / positives.sum(1, keepdim=True)
         loss_text = -(to_images * functional.log_softmax(logits, 1)).sum(1).mean()
-        to_texts = positives[:batch_size].T / positives[:batch_size].T.sum(1, keepdim=True)
-        loss_image = -(to_texts * functional.log_softmax(logits[:batch_size].T, 1)).sum(1).mean()
+        to_texts = positives[:whole_texts, :whole_texts].T
+        to_texts = to_texts / to_texts.sum(1, keepdim=True)
+        loss_image = -(to_texts * functional.log_softmax(logits[:whole_texts, :whole_texts].T, 1)).sum(1).mean()
         loss = loss_text + 0.5 * loss_image
         _step(model, optimizer, schedule, loss)
         if step % 50 == 0:
             _report("clip", step, steps, loss.item(), started)
     write_clip(model.eval(), folder)
+
+
+def _encode_text(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    """`model.encode_text(ids, normalize=True)` without computing the padding, which a causal mask hides anyway."""
+    import torch.nn.functional as functional
+
+    length = int((ids != PAD).sum(1).max())
+    x = model.token_embedding(ids[:, :length]) + model.positional_embedding[:length]
+    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
+    ends = (ids == EOS).int().argmax(1)
+    return functional.normalize(x[range(len(ids)), ends] @ model.text_projection, dim=-1)
 
 
 def clip_config(folder: Path, words_known: int) -> dict[str, Any]:
@@ -436,7 +453,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m demo.train", description="Train the demo's two models.")
     parser.add_argument("--seed", type=int, default=7, help="decides pictures, start weights and order")
     parser.add_argument("--pictures", type=int, default=16_000, help="how many pictures to draw")
-    parser.add_argument("--epochs", type=int, nargs=2, default=(12, 12), metavar=("CLIP", "CAPTIONER"))
+    parser.add_argument("--epochs", type=int, nargs=2, default=(8, 6), metavar=("CLIP", "CAPTIONER"))
     parser.add_argument("--only", choices=("clip", "captioner"), help="train one of the two")
     parser.add_argument("--threads", type=int, default=1, help="per model; both train side by side")
     parser.add_argument("--cache", type=Path, default=Path(".demo/training"), help="drawn pictures are kept here")
