@@ -49,8 +49,9 @@ class Transaction:
         return found[0] if found else None
 
     def value(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
-        row = self.execute(sql, params).fetchone()
-        return row[0] if row else None
+        # All rows are fetched: DuckDB refuses other work on a connection whose last result is not read to its end.
+        rows = self.execute(sql, params).fetchall()
+        return rows[0][0] if rows else None
 
     def arrow(self, sql: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
         return self._connection.sql(sql, params=params or None).to_arrow_table()
