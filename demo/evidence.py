@@ -106,7 +106,7 @@ def photo_inputs(cards: Sequence[Postcard], spec: ModelInputSpec, settings: Sett
     out = []
     for card in cards:
         buffer = io.BytesIO()
-        card.draw(800, 600).save(buffer, "JPEG", quality=88)
+        card.draw(640, 480).save(buffer, "JPEG", quality=88)
         photo = decode(
             buffer.getvalue(), name="drawn.jpg", preview_px=settings.preview_px, max_pixels=settings.max_pixels
         )

@@ -326,7 +326,7 @@ def train_captioner(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, 
             )
             pooled = out.last_hidden_state.mean(1)
             named = sum(functional.cross_entropy(head(pooled).float(), truth[index, k]) for k, head in enumerate(heads))
-        loss = out.loss.float() + 0.15 * named
+        loss = out.loss.float() + 0.5 * named
         _step(model, optimizer, schedule, loss)
         if step % 50 == 0:
             _report("captioner", step, steps, loss.item(), started)
@@ -453,7 +453,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m demo.train", description="Train the demo's two models.")
     parser.add_argument("--seed", type=int, default=7, help="decides pictures, start weights and order")
     parser.add_argument("--pictures", type=int, default=16_000, help="how many pictures to draw")
-    parser.add_argument("--epochs", type=int, nargs=2, default=(8, 6), metavar=("CLIP", "CAPTIONER"))
+    parser.add_argument("--epochs", type=int, nargs=2, default=(8, 12), metavar=("CLIP", "CAPTIONER"))
     parser.add_argument("--only", choices=("clip", "captioner"), help="train one of the two")
     parser.add_argument("--threads", type=int, default=1, help="per model; both train side by side")
     parser.add_argument("--cache", type=Path, default=Path(".demo/training"), help="drawn pictures are kept here")

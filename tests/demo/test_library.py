@@ -112,8 +112,15 @@ def test_raw_file_opens_in_libraw_with_the_colours_of_the_drawing(small_library:
     with rawpy.imread(str(small_library / row["path"])) as raw:
         assert raw.raw_pattern.tolist() == [[0, 1], [3, 2]]
         developed = raw.postprocess(use_camera_wb=True, no_auto_bright=True).astype(int)
-    words = [row[key] for key in ("scene", "subject", "colour")]
-    card = Postcard(int(row["seed"]), *words, int(row["count"]), row["time"], row["weather"])
+    card = Postcard(
+        seed=int(row["seed"]),
+        scene=row["scene"],
+        subject=row["subject"],
+        colour=row["colour"],
+        count=int(row["count"]),
+        time=row["time"],
+        weather=row["weather"],
+    )
     drawn = np.asarray(card.draw(int(row["width"]), int(row["height"]))).astype(int)
     # LibRaw's tone curve is BT.709, not sRGB's; blocks even out what demosaicing blurs.
     assert np.abs(_blocks(developed) - _blocks(drawn)).mean() < 16

@@ -18,7 +18,8 @@ from demo.evidence import (
     score_captions,
     unknown_words_sentence,
 )
-from demo.train import CLIP_CONFIG, INPUT_SPEC, MODELS, vocabulary
+from demo.postcards import vocabulary
+from demo.train import CLIP_CONFIG, INPUT_SPEC, MODELS
 from resources.models import DEMO_MODEL, GpuResource, captioner_spec, clip_spec, load_captioner, load_clip
 from resources.settings import Settings
 
