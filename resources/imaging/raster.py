@@ -73,6 +73,9 @@ PILLOW_ERRORS = (
 # The readable share of a cut JPEG below which it is refused: less is a strip that shows and matches nothing.
 _LEAST_READABLE = 0.25
 
+# Pixels per byte of a run-length BMP. The coding reaches 128; beyond, Pillow spends minutes on blank rows.
+_MOST_RLE = 256
+
 # Bytes that are made up for a container whose picture is whole but whose last box is cut.
 _MOST_PADDING = 64 << 20
 
@@ -173,6 +176,10 @@ def _decode(
     given_orientation: int | None,
 ) -> Raster:
     check_size(*image.size, max_pixels, name)
+    if any(
+        tile[0] == "bmp_rle" for tile in getattr(image, "tile", ())
+    ) and image.width * image.height > _MOST_RLE * len(buffer):
+        raise DecodeError("TOO_LARGE", f"{name} holds run lengths that expand like a bomb.")
     width, height = image.size
     target = fit_within(width, height, preview_px)
     rung = "raster"

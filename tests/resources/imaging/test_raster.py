@@ -213,3 +213,12 @@ def test_a_text_bomb_in_png_is_refused(scene: Image.Image) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Comment", "a" * 40_000_000, zip=True)
     assert refused(saved(scene, "PNG", pnginfo=info)).code == "TOO_LARGE"
+
+
+def test_a_run_length_bomb_in_bmp_is_refused() -> None:
+    palette = bytes(1024)
+    runs = b"\x08\x01\0\0\0\x01"
+    header = b"BM" + (54 + 1024 + len(runs)).to_bytes(4, "little") + bytes(4) + (54 + 1024).to_bytes(4, "little")
+    size = b"".join(value.to_bytes(4, "little") for value in (40, 5000, 5000))
+    header += size + b"\x01\0\x08\0" + (1).to_bytes(4, "little") + bytes(20)
+    assert refused(header + palette + runs).code == "TOO_LARGE"
