@@ -56,9 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         return error.row.exit_status
     console.print(f"\nThe demo took {time.monotonic() - started:.0f} s.")
     console.print("For your own photos:  [bold].venv/bin/loupe up ~/Pictures[/bold]", highlight=False)
-    if not options.serve:
-        return 0 if good else 1
-    _serve(settings, photos, options.port, options.dagster_port)
+    if options.serve:
+        _serve(settings, photos, options.port, options.dagster_port)
+    return 0 if good else 1
 
 
 def _serve(settings: Settings, photos: Path, port: int, dagster_port: int) -> NoReturn:
