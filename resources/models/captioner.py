@@ -15,7 +15,13 @@ import numpy as np
 from resources.errors import LoupeError
 from resources.models.clip import normalised
 from resources.models.gpu import GpuResource
-from resources.models.identity import ModelIdentity, captioner_identity, fetched_folder, weight_file
+from resources.models.identity import (
+    ModelIdentity,
+    captioner_identity,
+    fetched_folder,
+    require_tokenizer,
+    weight_file,
+)
 from resources.models.preprocess import ModelInputSpec
 from resources.models.presets import captioner_preset
 from resources.settings import Settings
@@ -27,8 +33,6 @@ __all__ = ["MOST_TOKENS", "Captioner", "clean_caption", "load_captioner", "load_
 
 # BLIP's captions average ten tokens and its own configuration stops at twenty.
 MOST_TOKENS = 20
-
-_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 # Keys and values of 577 patches in twelve layers take about 20 MB an image in bf16.
 _MOST_IMAGES = 64
@@ -132,9 +136,7 @@ def load_captioner_folder(name: str, folder: Path, gpu: GpuResource) -> Captione
     """The captioner in `folder`, of the class that its `config.json` names."""
     identity = captioner_identity(name, folder)
     weight_file(folder, "captioner")
-    # Without them transformers makes an empty tokenizer and every caption is empty.
-    if not any((folder / file).is_file() for file in _VOCABULARIES) and not list(folder.glob("*.model")):
-        raise _invalid(name, folder, f"there is no tokenizer ({', '.join(_VOCABULARIES)} or *.model)")
+    require_tokenizer(folder)
     _ = gpu.device
     import transformers
 

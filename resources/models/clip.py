@@ -16,7 +16,13 @@ import numpy as np
 
 from resources.errors import LoupeError
 from resources.models.gpu import GpuResource
-from resources.models.identity import ModelIdentity, clip_identity, fetched_folder, weight_file
+from resources.models.identity import (
+    ModelIdentity,
+    clip_identity,
+    fetched_folder,
+    require_tokenizer,
+    weight_file,
+)
 from resources.models.preprocess import ModelInputSpec
 from resources.models.presets import clip_preset
 from resources.settings import Settings
@@ -157,12 +163,10 @@ def load_clip_folder(name: str, folder: Path, gpu: GpuResource) -> ClipEncoder:
     identity = clip_identity(name, folder)
     weights = weight_file(folder, "clip")
     _ = gpu.device
-    import open_clip
-
     try:
         with _quiet_loading():
             model = _build(folder, weights, gpu.dtype)
-            tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}", local_files_only=True)
+            tokenizer = _tokenizer(folder)
     except LoupeError:
         raise
     except Exception as error:  # whatever a damaged file provokes in safetensors, torch or tokenizers
@@ -218,6 +222,17 @@ def _build(folder: Path, weights: Path, dtype: torch.dtype) -> Any:
     open_clip.load_checkpoint(model, str(weights), strict=True)
     del model.load_state_dict
     return model
+
+
+def _tokenizer(folder: Path) -> Any:
+    """The folder's own tokenizer, or CLIP's byte pairs, which open_clip carries."""
+    import open_clip
+
+    config = open_clip.get_model_config(f"local-dir:{folder}")
+    if not config["text_cfg"].get("hf_tokenizer_name"):
+        return open_clip.get_tokenizer(f"local-dir:{folder}")
+    require_tokenizer(folder)
+    return open_clip.get_tokenizer(f"local-dir:{folder}", local_files_only=True)
 
 
 @contextlib.contextmanager

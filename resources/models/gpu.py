@@ -226,7 +226,7 @@ class GpuResource:
                 "peak": allocated / mb,
                 "free": max(0, torch.mps.recommended_max_memory() - allocated) / mb,
             }
-        import psutil  # type: ignore[import-untyped]
+        import psutil
 
         resident = psutil.Process().memory_info().rss
         return {
@@ -292,11 +292,11 @@ class GpuResource:
         return float(torch.cuda.memory_allocated(self.device))
 
     def _learn(self, stage: str, count: int, before: float, seconds: float) -> None:
-        """After a stage's first batch: logs its memory and sizes the next ones."""
-        if stage in self._peak_mb:
-            return
-        self.log_memory(stage)
-        if self._settings.batch_size or not self.is_gpu or stage in self._batch_sizes:
+        """Logs a stage's memory after its first batch, and sizes its batches after the first full probe."""
+        if stage not in self._peak_mb:
+            self.log_memory(stage)
+        # A smaller batch says little: what it takes is mostly the libraries' own workspace.
+        if self._settings.batch_size or not self.is_gpu or stage in self._batch_sizes or count < _PROBE_IMAGES:
             return
         if self.device.type == "cuda":
             import torch

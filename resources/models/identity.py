@@ -26,6 +26,7 @@ __all__ = [
     "clip_identity",
     "clip_spec",
     "fetched_folder",
+    "require_tokenizer",
     "weight_file",
 ]
 
@@ -41,6 +42,8 @@ WEIGHT_FILES = {
     ),
     "captioner": ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"),
 }
+
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json")
 
 # open_clip's `PreprocessCfg` and transformers' BLIP defaults: OpenAI's mean and standard deviation.
 _OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -147,6 +150,12 @@ def weight_file(folder: Path, kind: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise _invalid(folder, f"there are no weights ({' or '.join(WEIGHT_FILES[kind])})")
+
+
+def require_tokenizer(folder: Path) -> None:
+    """Raises `MODEL_FILES_INVALID` for a folder without vocabulary: transformers would make up an empty one."""
+    if not any((folder / name).is_file() for name in _VOCABULARIES) and not list(folder.glob("*.model")):
+        raise _invalid(folder, f"there is no tokenizer ({', '.join(_VOCABULARIES)} or *.model)")
 
 
 def _image_processor_spec(config: dict[str, Any]) -> ModelInputSpec:

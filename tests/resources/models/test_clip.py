@@ -153,6 +153,46 @@ def test_vectors_that_are_not_finite_are_an_error(tmp_path: Path, gpu: GpuResour
     assert caught.value.details["indexes"] == [0, 1]
 
 
+def test_tokenizer_class_without_its_vocabulary_is_refused(
+    tmp_path: Path, gpu: GpuResource, model_weights: Any
+) -> None:
+    """transformers would make up a Gemma tokenizer of five tokens and say nothing."""
+    made = tmp_path / "bare"
+    write_tiny_clip(made)
+    model_weights.write_gemma_tokenizer(made)
+    (made / "tokenizer.json").unlink()
+    with pytest.raises(LoupeError, match="no tokenizer") as caught:
+        load_clip_folder("bare", made, gpu)
+    assert caught.value.code == "MODEL_FILES_INVALID"
+
+
+def test_byte_pairs_of_the_original_clip_need_no_file(tmp_path: Path, gpu: GpuResource, no_network: list[Any]) -> None:
+    import open_clip
+    from safetensors.torch import save_file
+
+    made = tmp_path / "bytes"
+    write_tiny_clip(made)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (made / name).unlink()
+    config = json.loads((made / "open_clip_config.json").read_text())
+    config["model_cfg"].pop("custom_text")
+    config["model_cfg"]["text_cfg"] = {
+        "context_length": 77,
+        "vocab_size": 49408,
+        "width": 32,
+        "heads": 2,
+        "layers": 1,
+    }
+    (made / "open_clip_config.json").write_text(json.dumps(config))
+    model = open_clip.create_model(f"local-dir:{made}", load_weights=False)
+    save_file(model.state_dict(), made / "open_clip_model.safetensors")
+    encoder = load_clip_folder("bytes", made, gpu)
+    first, second, again = encoder.embed_texts(["a zeppelin", "a cat on the beach", "a zeppelin"])
+    assert np.allclose(first, again, atol=1e-6)
+    assert not np.allclose(first, second, atol=1e-3)
+    assert encoder.unknown_words("a zeppelin") == []
+
+
 def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
@@ -228,3 +268,13 @@ gpu = GpuResource(Settings(home={str(tmp_path)!r}, device="cpu"))
 load_clip_folder("tiny", Path({str(folder)!r}), gpu).warm()
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.slow
+def test_compiled_model_answers_the_same_for_any_batch(folder: Path, settings: Settings, encoder: ClipEncoder) -> None:
+    compiled = load_clip_folder(
+        "tiny", folder, GpuResource(settings.model_copy(update={"compile": True, "batch_size": 4}))
+    )
+    for count in (4, 1, 7):
+        images = random_images(count, 32)
+        assert np.abs(compiled.embed_images(images) - encoder.embed_images(images)).max() < 1e-5
