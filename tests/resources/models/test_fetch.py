@@ -45,6 +45,7 @@ class Hub:
         self.declared_sizes: dict[str, int] = {}
         self.cut: set[str] = set()
         self.asked: list[str] = []
+        self.sent: list[str] = []
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -109,6 +110,7 @@ class Hub:
         request.send_header("Content-Length", str(len(content)))
         request.end_headers()
         if body:
+            self.sent.append(file.name)
             request.wfile.write(content)
 
 
@@ -207,7 +209,9 @@ def test_bytes_that_differ_from_the_listing_are_refused(settings: Settings, clip
     assert caught.value.code == "MODEL_FILES_INVALID"
     assert not (settings.home / "models" / "siglip2-b32").exists()
     hub.cut.clear()
+    hub.sent.clear()
     assert (fetch(settings, "siglip2-b32") / "open_clip_model.safetensors").exists()
+    assert hub.sent == ["open_clip_model.safetensors"]  # what had arrived whole is not brought again
 
 
 def test_full_disk_is_told_before_the_download(settings: Settings, clip_repo: Path, hub: Hub) -> None:
