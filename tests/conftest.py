@@ -1,0 +1,59 @@
+"""Fixtures that tests of every folder share: a fresh home, a library in it, drawn photos, the sample photos."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from drawn_photos import draw_photos
+from shelf import Shelf
+
+from resources.home import Home
+from resources.library import Library
+from resources.settings import Settings
+
+SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "photos"
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the settings of the person who runs it."""
+    for name in list(os.environ):
+        if name.upper().startswith("LOUPE_") and not name.startswith("LOUPE_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A home of its own, ready for use."""
+    return Home(tmp_path / "home").prepare()
+
+
+@pytest.fixture
+def library(home: Home) -> Library:
+    """An empty library with one decode worker and no model."""
+    return Library(Settings(home=home.path, captions="off", device="cpu", decode_workers=1, cpu_threads=1)).open()
+
+
+@pytest.fixture
+def draw() -> Callable[..., list[Path]]:
+    """Draws a folder of small, distinct JPEG and PNG pictures: `draw(folder, 12)` or `draw(folder, ["a.jpg"])`."""
+    return draw_photos
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """A home and an empty folder `Photos`, with the real inventory and stream between them."""
+    photos = tmp_path / "Photos"
+    photos.mkdir()
+    return Shelf(Settings(home=tmp_path / "home", decode_workers=1, decode_timeout_s=60), photos)
+
+
+@pytest.fixture(scope="session")
+def sample_photos() -> Path:
+    """The folder of sample photos from many cameras and programs, which stands beside the checkout."""
+    if not SAMPLES.is_dir():
+        pytest.skip("the folder of sample photos does not stand beside this checkout")
+    return SAMPLES
