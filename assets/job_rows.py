@@ -19,6 +19,8 @@ from resources.manifest import jobs
 __all__ = ["ProgressReporter", "job_row"]
 
 _OBSERVE_EVERY_S = 30.0
+# The steps that keep a run's row; checks do not.
+_STEPS = frozenset({"file_inventory", "streamed_photos", "qdrant_points", "umap_projections"})
 
 
 @contextmanager
@@ -48,8 +50,14 @@ def _finish(library: Library, run_id: str, state: str, code: str | None, message
 
 
 def _is_last_step(context: dg.AssetExecutionContext) -> bool:
-    last = context.job_def.nodes_in_topological_order[-1]
-    return bool(last.name == context.op_handle.name)
+    """Whether every other step of the run that keeps the row has succeeded."""
+    steps = {node.name for node in context.job_def.nodes} & _STEPS
+    ended = {
+        stats.step_key
+        for stats in context.instance.get_run_step_stats(context.run.run_id)
+        if stats.status is not None and stats.status.value == "SUCCESS"
+    }
+    return steps - ended <= {context.op_execution_context.op_handle.name}
 
 
 class ProgressReporter:

@@ -8,21 +8,23 @@ __all__ = ["JOBS", "captions_job", "ingest_job", "reconcile_job", "refresh_map_j
 
 ingest_job = dg.define_asset_job(
     "ingest",
-    selection=["file_inventory", "decoded_images", "embeddings", "captions", "qdrant_points"],
+    selection=dg.AssetSelection.assets(
+        "file_inventory", "decoded_images", "embeddings", "captions", "qdrant_points"
+    ).without_checks(),
     executor_def=dg.in_process_executor,
     description="Take in what is new or changed in watched folders, and show it in search.",
 )
 
 captions_job = dg.define_asset_job(
     "captions",
-    selection=["captions", "qdrant_points"],
+    selection=dg.AssetSelection.assets("captions").without_checks(),
     executor_def=dg.in_process_executor,
     description="Caption photos that have no caption yet, newest first, from their previews.",
 )
 
 refresh_map_job = dg.define_asset_job(
     "refresh_map",
-    selection=["umap_projections"],
+    selection=dg.AssetSelection.assets("umap_projections"),
     executor_def=dg.in_process_executor,
     description="Draw the similarity map anew.",
 )

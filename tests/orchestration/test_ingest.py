@@ -1,0 +1,167 @@
+"""`ingest` as the command and the daemon run it: the real job on a real instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus
+
+from orchestration.active_runs import fail_orphans
+from orchestration.definitions import build_defs
+from orchestration.ingest import ingest
+from orchestration.instance import GPU_POOL, dagster_instance
+from resources.errors import LoupeError
+from resources.library import Library
+from resources.manifest import jobs
+from resources.settings import Settings
+
+Draw = Callable[..., list[Path]]
+
+
+def test_second_ingest_reads_decodes_and_embeds_nothing(library: Library, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 6)
+    first, _ = ingest(library, [str(tmp_path / "photos")])
+    assert (first.decoded, first.embedded, first.failed, first.left) == (6, 6, 0, 0)
+    assert first.bytes_read == sum(path.stat().st_size for path in (tmp_path / "photos").iterdir())
+    again, _ = ingest(library, [str(tmp_path / "photos")])
+    assert (again.runs, again.files_read, again.decoded, again.embedding_model_images) == (0, 0, 0, 0)
+    assert again.files == 6
+
+
+def test_run_that_is_bounded_goes_on_in_the_next_until_nothing_is_left(
+    tmp_path: Path, settings: Settings, draw_photos: Draw
+) -> None:
+    bounded = Library(settings.model_copy(update={"run_photos": 4}))
+    draw_photos(tmp_path / "photos", 10)
+    counts, _ = ingest(bounded, [str(tmp_path / "photos")])
+    assert counts.runs == 3
+    assert (counts.decoded, counts.embedded, counts.left) == (10, 10, 0)
+
+
+def test_job_row_tells_stages_and_end(library: Library, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 3)
+    ingest(library, [str(tmp_path / "photos")])
+    with library.manifest.read() as tx:
+        (row,) = jobs.list_recent(tx)
+    assert (row["kind"], row["state"], row["error_code"]) == ("ingest", "done", None)
+    assert row["stages"]["decoded"] == {"done": 3, "total": 3}
+    assert row["stages"]["embedded"] == {"done": 3, "total": 3}
+
+
+def test_captions_job_captions_from_previews_and_leaves_originals_alone(
+    library: Library, tmp_path: Path, draw_photos: Draw, settings: Settings
+) -> None:
+    originals = draw_photos(tmp_path / "photos", 3)
+    _, (root,) = ingest(library, [str(tmp_path / "photos")])
+    for path in originals:
+        path.write_bytes(b"gone to the cloud")
+    captioning = Library(settings.model_copy(update={"captions": "later"}))
+    with dagster_instance(library.home) as instance:
+        (key,) = root.partition_keys
+        result = (
+            build_defs({"library": captioning})
+            .resolve_job_def("captions")
+            .execute_in_process(
+                instance=instance,
+                tags={"dagster/asset_partition_range_start": key, "dagster/asset_partition_range_end": key},
+            )
+        )
+    assert result.success
+    with library.manifest.read() as tx:
+        captions = tx.execute("SELECT text FROM captions").fetchall()
+    assert len(captions) == 3
+    assert all(len(text.split()) >= 3 for (text,) in captions)
+
+
+def test_reconcile_runs_every_check_and_all_hold(library: Library, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 3)
+    _, (root,) = ingest(library, [str(tmp_path / "photos")])
+    with dagster_instance(library.home) as instance:
+        (key,) = root.partition_keys
+        result = (
+            build_defs({"library": library})
+            .resolve_job_def("reconcile")
+            .execute_in_process(
+                instance=instance,
+                tags={"dagster/asset_partition_range_start": key, "dagster/asset_partition_range_end": key},
+            )
+        )
+    checks = {found.check_name: found.passed for found in result.get_asset_check_evaluations()}
+    assert len(checks) == 7
+    # The map is drawn by its own job, not by an ingest.
+    assert {name for name, passed in checks.items() if not passed} == {"map_covers_library"}
+
+
+def test_checks_fail_when_something_is_wrong(library: Library, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 3)
+    _, (root,) = ingest(library, [str(tmp_path / "photos")])
+    next(library.home.previews.glob("*/*.jpg")).unlink()
+    with library.manifest.write() as tx:
+        tx.execute("INSERT INTO photos SELECT * FROM photos LIMIT 1")
+        tx.execute("UPDATE embeddings SET dim = 7")
+    with dagster_instance(library.home) as instance:
+        (key,) = root.partition_keys
+        result = (
+            build_defs({"library": library})
+            .resolve_job_def("reconcile")
+            .execute_in_process(
+                instance=instance,
+                tags={"dagster/asset_partition_range_start": key, "dagster/asset_partition_range_end": key},
+                raise_on_error=False,
+            )
+        )
+    failed = {found.check_name for found in result.get_asset_check_evaluations() if not found.passed}
+    assert {"previews_match_rows", "rows_are_unique", "vectors_are_sound"} <= failed
+
+
+def test_refresh_map_places_every_photo(library: Library, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 5)
+    ingest(library, [str(tmp_path / "photos")])
+    with dagster_instance(library.home) as instance:
+        result = build_defs({"library": library}).resolve_job_def("refresh_map").execute_in_process(instance=instance)
+    assert result.success
+    with library.manifest.read() as tx:
+        places = tx.execute("SELECT x, y FROM projections").fetchall()
+    assert len(places) == 5
+    assert all(-1 <= x <= 1 and -1 <= y <= 1 for x, y in places)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda path: None, "DIR_NOT_FOUND"),
+        (lambda path: path.mkdir(), "DIR_EMPTY"),
+        (lambda path: path.write_text("a file"), "NOT_A_DIRECTORY"),
+    ],
+)
+def test_a_path_that_cannot_be_taken_in_is_an_error_and_watches_nothing(
+    library: Library, tmp_path: Path, make: Callable[[Path], object], code: str
+) -> None:
+    make(tmp_path / "given")
+    with pytest.raises(LoupeError) as caught:
+        ingest(library, [str(tmp_path / "given")])
+    assert caught.value.code == code
+    with library.manifest.read() as tx:
+        assert tx.value("SELECT count(*) FROM roots") == 0
+
+
+def test_gpu_pool_has_one_slot(instance: dg.DagsterInstance) -> None:
+    assert {limit.name: limit.limit for limit in instance.event_log_storage.get_pool_limits()} == {GPU_POOL: 1}
+
+
+def test_run_whose_process_is_gone_is_failed_and_its_row_closed(instance: dg.DagsterInstance, library: Library) -> None:
+    job = build_defs({"library": library}).resolve_job_def("ingest")
+    run = instance.create_run_for_job(job, status=DagsterRunStatus.STARTED)
+    with library.manifest.write() as tx:
+        jobs.start(tx, run.run_id, "ingest", None)
+    assert fail_orphans(instance, library) == [run.run_id]
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status == DagsterRunStatus.FAILURE
+    with library.manifest.read() as tx:
+        row = jobs.get(tx, run.run_id)
+    assert row is not None
+    assert (row["state"], row["error_code"]) == ("failed", "JOB_FAILED")
