@@ -172,13 +172,13 @@ def untrained_encoder(gpu: GpuResource, seed: int = 0) -> ClipEncoder:
     """The same architecture with random weights, through the same loader."""
     import torch
 
-    from demo.train import clip_config, clip_model, write_clip, write_tokenizer
+    from demo.train import clip_config, clip_model, word_ids, write_clip
     from resources.models.clip import load_clip_folder
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         torch.manual_seed(seed)
-        write_clip(clip_model(clip_config(folder, write_tokenizer(folder))), folder)
+        write_clip(clip_model(clip_config(len(word_ids()))).eval(), folder)
         return load_clip_folder("untrained", folder, gpu)
 
 

@@ -47,6 +47,28 @@ CONTEXT_WORDS = 24
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 PAD, UNK, BOS, EOS = range(4)
 
+# Words that queries hold together and that name nothing: the image-text model passes over them (see `write_clip`).
+FILLERS = (
+    *("above", "across", "along", "and", "are", "around", "behind", "beside", "find", "for", "from", "has", "image"),
+    *(
+        "images",
+        "into",
+        "is",
+        "me",
+        "my",
+        "near",
+        "next",
+        "on",
+        "over",
+        "photos",
+        "pictures",
+        "show",
+        "showing",
+        "some",
+    ),
+    *("that", "there", "this", "through", "to", "view", "with"),
+)
+
 ATTRIBUTES: dict[str, tuple[str | int, ...]] = {
     "scene": tuple(SCENES),
     "subject": tuple(SUBJECTS),
@@ -85,13 +107,12 @@ CLIP_CONFIG: dict[str, Any] = {
 # Words
 
 
-def write_tokenizer(folder: Path) -> int:
-    """The word-level tokenizer as hub files in `folder`; returns how many words it knows, specials included."""
+def write_tokenizer(folder: Path, words_known: dict[str, int]) -> None:
+    """The word-level tokenizer as hub files in `folder`."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    words = {word: index for index, word in enumerate((*SPECIALS, *vocabulary()))}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordLevel(words_known, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]
     )
@@ -117,7 +138,12 @@ def write_tokenizer(folder: Path) -> int:
     # transformers 5 keeps these in tokenizer_config.json alone; older readers look for the file of their own.
     specials = {key: fast.special_tokens_map[key] for key in sorted(fast.special_tokens_map)}
     (folder / "special_tokens_map.json").write_text(json.dumps(specials, indent=2) + "\n")
-    return len(words)
+
+
+def word_ids(*, fillers: bool = False) -> dict[str, int]:
+    """Numbers of all words: specials, what captions and queries are made of, and perhaps the fillers."""
+    extra = [word for word in FILLERS if word not in vocabulary()] if fillers else []
+    return {word: index for index, word in enumerate((*SPECIALS, *vocabulary(), *extra))}
 
 
 def encode_words(texts: list[str], words: dict[str, int], unknown_rate: float, rng: np.random.Generator) -> np.ndarray:
@@ -225,10 +251,8 @@ def train_clip(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, epoch
 
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 1])
-    folder.mkdir(parents=True, exist_ok=True)
-    config = clip_config(folder, write_tokenizer(folder))
-    words = {word: index for index, word in enumerate((*SPECIALS, *vocabulary()))}
-    model = clip_model(config).train()
+    words = word_ids()
+    model = clip_model(clip_config(len(words))).train()
     batch_size, whole_texts, part_texts = 128, 96, 160
     steps = epochs * (len(cards) // batch_size)
     optimizer, schedule = _optimizer(model, 2.5e-3, steps)
@@ -239,14 +263,14 @@ def train_clip(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, epoch
         whole = [_full_phrase(cards[i], rng) for i in index[:whole_texts]]
         parts = [cards[index[k % batch_size]].fragment(rng) for k in range(part_texts)]
         ids = [encode_words([p.text for p in phrases], words, 0.06, rng) for phrases in (whole, parts)]
-        positives = torch.from_numpy(_positives(whole + parts, truth[index]))  # [texts, images]
+        true = torch.from_numpy(positives(whole + parts, truth[index]))  # [texts, images]
         with torch.autocast("cpu", torch.bfloat16):
             image = model.encode_image(augmented(pixels[index], rng), normalize=True)
             text = torch.cat([_encode_text(model, torch.from_numpy(part)) for part in ids])
         logits = model.logit_scale.exp().clamp(max=60) * text.float() @ image.float().T
-        to_images = positives / positives.sum(1, keepdim=True)
+        to_images = true / true.sum(1, keepdim=True)
         loss_text = -(to_images * functional.log_softmax(logits, 1)).sum(1).mean()
-        to_texts = positives[:whole_texts, :whole_texts].T
+        to_texts = true[:whole_texts, :whole_texts].T
         to_texts = to_texts / to_texts.sum(1, keepdim=True)
         loss_image = -(to_texts * functional.log_softmax(logits[:whole_texts, :whole_texts].T, 1)).sum(1).mean()
         loss = loss_text + 0.5 * loss_image
@@ -267,11 +291,10 @@ def _encode_text(model: Any, ids: torch.Tensor) -> torch.Tensor:
     return functional.normalize(x[range(len(ids)), ends] @ model.text_projection, dim=-1)
 
 
-def clip_config(folder: Path, words_known: int) -> dict[str, Any]:
-    """Writes and answers the folder's `open_clip_config.json`."""
-    config = json.loads(json.dumps(CLIP_CONFIG))
+def clip_config(words_known: int) -> dict[str, Any]:
+    """The `open_clip_config.json` of a model that knows so many words."""
+    config: dict[str, Any] = json.loads(json.dumps(CLIP_CONFIG))
     config["model_cfg"]["text_cfg"]["vocab_size"] = words_known
-    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
     return config
 
 
@@ -284,14 +307,26 @@ def clip_model(config: dict[str, Any]) -> Any:
 
 
 def write_clip(model: Any, folder: Path) -> None:
-    """The weights as `open_clip_model.safetensors`, half precision."""
+    """The model's folder in the hub's layout, half precision.
+
+    Training slips unknown words into its texts, so the model has learnt to pass over the embedding of [UNK]. The
+    fillers get that embedding: known, and without a meaning.
+    """
+    import torch
     from safetensors.torch import save_file
 
-    state = {
+    words = word_ids(fillers=True)
+    state = dict(model.state_dict())
+    embedding = state["token_embedding.weight"]
+    state["token_embedding.weight"] = torch.cat([embedding, embedding[UNK].expand(len(words) - len(embedding), -1)])
+    halved = {
         key: value.detach().half().contiguous() if value.is_floating_point() else value.clone()
-        for key, value in model.state_dict().items()
+        for key, value in state.items()
     }
-    save_file(state, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(halved, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
+    (folder / "open_clip_config.json").write_text(json.dumps(clip_config(len(words)), indent=2) + "\n")
+    write_tokenizer(folder, words)
 
 
 def train_captioner(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, epochs: int, seed: int) -> None:
@@ -302,9 +337,9 @@ def train_captioner(cards: list[Postcard], pixels: np.ndarray, folder: Path, *, 
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 2])
     folder.mkdir(parents=True, exist_ok=True)
-    words_known = write_tokenizer(folder)
-    words = {word: index for index, word in enumerate((*SPECIALS, *vocabulary()))}
-    model = captioner_model(words_known).train()
+    words = word_ids()
+    write_tokenizer(folder, words)
+    model = captioner_model(len(words)).train()
     width = model.config.vision_config.hidden_size
     heads = torch.nn.ModuleList([torch.nn.Linear(width, len(values)) for values in ATTRIBUTES.values()])
     batch_size, steps = 128, epochs * (len(cards) // 128)
@@ -406,7 +441,7 @@ def _full_phrase(card: Postcard, rng: np.random.Generator) -> Phrase:
     return card.paraphrase(rng)
 
 
-def _positives(phrases: list[Phrase], truth: np.ndarray) -> np.ndarray:
+def positives(phrases: list[Phrase], truth: np.ndarray) -> np.ndarray:
     """float32 [phrases, pictures], 1 where all that the phrase claims is true of the picture."""
     claims = np.array([attribute_ids(dict(phrase.claims)) for phrase in phrases])
     agree = (claims[:, None, :] == truth[None]) | (claims[:, None, :] < 0)

@@ -72,6 +72,15 @@ def test_every_word_of_the_vocabulary_is_known(settings: Settings) -> None:
     assert encoder.unknown_words(" ".join(vocabulary())) == []
 
 
+def test_filler_words_are_known_and_change_little(settings: Settings) -> None:
+    encoder = load_clip(settings, DEMO_MODEL, GpuResource(settings))
+    assert encoder.unknown_words("show me photos with a red balloon over the sea") == []
+    plain, filled, other = encoder.embed_texts(
+        ["a red balloon by the sea", "a red balloon over the sea", "a blue car in a forest"]
+    )
+    assert plain @ filled > 0.8 > plain @ other
+
+
 def test_input_is_the_one_trained_with(settings: Settings) -> None:
     clip, captioner = clip_spec(settings, DEMO_MODEL), captioner_spec(settings, DEMO_MODEL)
     assert clip.input_spec == captioner.input_spec == INPUT_SPEC
