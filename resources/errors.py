@@ -97,6 +97,7 @@ _TABLE = (
     ErrorCode("DECODE_TIMEOUT", 422, EX_DATAERR, "Decoding took too long and was stopped."),
     ErrorCode("DECODE_CRASH", 422, EX_DATAERR, "The decoder crashed on this file; nothing else was touched."),
     ErrorCode("DECODE_MEMORY", 422, EX_DATAERR, "Decoding needs more memory than allowed."),
+    ErrorCode("PREVIEW_ONLY", 422, EX_DATAERR, "Warning: only the preview inside the file could be used."),
     ErrorCode("TOO_LARGE", 413, EX_DATAERR, "More pixels or bytes than allowed."),
     ErrorCode("FILE_VANISHED", 404, EX_NOINPUT, "The file was listed but is gone."),
     ErrorCode("FILE_UNREADABLE", 403, EX_IOERR, "The file cannot be read."),

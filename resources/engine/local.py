@@ -121,6 +121,8 @@ class _WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
+                # LibRaw's own threads would compete with the other workers'.
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
                 cwd="/",
             )
         theirs.close()
