@@ -1,7 +1,7 @@
 """Asks a running Dagster webserver, over GraphQL, to start and stop runs.
 
 Belongs here: the queries and what their answers mean. Not here: which folders form a partition
-(`resources/folders.py`), how far a run is (the manifest's `jobs`).
+or a run (`resources/folder_runs.py`), how far a run is (the manifest's `jobs`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from typing import Any
 import httpx
 
 from resources.errors import LoupeError
+from resources.folder_runs import PARTITIONS_NAME, folder_run
 from resources.home import Home
 from resources.settings import Settings
 
-__all__ = ["INVENTORY", "PARTITIONS", "DagsterClient", "spanning_range"]
+__all__ = ["DagsterClient"]
 
-PARTITIONS = "folders"  # the name of the dynamic partitions definition
-INVENTORY = "file_inventory"  # the asset whose configuration names the folders to look at
-_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 _TIMEOUT = httpx.Timeout(30.0, connect=2.0)  # launching may load the code location first
 
 _FIND_JOB = """
@@ -128,7 +126,7 @@ class DagsterClient:
         """Make the folder partitions known; those known already stay as they are."""
         repository = self._find(job_name).repository_selector
         for key in keys:
-            variables = {"repository": repository, "definition": PARTITIONS, "key": key}
+            variables = {"repository": repository, "definition": PARTITIONS_NAME, "key": key}
             answer = self._ask(_ADD_PARTITION, variables)["addDynamicPartition"]
             if answer["__typename"] != "DuplicateDynamicPartitionError":
                 self._expect(answer, "AddDynamicPartitionSuccess", "Dagster does not take the folder")
@@ -136,10 +134,11 @@ class DagsterClient:
     def launch_folders(self, job_name: str, keys: Sequence[str]) -> str:
         """Start one run of `job_name` over these folder partitions, new ones included; returns its run id."""
         self.add_partitions(job_name, keys)
-        start, end = spanning_range(self.partition_keys(job_name), keys)
-        # A range over scattered folders takes in those between; the inventory is told which ones to look at.
-        config = {"ops": {INVENTORY: {"config": {"folders": sorted(keys)}}}}
-        return self.launch(job_name, {_RANGE_START: start, _RANGE_END: end}, config)
+        try:
+            run = folder_run(self.partition_keys(job_name), keys)
+        except ValueError as error:
+            raise LoupeError("JOB_FAILED", "Dagster did not take all of the folders. Try again.") from error
+        return self.launch(job_name, run.tags, run.run_config)
 
     def launch(
         self, job_name: str, tags: Mapping[str, str] | None = None, run_config: Mapping[str, Any] | None = None
@@ -193,15 +192,6 @@ class DagsterClient:
             return
         reasons = [error["message"] for error in answer.get("errors", ())] or [answer.get("message") or ""]
         raise LoupeError("JOB_FAILED", f"{what}: {_first_line(reasons[0]) or answer['__typename']}.")
-
-
-def spanning_range(ordered: Sequence[str], wanted: Sequence[str]) -> tuple[str, str]:
-    """The first and the last of `wanted` as `ordered` has them. Raises `JOB_FAILED` when one is unknown."""
-    chosen = frozenset(wanted)
-    found = [key for key in ordered if key in chosen]
-    if not found or len(found) < len(chosen):
-        raise LoupeError("JOB_FAILED", "Dagster did not take all of the folders. Try again.")
-    return found[0], found[-1]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from fastapi import Depends, Path, Request
 
 from resources.errors import LoupeError
 from resources.library import Library
+from resources.manifest import jobs
 from search_api.dagster_client import DagsterClient
 from search_api.live_index import LiveIndex
 from search_api.services import Services
@@ -33,10 +34,11 @@ def _dagster(services: Annotated[Services, Depends(_services)]) -> DagsterClient
     return services.dagster
 
 
-async def _job(services: Annotated[Services, Depends(_services)], job_id: str) -> dict[str, Any]:
-    for job in await services.jobs.get():
-        if job["run_id"] == job_id:
-            return job
+def _job(services: Annotated[Services, Depends(_services)], job_id: str) -> dict[str, Any]:
+    with services.library.manifest.read() as tx:
+        job = jobs.get(tx, job_id)
+    if job:
+        return job
     raise LoupeError("JOB_NOT_FOUND", f"There is no job {job_id[:64]}.", job_id=job_id[:64])
 
 

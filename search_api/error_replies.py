@@ -22,6 +22,7 @@ __all__ = ["install", "internal_reply", "loupe_reply", "responses"]
 
 log = structlog.get_logger("search_api")
 
+_SCHEMA = {"$ref": f"#/components/schemas/{ErrorReply.__name__}"}
 _RETRY_AFTER_S = 2  # long enough to open an index, short enough that a person does not notice the wait
 _BY_STATUS = {
     404: ("NOT_FOUND", "There is nothing at this address."),
@@ -50,7 +51,8 @@ def responses(*codes: str) -> dict[int | str, dict[str, Any]]:
         row = CODES[code]
         entry = by_status.setdefault(
             row.http_status,
-            {"model": ErrorReply, "description": "", "content": {"application/json": {"examples": {}}}},
+            # Spelled out, because `model` would document the media type of the route's success.
+            {"description": "", "content": {"application/json": {"schema": _SCHEMA, "examples": {}}}},
         )
         entry["description"] = "; ".join(filter(None, [entry["description"], f"`{code}`: {row.meaning}"]))
         entry["content"]["application/json"]["examples"][code] = {

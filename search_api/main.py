@@ -18,10 +18,9 @@ from starlette.concurrency import run_in_threadpool
 
 from resources.home import write_atomically
 from resources.settings import Settings
-from search_api import error_replies
-from search_api.request_context import HostCheckMiddleware, RequestContextMiddleware, allowed_names
+from search_api import error_replies, logs
+from search_api.request_context import BodyLimitMiddleware, HostCheckMiddleware, RequestContextMiddleware, allowed_names
 from search_api.routers import browse, collections, failures, folders, health, images, jobs, search, status
-from search_api.schemas.errors import ErrorReply
 from search_api.services import Services
 
 __all__ = ["create_app"]
@@ -41,6 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        logs.configure(chosen)
         services = Services(chosen)
         await run_in_threadpool(services.start)
         app.state.services = services
@@ -61,18 +61,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # The bundled documentation pages load their scripts from another host.
         docs_url=None,
         redoc_url=None,
-        max_body_size=_MAX_BODY_BYTES,
     )
-    api = APIRouter(
-        prefix="/api/v1",
-        responses={422: {"model": ErrorReply, "description": "`INVALID_REQUEST`: not of the expected form."}},
-    )
+    api = APIRouter(prefix="/api/v1", responses=error_replies.responses("INVALID_REQUEST"))
     for noun in _NOUNS:
         api.include_router(noun.router)
     app.include_router(api)
     app.frontend("/", directory=WEB, fallback=None)
     error_replies.install(app)
     names, any_address = allowed_names(chosen.host, socket.gethostname())
+    app.add_middleware(
+        BodyLimitMiddleware, limit_bytes=_MAX_BODY_BYTES, by_path={search.IMAGE_PATH: search.IMAGE_BYTES}
+    )
     app.add_middleware(HostCheckMiddleware, names=names, any_address=any_address)
     app.add_middleware(RequestContextMiddleware)
     return app

@@ -1,4 +1,4 @@
-"""What every request gets: an id, a log line, security headers, a check of the names it may be asked by.
+"""What every request gets: an id, a log line, security headers, a check of who asks and how much.
 
 Belongs here: ASGI middleware. Not here: what a route does, how an error is worded (`error_replies.py`).
 """
@@ -9,16 +9,17 @@ import ipaddress
 import re
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resources.errors import LoupeError
 from search_api.error_replies import internal_reply, loupe_reply
 
-__all__ = ["HostCheckMiddleware", "RequestContextMiddleware", "allowed_names"]
+__all__ = ["BodyLimitMiddleware", "HostCheckMiddleware", "RequestContextMiddleware", "allowed_names"]
 
 log = structlog.get_logger("search_api")
 
@@ -85,6 +86,37 @@ class RequestContextMiddleware:
                 getattr(log, level)(
                     "request", method=scope["method"], path=scope["path"], status=status, elapsed_ms=elapsed_ms
                 )
+
+
+class BodyLimitMiddleware:
+    """Refuses bodies above `limit_bytes`, or what `by_path` allows for a path, even when they do not say their size."""
+
+    def __init__(self, app: ASGIApp, limit_bytes: int, by_path: Mapping[str, int]) -> None:
+        self.app = app
+        self._limit_bytes = limit_bytes
+        self._by_path = dict(by_path)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self._by_path.get(scope["path"], self._limit_bytes)
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            refusal = LoupeError("TOO_LARGE", f"The request has {int(declared):,} bytes; {limit:,} are allowed.")
+            await loupe_reply(refusal)(scope, receive, send)
+            return
+        received = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise HTTPException(status_code=413)  # the one kind that the framework's body parsing lets through
+            return message
+
+        await self.app(scope, receive_within_limit, send)
 
 
 class HostCheckMiddleware:

@@ -6,14 +6,16 @@ from importlib.metadata import version
 
 from fastapi import APIRouter
 
+from resources.errors import CODES
 from search_api.dependencies import Live
 from search_api.error_replies import responses
+from search_api.schemas.errors import ErrorReply
 from search_api.schemas.status import Health, Readiness
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live")
+@router.get("/live", responses={500: {"model": ErrorReply, "description": CODES["INTERNAL"].meaning}})
 async def live() -> Health:
     """The process answers."""
     return Health(version=version("loupe-photos"))

@@ -21,11 +21,13 @@ from search_api.photo_cards import hit_card
 from search_api.schemas.search import FlatFilters, SearchQuery, SearchReply, Warned
 from search_api.uploads import MAX_UPLOAD_BYTES
 
-__all__ = ["answer", "router", "search_filters"]
+__all__ = ["IMAGE_BYTES", "IMAGE_PATH", "answer", "reply", "router", "search_filters"]
 
 router = APIRouter(prefix="/search", tags=["search"])
 
-_MULTIPART_BYTES = 1 << 20  # room for the other fields of the form
+IMAGE_PATH = "/api/v1/search/image"
+IMAGE_BYTES = MAX_UPLOAD_BYTES + (1 << 20)  # room for the other fields of the form
+
 _ERRORS = ("INVALID_REQUEST", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN", "PHOTO_NOT_FOUND", "INDEX_LOADING")
 _CONTENT_ERRORS = ("MODEL_LOADING", "SEARCH_BY_CONTENT_OFF", "MODEL_NOT_FETCHED")
 _PICTURE_ERRORS = ("NOT_AN_IMAGE", "UNSUPPORTED_FORMAT", "EMPTY_FILE", "TRUNCATED", "CORRUPT", "TOO_LARGE")
@@ -39,7 +41,6 @@ def search(query: SearchQuery, live: Live) -> SearchReply:
 
 @router.post(
     "/image",
-    max_body_size=MAX_UPLOAD_BYTES + _MULTIPART_BYTES,
     responses=responses(*_ERRORS, *_CONTENT_ERRORS, *_PICTURE_ERRORS),
 )
 async def search_with_image(

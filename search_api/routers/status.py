@@ -28,7 +28,7 @@ async def get_status(services: Held) -> Status:
         decoded=counts.decoded,
         embeddings=counts.embeddings,
         captions=counts.captions,
-        points=counts.points,
+        points=index.points,
         failures=counts.failures,
         waiting=counts.pending["decoded"],
         missing=counts.missing,

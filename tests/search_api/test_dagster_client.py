@@ -18,7 +18,7 @@ from dagster import AssetKey, DagsterInstance, DagsterRunStatus
 
 from resources.errors import LoupeError
 from resources.settings import Settings
-from search_api.dagster_client import DagsterClient, spanning_range
+from search_api.dagster_client import DagsterClient
 
 _WORKSPACE = Path(__file__).with_name("dagster_workspace.py")
 
@@ -169,17 +169,3 @@ def test_the_address_of_a_dagster_that_is_gone_is_not_used(tmp_path: Path) -> No
     gone.wait()
     (run / "dagster.json").write_text(json.dumps({"url": "http://127.0.0.1:9/", "pid": gone.pid}))
     assert DagsterClient(Settings(home=tmp_path, dagster_port=3210)).url == "http://127.0.0.1:3210"
-
-
-@pytest.mark.parametrize(
-    ("wanted", "ends"),
-    [(["b"], ("b", "b")), (["c", "b"], ("b", "c")), (["d", "a"], ("a", "d")), (["a", "b", "c", "d"], ("a", "d"))],
-)
-def test_a_range_spans_what_is_wanted_in_dagsters_order(wanted: list[str], ends: tuple[str, str]) -> None:
-    assert spanning_range(["a", "b", "c", "d"], wanted) == ends
-
-
-@pytest.mark.parametrize("wanted", [[], ["e"], ["a", "e"]])
-def test_a_range_over_unknown_folders_is_refused(wanted: list[str]) -> None:
-    with pytest.raises(LoupeError, match="did not take all"):
-        spanning_range(["a", "b"], wanted)

@@ -1,0 +1,226 @@
+"""Folders, collections, jobs, failures and status over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import running, wait_until
+from fastapi.testclient import TestClient
+from small_library import SmallLibrary, build
+
+from resources.manifest import jobs
+
+
+@pytest.fixture
+def changing(own: SmallLibrary) -> Iterator[TestClient]:
+    with running(own) as client:
+        yield client
+
+
+# Folders
+
+
+def test_folders_come_with_state_and_counts(client: TestClient, small: SmallLibrary) -> None:
+    [folder] = client.get("/api/v1/folders").json()["folders"]
+    assert folder["path"] == str(small.photos)
+    assert folder["state"] == "online"
+    assert (folder["photos"], folder["missing"], folder["skipped"], folder["waiting"]) == (8, 0, 1, 0)
+
+
+def test_without_dagster_no_folder_is_added(changing: TestClient, tmp_path: Path) -> None:
+    (tmp_path / "More").mkdir()
+    reply = changing.post("/api/v1/folders", json={"path": str(tmp_path / "More")})
+    assert reply.status_code == 503
+    assert reply.json()["error"]["code"] == "DAGSTER_UNREACHABLE"
+    assert len(changing.get("/api/v1/folders").json()["folders"]) == 1
+    assert changing.post("/api/v1/search", json={"text": "red"}).status_code == 200
+
+
+# Collections
+
+
+def test_a_collection_is_made_filled_and_searched(changing: TestClient, own: SmallLibrary) -> None:
+    assert changing.post("/api/v1/collections", json={"name": " Lisbon & sea "}).status_code == 201
+    url = "/api/v1/collections/Lisbon%20%26%20sea"
+    chosen = [own.photo_id("red.jpg"), own.photo_id("blue.png")]
+    assert changing.post(f"{url}/photos", json={"photo_ids": chosen}).json()["added"] == 2
+    assert changing.post(f"{url}/photos", json={"photo_ids": chosen}).json()["added"] == 0
+    assert changing.get(url).json()["photos"] == 2
+    assert [entry["name"] for entry in changing.get("/api/v1/collections").json()["collections"]] == ["Lisbon & sea"]
+
+    def shown() -> set[str]:
+        reply = changing.post("/api/v1/search", json={"filters": {"collections": ["Lisbon & sea"]}})
+        return {photo["photo_id"] for photo in reply.json()["photos"]}
+
+    wait_until(lambda: shown() == set(chosen), 10)
+
+
+def test_a_collection_needs_a_name_of_its_own_and_photos_that_exist(changing: TestClient) -> None:
+    changing.post("/api/v1/collections", json={"name": "Twice"})
+    assert changing.post("/api/v1/collections", json={"name": "Twice"}).json()["error"]["code"] == "COLLECTION_EXISTS"
+    assert changing.post("/api/v1/collections", json={"name": "  "}).json()["error"]["code"] == "INVALID_REQUEST"
+    stranger = {"photo_ids": ["00000000-0000-0000-0000-000000000000"]}
+    reply = changing.post("/api/v1/collections/Twice/photos", json=stranger)
+    assert reply.json()["error"]["code"] == "PHOTO_NOT_FOUND"
+    assert changing.get("/api/v1/collections/Twice").json()["photos"] == 0
+
+
+# Jobs
+
+
+def events(reply: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    kind = ""
+    for line in reply.iter_lines():
+        if line.startswith("event: "):
+            kind = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield kind, json.loads(line.removeprefix("data: "))
+
+
+def test_events_tell_the_progress_of_a_job_and_end_with_it(changing: TestClient, own: SmallLibrary) -> None:
+    manifest = own.library.manifest
+    with manifest.write() as tx:
+        jobs.start(tx, "run-1", "ingest", "1 folder")
+
+    def work() -> None:
+        for done in (40, 100):
+            time.sleep(1.2)
+            with manifest.write() as tx:
+                jobs.progress(tx, "run-1", {"decoded": {"done": done, "total": 100}}, 33.5, 100.0 - done)
+        with manifest.write() as tx:
+            jobs.finish(tx, "run-1", "done")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    reply = changing.get("/api/v1/jobs/run-1/events")
+    worker.join()
+    seen = list(events(reply))
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    assert [kind for kind, _ in seen][-1] == "end"
+    assert [kind for kind, _ in seen].count("end") == 1
+    assert seen[-1][1]["state"] == "done"
+    [halfway] = [job for kind, job in seen if job["done"] == 40]
+    assert (halfway["stage"], halfway["total"], halfway["photos_per_s"], halfway["eta_s"]) == ("decoded", 100, 33.5, 60)
+    assert changing.get("/api/v1/jobs").json()["jobs"][0]["job_id"] == "run-1"
+
+
+def test_the_running_job_is_in_the_status_and_cancelling_needs_dagster(changing: TestClient, own: SmallLibrary) -> None:
+    with own.library.manifest.write() as tx:
+        jobs.start(tx, "run-2", "ingest", "1 folder")
+    wait_until(lambda: (changing.get("/api/v1/status").json()["job"] or {}).get("job_id") == "run-2", 10)
+    reply = changing.post("/api/v1/jobs/run-2/cancel")
+    assert reply.json()["error"]["code"] == "DAGSTER_UNREACHABLE"
+    with own.library.manifest.write() as tx:
+        jobs.finish(tx, "run-2", "failed", "DISK_FULL", "No space is left.")
+    wait_until(lambda: changing.get("/api/v1/status").json()["job"] is None, 10)
+    ended = changing.post("/api/v1/jobs/run-2/cancel")
+    assert (ended.status_code, ended.json()["state"], ended.json()["error_code"]) == (202, "failed", "DISK_FULL")
+
+
+# Failures and status
+
+
+def test_failures_name_the_file_and_why(client: TestClient, small: SmallLibrary) -> None:
+    reply = client.get("/api/v1/failures").json()
+    assert reply["total"] == 1
+    [failure] = reply["failures"]
+    assert failure["path"] == str(small.photos / "Garden/broken.jpg")
+    assert failure["code"] == "TRUNCATED"
+    assert failure["message"]
+    assert [(kind["code"], kind["count"]) for kind in reply["by_code"]] == [("TRUNCATED", 1)]
+    assert client.get("/api/v1/failures", params={"code": "DECODE_RAW"}).json()["total"] == 0
+
+
+def test_status_counts_what_the_library_holds(client: TestClient) -> None:
+    status = client.get("/api/v1/status").json()
+    assert (status["photos"], status["decoded"], status["embeddings"], status["points"]) == (8, 8, 8, 8)
+    assert (status["failures"], status["skipped"], status["waiting"]) == (1, 1, 0)
+    assert (status["searchable"], status["total"]) == (8, 8)
+    assert status["index"]["applied_seq"] == status["index"]["newest_seq"]
+    assert status["banner"] is None
+
+
+# Life of the process
+
+
+def test_photos_that_are_taken_in_while_the_api_runs_appear(changing: TestClient, own: SmallLibrary) -> None:
+    from small_library import draw_photo
+
+    folder = own.settings.home.parent / "New"
+    draw_photo(folder / "fresh.jpg", "cyan", "maroon", 99)
+    own.add_folder(folder)
+    own.take_in()
+    wait_until(lambda: changing.post("/api/v1/search", json={}).json()["photos"][0]["file_name"] == "fresh.jpg", 10)
+
+
+def test_the_run_file_names_the_running_api_and_goes_with_it(own: SmallLibrary) -> None:
+    file = own.library.home.api_file
+    with running(own):
+        said = json.loads(file.read_text())
+        assert said == {"host": own.settings.host, "port": own.settings.port, "pid": os.getpid()}
+    assert not file.exists()
+
+
+def test_the_index_is_free_again_after_the_api_has_stopped(own: SmallLibrary) -> None:
+    for _ in range(2):
+        with running(own) as client:
+            assert client.post("/api/v1/search", json={}).json()["total"] == 8
+
+
+def test_without_a_model_words_and_browsing_work_and_a_banner_says_so(tmp_path: Path) -> None:
+    plain = build(tmp_path, with_model=False)
+    with running(plain, model=False) as client:
+        assert client.post("/api/v1/search", json={}).json()["total"] == 8
+        words = client.post("/api/v1/search", json={"text": "wall"}).json()
+        assert [photo["file_name"] for photo in words["photos"]] == ["red.jpg"]
+        assert words["mode"] == "words"
+        meaning = client.post("/api/v1/search", json={"text": "wall", "mode": "meaning"})
+        assert meaning.status_code == 503
+        assert meaning.json()["error"]["code"] == "SEARCH_BY_CONTENT_OFF"
+        picture = client.post("/api/v1/search/image", files={"image": (plain.photos / "Garden/pink.jpg").read_bytes()})
+        assert picture.json()["error"]["code"] == "SEARCH_BY_CONTENT_OFF"
+        banner = client.get("/api/v1/status").json()["banner"]
+        assert "loupe models fetch" in banner["message"]
+
+
+def test_a_model_that_is_fetched_while_the_api_runs_is_taken_into_use(tmp_path: Path) -> None:
+    from small_library import PRESET, write_tiny_clip
+
+    plain = build(tmp_path, with_model=False)
+    named = SmallLibrary(plain.settings.model_copy(update={"model": PRESET}), plain.photos)
+    with running(named, model=False) as client:
+        refused = client.post("/api/v1/search", json={"text": "red", "mode": "meaning"})
+        assert refused.json()["error"]["code"] == "MODEL_NOT_FETCHED"
+        write_tiny_clip(named.settings.home / "models" / PRESET)
+        named.take_in()
+        wait_until(
+            lambda: client.post("/api/v1/search", json={"text": "red", "mode": "meaning"}).status_code == 200, 40
+        )
+        assert client.get("/api/v1/status").json()["searchable"] == 8
+
+
+def test_while_another_process_owns_the_index_the_api_answers_loading(own: SmallLibrary) -> None:
+    from resources.vector_index import open_index
+
+    held = open_index(own.settings, own.library.clip())
+    try:
+        from search_api.main import create_app
+
+        with TestClient(create_app(own.settings), base_url="http://localhost") as client:
+            reply = client.post("/api/v1/search", json={})
+            assert reply.status_code == 503
+            assert reply.json()["error"]["code"] in ("INDEX_LOADING", "INDEX_BUSY")
+            assert reply.headers["retry-after"]
+            assert client.get("/api/v1/health/live").status_code == 200
+            assert client.get("/api/v1/images/" + own.photo_id("red.jpg") + "/thumbnail").status_code == 200
+            held.close()
+            wait_until(lambda: client.post("/api/v1/search", json={}).status_code == 200, 20)
+    finally:
+        held.close()
