@@ -102,7 +102,9 @@ class PhotoSearch:
         else:
             page = ranked[request.offset : request.offset + request.limit]
             if mode == "meaning" and not exact:
-                total, exact = self.index.count(_and(condition, HasVector())), True
+                everything = condition is None
+                total = self.index.embedded_count() if everything else self.index.count(_and(condition, HasVector()))
+                exact = True
         return self._page(page, total, exact, len(relevant), mode, warnings, meaning, matches)
 
     def similar(
@@ -124,7 +126,7 @@ class PhotoSearch:
     def _browse(self, request: SearchRequest) -> SearchPage:
         condition = request.filters.condition()
         ids = self.index.browse(request.limit, request.offset, condition, newest_first=request.sort != "oldest")
-        total = self.index.count(condition)
+        total = self.index.point_count() if condition is None else self.index.count(condition)
         return self._page([Ranked(photo_id, 0.0) for photo_id in ids], total, True, None, "browse", ())
 
     def _by_date(self, ranked: list[Ranked], relevant: set[str], request: SearchRequest) -> tuple[list[Ranked], int]:
@@ -165,7 +167,7 @@ class PhotoSearch:
             total_exact=exact,
             relevant=relevant,
             mode=mode,
-            photos=self.index.count(),
+            photos=self.index.point_count(),
             searchable=self.index.embedded_count(),
             generation=self.index.generation,
             warnings=warnings,

@@ -80,7 +80,7 @@ class EmbeddedIndex(QdrantIndex):
             except OSError as error:
                 raise storage_error(error, self._folder) from error
             self._applied_seq, self._applied_mark = seq, mark
-            self._embedded = None
+            self._changed()
 
     def upsert(self, points: Iterable[PhotoPoint]) -> int:
         given = list(points)
@@ -88,14 +88,14 @@ class EmbeddedIndex(QdrantIndex):
             engine_points = [_engine_point(point) for point in given[start : start + _POINTS_PER_CALL]]
             with self._using() as shard:
                 shard.update(edge.UpdateOperation.upsert_points(engine_points))
-        self._embedded = None
+        self._changed()
         return len(given)
 
     def delete(self, photo_ids: Sequence[str]) -> None:
         if photo_ids:
             with self._using() as shard:
                 shard.update(edge.UpdateOperation.delete_points(list(photo_ids)))
-            self._embedded = None
+            self._changed()
 
     # Queries
 
@@ -159,7 +159,7 @@ class EmbeddedIndex(QdrantIndex):
             home="embedded",
             generation=self.generation,
             model=self.model,
-            points=self.count(),
+            points=self.point_count(),
             embedded=self.embedded_count(),
             applied_seq=self.applied_seq,
             # Blocks, not length: the engine's files are sparse.

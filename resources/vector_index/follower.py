@@ -82,6 +82,7 @@ class IndexFollower:
         """Take the index and begin to follow. Raises `INDEX_BUSY` at once when another process owns it."""
         if not self._settings.qdrant_url:
             self._folder.own()
+            self._folder.prune()
         try:
             self._index = self._open(self._first_model())
             self._say()
@@ -226,9 +227,12 @@ class IndexFollower:
         """The wanted model, unless its index was never whole while the current one was."""
         wanted = self._wanted()
         if self._settings.qdrant_url:
-            return wanted
-        known, current = self._folder.current()
-        whole = (self._folder.path / generation_name(wanted) / "applied.json").exists()
+            collection = ServerIndex.connect(self._settings, wanted)
+            whole, (known, current) = collection.applied_seq is not None, collection.current()
+            collection.close()
+        else:
+            whole = (self._folder.path / generation_name(wanted) / "applied.json").exists()
+            known, current = self._folder.current()
         return current if known and not whole else wanted
 
     def _wanted(self) -> IndexModel | None:

@@ -133,7 +133,7 @@ def _why_rebuild(manifest: Manifest, index: VectorIndex) -> str | None:
 
 def _mark(tx: Transaction, seq: int) -> str:
     """What stands at `seq`; empty when nothing does."""
-    row = tx.one('SELECT photo_id, committed_at FROM index_outbox WHERE seq = ?', [seq])
+    row = tx.one("SELECT photo_id, committed_at FROM index_outbox WHERE seq = ?", [seq])
     return f"{row['photo_id']} {row['committed_at'].isoformat()}" if row else ""
 
 

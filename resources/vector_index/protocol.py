@@ -54,8 +54,12 @@ class VectorIndex(Protocol):
 
     def count(self, condition: Condition | None = None) -> int: ...
 
+    def point_count(self) -> int:
+        """All points, cheaply: kept between changes."""
+        ...
+
     def embedded_count(self) -> int:
-        """Points with a vector, cheaply: kept between changes."""
+        """Points with a vector, as cheaply."""
         ...
 
     def get(self, photo_ids: Sequence[str], vectors: bool = False) -> dict[str, StoredPhoto]:

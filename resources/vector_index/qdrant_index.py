@@ -5,6 +5,8 @@ Not here: how an engine is called (`embedded.py`, `server.py`).
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -18,8 +20,8 @@ __all__ = ["DENSE", "WORDS", "QdrantIndex", "indexed_keys", "stored_payload"]
 
 DENSE, WORDS = "image", "words"
 
-# How far past the page a run of equal scores is followed, so that it is cut at an id and not at random.
-_MOST_TIES = 4096
+# How far past the end a run of equal scores is followed, so that it is cut at an id and not at random.
+_MOST_TIES = 256
 _FLAG_KEYS = ("has_gps", "embedded", "offline")
 
 
@@ -41,10 +43,14 @@ def stored_payload(point: PhotoPoint) -> dict[str, Any]:
 class QdrantIndex(ABC):
     """The part of `VectorIndex` that does not depend on how the engine is called."""
 
+    # How long counts of the whole index may be kept: for ever where every change passes through this object.
+    _counts_last_s = math.inf
+
     def __init__(self, generation: str, model: IndexModel | None) -> None:
         self._generation = generation
         self._model = model
-        self._embedded: int | None = None
+        self._counted: dict[str, tuple[float, int]] = {}
+        self._changes_seen = 0
 
     @property
     def generation(self) -> str:
@@ -74,10 +80,26 @@ class QdrantIndex(ABC):
 
     # What follows from it.
 
+    def point_count(self) -> int:
+        return self._remembered("points", None)
+
     def embedded_count(self) -> int:
-        if self._embedded is None:
-            self._embedded = self.count(HasVector()) if self._model else 0
-        return self._embedded
+        return self._remembered("embedded", HasVector()) if self._model else 0
+
+    def _remembered(self, name: str, condition: Condition | None) -> int:
+        """A count of the whole index, which costs a look at every point: taken once, until something changes."""
+        known = self._counted.get(name)
+        if known and time.monotonic() - known[0] < self._counts_last_s:
+            return known[1]
+        changes, taken_at = self._changes_seen, time.monotonic()
+        number = self.count(condition)
+        if changes == self._changes_seen:  # else a change came between, and the count may be of before it
+            self._counted[name] = taken_at, number
+        return number
+
+    def _changed(self) -> None:
+        self._changes_seen += 1
+        self._counted.clear()
 
     def nearest(self, vector: Vector, limit: int, condition: Condition | None = None) -> list[Ranked]:
         if self._model is None or limit < 1:
@@ -127,11 +149,9 @@ class QdrantIndex(ABC):
 
 def _best(limit: int, fetch: Callable[[int], list[Ranked]]) -> list[Ranked]:
     """The best `limit` by (score descending, id). Engines break ties as they like, so a tie at the edge is widened."""
-    wanted = limit + 1
-    hits = fetch(wanted)
-    while len(hits) == wanted and hits[-1].score == hits[limit - 1].score and wanted < limit + _MOST_TIES:
-        wanted = min(limit + _MOST_TIES, wanted * 2)
-        hits = fetch(wanted)
+    hits = fetch(limit + 1)
+    if len(hits) > limit and hits[limit].score == hits[limit - 1].score:
+        hits = fetch(limit + _MOST_TIES)
     return sorted(hits, key=lambda hit: (-hit.score, hit.photo_id))[:limit]
 
 

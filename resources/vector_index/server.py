@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,8 @@ _SCHEMAS = {
 class ServerIndex(QdrantIndex):
     """`VectorIndex` over a collection `<alias>-<generation>`. Several processes may query; one applies at a time."""
 
+    _counts_last_s = 2.0  # another process may change the collection
+
     def __init__(self, client: QdrantClient, alias: str, model: IndexModel | None, lock_path: Path) -> None:
         """Use the collection, creating it if it is not there. Raises `INDEX_UNREACHABLE`."""
         super().__init__(generation_name(model), model)
@@ -86,7 +89,11 @@ class ServerIndex(QdrantIndex):
             vectors_config={DENSE: dense} if self._model else {},
             sparse_vectors_config={WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)},
             optimizers_config=models.OptimizersConfigDiff(indexing_threshold=_INDEXING_THRESHOLD_KB),
-            metadata={"applied_seq": None, "applied_mark": ""},
+            metadata={
+                "applied_seq": None,
+                "applied_mark": "",
+                "model": asdict(self._model) if self._model else None,
+            },
         )
         for key, kind in indexed_keys().items():
             self._client.create_payload_index(self._collection, key, field_schema=_SCHEMAS[kind])
@@ -121,7 +128,7 @@ class ServerIndex(QdrantIndex):
         # Every change was sent with wait=True, so it stands in the server's log.
         with _reachable():
             self._client.update_collection(self._collection, metadata={"applied_seq": seq, "applied_mark": mark})
-        self._embedded = None
+        self._changed()
 
     def upsert(self, points: Iterable[PhotoPoint]) -> int:
         given = list(points)
@@ -129,14 +136,14 @@ class ServerIndex(QdrantIndex):
             batch = [_server_point(point) for point in given[start : start + _POINTS_PER_CALL]]
             with _reachable():
                 self._client.upsert(self._collection, batch, wait=True)
-        self._embedded = None
+        self._changed()
         return len(given)
 
     def delete(self, photo_ids: Sequence[str]) -> None:
         if photo_ids:
             with _reachable():
                 self._client.delete(self._collection, models.PointIdsList(points=list(photo_ids)), wait=True)
-            self._embedded = None
+            self._changed()
 
     # Queries
 
@@ -144,10 +151,6 @@ class ServerIndex(QdrantIndex):
         with _reachable():
             answer = self._client.count(self._collection, count_filter=self._dialect.filter(condition), exact=True)
         return int(answer.count)
-
-    def embedded_count(self) -> int:
-        self._embedded = None  # another process may have changed the collection
-        return super().embedded_count()
 
     def get(self, photo_ids: Sequence[str], vectors: bool = False) -> dict[str, StoredPhoto]:
         if not photo_ids:
@@ -227,7 +230,7 @@ class ServerIndex(QdrantIndex):
             home="server",
             generation=self.generation,
             model=self.model,
-            points=self.count(),
+            points=self.point_count(),
             embedded=self.embedded_count(),
             applied_seq=self.applied_seq,
             bytes=0,
@@ -246,6 +249,15 @@ class ServerIndex(QdrantIndex):
                 drop = models.DeleteAlias(alias_name=self._alias)
                 changes.insert(0, models.DeleteAliasOperation(delete_alias=drop))
             self._client.update_collection_aliases(changes)
+
+    def current(self) -> tuple[bool, IndexModel | None]:
+        """Whether the library's alias names a collection, and of which model that is."""
+        with _reachable():
+            held = {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
+            if self._alias not in held:
+                return False, None
+            model = (self._client.get_collection(held[self._alias]).config.metadata or {}).get("model")
+        return True, IndexModel(**model) if model else None
 
     def close(self) -> None:
         self._client.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,19 @@ from resources.home import Home
 from resources.vector_index import IndexModel, VectorIndex, open_index
 from resources.vector_index.opening import IndexFolder
 from resources.vector_index.server import ServerIndex
+
+_MEMORY_DISK = Path("/dev/shm")
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """In memory where the system can: a new shard is synced to disk hundreds of times, and there are many here."""
+    if not _MEMORY_DISK.is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=_MEMORY_DISK, prefix="loupe-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
 
 HOMES = ["embedded", "client", *(["server"] if os.environ.get("QDRANT_URL") else [])]
 

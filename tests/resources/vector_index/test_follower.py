@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 from index_library import MODEL, Library, make_library, open_library, photo_id, vector
+from qdrant_client import QdrantClient
 
 from resources.errors import LoupeError
 from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, publish, verify
 from resources.vector_index.follower import owner_file
 from resources.vector_index.publishing import wake
+from resources.vector_index.server import ServerIndex
 
 Opened = Callable[..., VectorIndex]
 _spawn = multiprocessing.get_context("spawn")
@@ -136,6 +138,32 @@ def test_a_model_that_arrives_is_switched_to_without_a_gap(library: Library) -> 
         assert follower.serving_model == MODEL
         library.add([42])
         assert follower.wait_for(library.newest_seq(), 10)  # the old pair goes on
+
+
+def test_a_server_is_followed_and_switched_alike(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = QdrantClient(":memory:")  # stands for the server that several processes would reach
+    monkeypatch.setattr(client, "close", lambda: None)
+    lock = library.home.index / "server.lock"
+    monkeypatch.setattr(
+        ServerIndex, "connect", classmethod(lambda cls, settings, model: cls(client, "loupe", model, lock))
+    )
+    settings = library.settings.model_copy(update={"qdrant_url": "http://unused"})
+    library.add(range(12))
+    with IndexFollower(settings, library.manifest, poll_s=0.1) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+        assert follower.serving_model is None
+        library.embed(range(12))
+        library.use(MODEL)
+        _until(lambda: follower.serving_model == MODEL)
+        assert follower.index.embedded_count() == 12
+        counts = publish(library.manifest, settings, MODEL, 10)  # a server has no owner: this process applies too
+        assert counts.applied_seq == library.newest_seq()
+    other = IndexModel("other", "1", "1", 8)
+    failing = IndexFollower(settings, library.manifest, lambda: other, on_switch=lambda index: 1 / 0, poll_s=0.1)
+    with failing as follower:
+        assert follower.serving_model == MODEL  # the new collection was never whole
+        _until(lambda: follower.error is not None)
+        assert follower.serving_model == MODEL
 
 
 def test_publish_takes_a_free_index_and_lets_it_go(library: Library, opened: Opened) -> None:
