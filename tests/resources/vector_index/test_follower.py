@@ -19,7 +19,8 @@ from index_library import MODEL, Library, make_library, open_library, photo_id, 
 from qdrant_client import QdrantClient
 
 from resources.errors import LoupeError
-from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, publish, verify
+from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, open_index, publish, verify
+from resources.vector_index import outbox as outbox_module
 from resources.vector_index.follower import owner_file
 from resources.vector_index.publishing import wake
 from resources.vector_index.server import ServerIndex
@@ -261,6 +262,46 @@ def test_an_owner_killed_while_applying_leaves_each_change_applied_once(tmp_path
     publish(library.manifest, library.settings, MODEL, 60)
     _check_like_new(library)
     assert not list(library.home.index.glob("damaged-*"))
+
+
+def _apply_and_die(path: str, step: str, after: int) -> None:
+    """A process that applies in small batches and is killed when it has done `step` for the `after`th time."""
+    outbox_module.BATCH_PHOTOS = 7
+    library = open_library(Path(path))
+    index = open_index(library.settings, MODEL)
+    real, done = getattr(index, step), [0]
+
+    def step_then_die(*given: Any) -> Any:
+        answer = real(*given)
+        done[0] += 1
+        if done[0] == after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    setattr(index, step, step_then_die)
+    apply_outbox(library.manifest, library.vectors(), index)
+    index.close()
+
+
+@pytest.mark.parametrize("rebuilding", [True, False])
+@pytest.mark.parametrize(("step", "after"), [("upsert", 2), ("delete", 1), ("set_applied_seq", 1)])
+def test_killed_right_after_any_step_the_next_owner_ends_where_it_would_have(
+    tmp_path: Path, rebuilding: bool, step: str, after: int
+) -> None:
+    library = make_library(tmp_path / "home")
+    library.add(range(20))
+    library.embed(range(20))
+    if not rebuilding:
+        publish(library.manifest, library.settings, MODEL, 10)
+        library.add(range(20, 40))
+        library.embed(range(20, 30))
+        library.set_missing(3, datetime(2024, 1, 1))
+    doomed = _spawn.Process(target=_apply_and_die, args=(str(library.home.path), step, after))
+    doomed.start()
+    doomed.join(60)
+    assert doomed.exitcode == -signal.SIGKILL
+    publish(library.manifest, library.settings, MODEL, 10)
+    _check_like_new(library)
 
 
 def _check_like_new(library: Library) -> None:
