@@ -55,9 +55,9 @@ def map_plot(places: npt.NDArray[np.float32]) -> str | None:
 
 
 def _markdown(title: str, picture: Image.Image) -> str:
-    for quality in (80, 60, 40, 20):
+    for quality, reduction in ((80, 1), (60, 1), (40, 1), (20, 1), (20, 2)):
         stream = io.BytesIO()
-        picture.save(stream, "JPEG", quality=quality)
+        picture.reduce(reduction).save(stream, "JPEG", quality=quality)
         if stream.tell() <= _MOST_BYTES:
             break
     return f"![{title}](data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()})"

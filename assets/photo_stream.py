@@ -356,7 +356,8 @@ class PhotoStream:
         for target, vector in zip(targets, done, strict=True):
             if isinstance(vector, Exception) or not np.isfinite(vector).all():
                 counts.failed += 1
-                writer.failed(_model_failure("embeddings", target, str(vector)))
+                message = str(vector) if isinstance(vector, Exception) else "The model answered no number."
+                writer.failed(_model_failure("embeddings", target, message))
             else:
                 counts.embedded += 1
                 writer.vector(embedding, target, vector)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from drawn_photos import draw_photos
-from shelf import Shelf
+from shelf import InProcessEngine, Shelf
 
 from resources.home import Home
 from resources.library import Library
@@ -45,10 +46,16 @@ def draw() -> Callable[..., list[Path]]:
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Shelf:
-    """A home and an empty folder `Photos`, with the real inventory and stream between them."""
-    photos = tmp_path / "Photos"
-    photos.mkdir()
-    return Shelf(Settings(home=tmp_path / "home", decode_workers=1, decode_timeout_s=60), photos)
+    """A home and an empty folder `Photos`, with the real inventory and stream between them, in this process."""
+    settings = Settings(home=tmp_path / "home", decode_workers=2, decode_timeout_s=60)
+    (tmp_path / "Photos").mkdir()
+    return Shelf(settings, tmp_path / "Photos", InProcessEngine(settings))
+
+
+@pytest.fixture
+def shelf_with_workers(shelf: Shelf) -> Shelf:
+    """The same with two decode worker processes, which take a second or two to start for each run."""
+    return replace(shelf, engine=None)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,8 @@ __all__ = ["Database", "Transaction"]
 # Same for every open: DuckDB refuses a second connection with another configuration in one process.
 _CONFIG: dict[str, Any] = {"threads": 2, "memory_limit": "2GB", "preserve_insertion_order": False}
 _LOCK_POLL_S = 0.004
+# What DuckDB says of a file that another process holds, on POSIX and on Windows.
+_HELD_ELSEWHERE = ("Could not set lock on file", "being used by another process")
 
 
 class Transaction:
@@ -158,8 +160,9 @@ class Database:
             try:
                 return duckdb.connect(str(self.path), config=_CONFIG)
             except duckdb.IOException as error:
-                # Only a lock held by a program that does not know our lock file is worth waiting for.
-                if "lock" not in str(error):
+                # Only a lock held by a program that does not know our lock file is worth waiting for. The message
+                # also names the path, which may say anything.
+                if not any(sign in str(error) for sign in _HELD_ELSEWHERE):
                     raise self._translated(error) from error
                 if time.monotonic() > deadline:
                     raise self._busy() from error

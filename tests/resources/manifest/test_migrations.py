@@ -1,0 +1,62 @@
+"""Creating and migrating the manifest: once, whoever comes first, and never by an older Loupe."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from resources.errors import LoupeError
+from resources.home import Home
+from resources.manifest import Manifest
+
+TABLES = {
+    "roots", "files", "photos", "previews", "embeddings", "captions", "failures", "models", "jobs",
+    "folder_signatures", "index_outbox", "projections", "tags", "collections", "collection_photos",
+}  # fmt: skip
+
+_PREPARE = """
+import sys
+from pathlib import Path
+from resources.home import Home
+from resources.manifest import Manifest
+Manifest(Home(Path(sys.argv[1])).prepare()).prepare()
+"""
+
+
+def test_prepare_creates_every_table(home: Home) -> None:
+    with Manifest(home).prepare().read() as tx:
+        found = {row[0] for row in tx.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    assert found >= TABLES
+
+
+def test_prepare_again_changes_nothing(home: Home) -> None:
+    manifest = Manifest(home).prepare()
+    with manifest.write() as tx:
+        tx.execute("INSERT INTO tags VALUES ('p', 'holiday', now())")
+        before = tx.rows("SELECT * FROM schema_migrations")
+    Manifest(home).prepare()
+    with manifest.read() as tx:
+        assert tx.rows("SELECT * FROM schema_migrations") == before
+        assert tx.value("SELECT count(*) FROM tags") == 1
+
+
+def test_processes_that_race_to_create_it_apply_each_migration_once(home: Home) -> None:
+    racers = [subprocess.Popen([sys.executable, "-c", _PREPARE, str(home.path)]) for _ in range(4)]
+    assert [racer.wait(60) for racer in racers] == [0, 0, 0, 0]
+    with Manifest(home).prepare().read() as tx:
+        versions = [row[0] for row in tx.execute("SELECT version FROM schema_migrations ORDER BY version").fetchall()]
+    assert versions == list(range(1, len(versions) + 1))
+
+
+def test_manifest_of_a_newer_loupe_is_refused_and_left_alone(home: Home) -> None:
+    manifest = Manifest(home).prepare()
+    with manifest.write() as tx:
+        tx.execute("INSERT INTO schema_migrations VALUES (9999, now())")
+    with pytest.raises(LoupeError) as caught:
+        Manifest(home).prepare()
+    assert caught.value.code == "HOME_TOO_NEW"
+    assert caught.value.details["found"] == 9999
+    with manifest.read() as tx:
+        assert tx.value("SELECT max(version) FROM schema_migrations") == 9999
