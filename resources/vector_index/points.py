@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -78,9 +78,8 @@ class StoredPhoto:
     vector: Vector | None = None
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """A photo and its score: cosine for vectors, BM25 for words."""
+class Ranked(NamedTuple):
+    """A photo and its score: cosine for vectors, BM25 for words. A tuple, as a query makes a thousand of them."""
 
     photo_id: str
     score: float
