@@ -50,7 +50,7 @@ def add_folder(asked: AddFolder, services: Held) -> AddedFolder:
         )
     library = services.library
     added = add_root(library.manifest, library.home, asked.path, services.settings.max_partitions)
-    look(library.manifest, settle=False, root_id=added.root_id)
+    look(library.manifest)  # the inventory looks at partitions that were seen
     first = added.partition_keys[:_FOLDERS_A_RUN]
     job_id = services.dagster.launch_folders(INGEST_JOB, first)
     with library.manifest.write() as tx:

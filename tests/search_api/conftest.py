@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
+from running_app import free_port, running
 from small_library import SmallLibrary, build
 
-from search_api.main import create_app
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Until `holds` does; fails when that takes too long."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it took too long"
-        time.sleep(0.05)
-
-
-def _is_whole(client: TestClient, model: bool) -> bool:
-    ready = client.get("/api/v1/health/ready")
-    if ready.status_code != 200 or (model and ready.json()["model"] != "ready"):
-        return False
-    index = client.get("/api/v1/status").json()["index"]
-    return bool(index["applied_seq"] == index["newest_seq"])
-
-
-@contextmanager
-def running(small: SmallLibrary, *, model: bool = True) -> Iterator[TestClient]:
-    """A client of the app, once its index is up to date and its model ready."""
-    with TestClient(create_app(small.settings), base_url="http://localhost") as client:
-        wait_until(lambda: _is_whole(client, model))
-        yield client
+_WORKSPACE = Path(__file__).with_name("dagster_workspace.py")
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +38,39 @@ def own(small: SmallLibrary, tmp_path: Path) -> SmallLibrary:
     home = tmp_path / "home"
     shutil.copytree(small.settings.home, home, ignore=shutil.ignore_patterns("run", "*.lock"))
     return SmallLibrary(small.settings.model_copy(update={"home": home}), small.photos)
+
+
+@pytest.fixture(scope="session")
+def dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("dagster")
+    # The default coordinator only queues runs for a daemon; this one starts them at once.
+    (home / "dagster.yaml").write_text(
+        "telemetry: {enabled: false}\n"
+        "run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}\n"
+    )
+    return home
+
+
+@pytest.fixture(scope="session")
+def webserver(dagster_home: Path) -> Iterator[str]:
+    port = free_port()
+    command = [str(Path(sys.executable).with_name("dagster-webserver")), "-f", str(_WORKSPACE), "-p", str(port)]
+    environment = {**os.environ, "DAGSTER_HOME": str(dagster_home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    with (dagster_home / "webserver.log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                if httpx.get(f"{url}/server_info", timeout=2.0).is_success:
+                    break
+            except httpx.HTTPError:
+                pass
+            assert process.poll() is None, (dagster_home / "webserver.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=30)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,54 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 from dagster import AssetKey, DagsterInstance, DagsterRunStatus
+from running_app import free_port
 
 from resources.errors import LoupeError
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
-
-_WORKSPACE = Path(__file__).with_name("dagster_workspace.py")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("dagster")
-    # The default coordinator only queues runs for a daemon; this one starts them at once.
-    (home / "dagster.yaml").write_text(
-        "telemetry: {enabled: false}\n"
-        "run_coordinator: {module: dagster._core.run_coordinator, class: DefaultRunCoordinator}\n"
-    )
-    return home
-
-
-@pytest.fixture(scope="module")
-def webserver(dagster_home: Path) -> Iterator[str]:
-    port = _free_port()
-    command = [str(Path(sys.executable).with_name("dagster-webserver")), "-f", str(_WORKSPACE), "-p", str(port)]
-    environment = {**os.environ, "DAGSTER_HOME": str(dagster_home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
-    with (dagster_home / "webserver.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                if httpx.get(f"{url}/server_info", timeout=2.0).is_success:
-                    break
-            except httpx.HTTPError:
-                pass
-            assert process.poll() is None, (dagster_home / "webserver.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
 
 
 @pytest.fixture
@@ -146,7 +101,7 @@ def test_reachable_while_the_webserver_runs(client: DagsterClient) -> None:
 
 
 def test_nothing_listening_is_dagster_unreachable(tmp_path: Path) -> None:
-    client = DagsterClient(Settings(home=tmp_path, dagster_port=_free_port()))
+    client = DagsterClient(Settings(home=tmp_path, dagster_port=free_port()))
     assert not client.is_reachable()
     with pytest.raises(LoupeError) as error:
         client.launch("ingest")

@@ -7,9 +7,9 @@ import os
 import uuid
 
 import pytest
-from conftest import running
 from fastapi.testclient import TestClient
 from PIL import Image
+from running_app import running
 from small_library import SmallLibrary, draw_photo
 
 

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import running, wait_until
 from fastapi.testclient import TestClient
-from small_library import SmallLibrary, build
+from running_app import running, wait_until
+from small_library import PRESET, SmallLibrary, build, draw_photo, write_tiny_clip
 
 from resources.manifest import jobs
+from resources.vector_index import open_index
+from search_api.main import create_app
 
 
 @pytest.fixture
@@ -41,6 +43,49 @@ def test_without_dagster_no_folder_is_added(changing: TestClient, tmp_path: Path
     assert reply.json()["error"]["code"] == "DAGSTER_UNREACHABLE"
     assert len(changing.get("/api/v1/folders").json()["folders"]) == 1
     assert changing.post("/api/v1/search", json={"text": "red"}).status_code == 200
+
+
+@pytest.fixture
+def with_dagster(own: SmallLibrary, webserver: str) -> Iterator[TestClient]:
+    """A client of an app that reaches a Dagster."""
+    own.library.home.run.mkdir(exist_ok=True)
+    own.library.home.dagster_file.write_text(json.dumps({"url": webserver, "pid": os.getpid()}))
+    with running(own) as client:
+        yield client
+
+
+@pytest.mark.slow
+def test_adding_a_folder_watches_it_and_starts_its_run(
+    with_dagster: TestClient, own: SmallLibrary, webserver: str
+) -> None:
+    folder = own.settings.home.parent / "Größe & Ünïcode"
+    draw_photo(folder / "2019/one.jpg", "red", "white", 51)
+    draw_photo(folder / "2020/two.jpg", "red", "white", 52)
+    reply = with_dagster.post("/api/v1/folders", json={"path": str(folder)})
+    assert reply.status_code == 201, reply.text
+    added = reply.json()
+    assert (added["folder"]["path"], added["photo_files"]) == (str(folder), 2)
+    job = with_dagster.get(f"/api/v1/jobs/{added['job_id']}").json()
+    assert (job["state"], job["kind"], job["target"]) == ("queued", "ingest", "2 folders")
+    with_dagster.post(f"/api/v1/jobs/{added['job_id']}/cancel")
+    assert with_dagster.get(f"/api/v1/jobs/{added['job_id']}").json()["state"] == "cancelled"
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_added_says_why(with_dagster: TestClient, own: SmallLibrary, tmp_path: Path) -> None:
+    (tmp_path / "file.txt").write_text("text")
+    (tmp_path / "empty").mkdir()
+    for path, code in (
+        (tmp_path / "nowhere", "DIR_NOT_FOUND"),
+        (tmp_path / "file.txt", "NOT_A_DIRECTORY"),
+        (tmp_path / "empty", "DIR_EMPTY"),
+        (own.settings.home, "ROOT_IN_HOME"),
+        (own.photos.parent, "ROOT_NESTED"),
+    ):
+        reply = with_dagster.post("/api/v1/folders", json={"path": str(path)})
+        assert reply.json()["error"]["code"] == code
+        assert reply.status_code in (404, 409, 422)
+    assert len(with_dagster.get("/api/v1/folders").json()["folders"]) == 1
 
 
 # Collections
@@ -151,8 +196,6 @@ def test_status_counts_what_the_library_holds(client: TestClient) -> None:
 
 
 def test_photos_that_are_taken_in_while_the_api_runs_appear(changing: TestClient, own: SmallLibrary) -> None:
-    from small_library import draw_photo
-
     folder = own.settings.home.parent / "New"
     draw_photo(folder / "fresh.jpg", "cyan", "maroon", 99)
     own.add_folder(folder)
@@ -191,8 +234,6 @@ def test_without_a_model_words_and_browsing_work_and_a_banner_says_so(tmp_path: 
 
 
 def test_a_model_that_is_fetched_while_the_api_runs_is_taken_into_use(tmp_path: Path) -> None:
-    from small_library import PRESET, write_tiny_clip
-
     plain = build(tmp_path, with_model=False)
     named = SmallLibrary(plain.settings.model_copy(update={"model": PRESET}), plain.photos)
     with running(named, model=False) as client:
@@ -207,12 +248,8 @@ def test_a_model_that_is_fetched_while_the_api_runs_is_taken_into_use(tmp_path: 
 
 
 def test_while_another_process_owns_the_index_the_api_answers_loading(own: SmallLibrary) -> None:
-    from resources.vector_index import open_index
-
     held = open_index(own.settings, own.library.clip())
     try:
-        from search_api.main import create_app
-
         with TestClient(create_app(own.settings), base_url="http://localhost") as client:
             reply = client.post("/api/v1/search", json={})
             assert reply.status_code == 503

@@ -1,0 +1,219 @@
+"""The page in Chromium against a real server over a small real library."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from running_app import free_port
+from small_library import PRESET, SmallLibrary, build
+
+from resources.manifest import jobs
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+playwright = pytest.importorskip("playwright.sync_api")
+expect = playwright.expect
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
+    return build(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def url(small: SmallLibrary) -> Iterator[str]:
+    """The address of a uvicorn of its own process, once everything can be searched by content."""
+    port = free_port()
+    settings = {"HOME": small.settings.home, "MODEL": PRESET, "CAPTIONS": "off", "DEVICE": "cpu", "CPU_THREADS": 1}
+    environment = {**os.environ, **{f"LOUPE_{name}": str(value) for name, value in settings.items()}}
+    command = ["-m", "uvicorn", "--factory", "search_api.main:create_app", "--port", str(port), "--no-access-log"]
+    log = small.settings.home.parent / "server.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, *command, "--timeout-graceful-shutdown", "2"],
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while not _searchable(address):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _searchable(address: str) -> bool:
+    try:
+        ready = httpx.get(f"{address}/api/v1/health/ready", timeout=5)
+        return bool(ready.is_success and ready.json()["model"] == "ready" and _status(address)["points"] == 8)
+    except httpx.HTTPError:
+        return False
+
+
+def _status(address: str) -> dict[str, Any]:
+    status: dict[str, Any] = httpx.get(f"{address}/api/v1/status", timeout=10).json()
+    return status
+
+
+@pytest.fixture
+def console() -> list[str]:
+    """What the browser complains about; a test that expects a complaint takes it out."""
+    return []
+
+
+@pytest.fixture
+def page(url: str, console: list[str]) -> Iterator[Any]:
+    """A page whose console must stay free of errors, and which must ask no other host for anything."""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(15_000)
+        page.on("console", lambda entry: console.append(entry.text) if entry.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: console.append(str(error)))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith((url, "data:", "blob:")) else console.append(request.url),
+        )
+        page.goto(url)
+        page.locator("#grid .tile a").first.wait_for()
+        yield page
+        browser.close()
+    assert console == []
+
+
+def title(page: Any) -> Any:
+    """Assertions on the line above the grid, which wait for it."""
+    return expect(page.locator("#result-title"))
+
+
+def names(page: Any) -> list[str]:
+    titles: list[str] = page.locator("#grid .tile a").evaluate_all(
+        "links => links.map(link => link.title.split(' · ')[0])"
+    )
+    return titles
+
+
+def test_the_grid_shows_all_photos_newest_first_with_captions_as_alt_text(page: Any) -> None:
+    assert len(names(page)) == 8
+    assert names(page)[0].startswith("gold")
+    assert page.locator("#result-title").inner_text() == "8 photos"
+    assert page.get_by_alt_text("a red circle on a blue wall").count() == 1
+    assert page.get_by_alt_text("violet.jpg").count() == 1
+    expect(page.locator(".tile.loaded")).to_have_count(8)
+
+
+def test_typing_searches_and_the_address_keeps_it(page: Any) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("blue square beside the sea")
+    page.wait_for_url("**/?q=blue*")
+    title(page).to_contain_text("blue square")
+    assert names(page)[0] == "blue.png"
+    page.reload()
+    title(page).to_contain_text("blue square")
+    assert page.locator("#query").input_value() == "blue square beside the sea"
+    assert names(page)[0] == "blue.png"
+    page.get_by_role("link", name="Loupe").click()
+    title(page).to_have_text("8 photos")
+
+
+def test_a_photo_opens_with_its_facts_and_leads_to_similar_ones(page: Any) -> None:
+    page.get_by_alt_text("a red circle on a blue wall").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Canon EOS R5").wait_for()
+    assert "ISO 200" in dialog.inner_text()
+    assert dialog.get_by_text("/Photos/Lisbon 2023/red.jpg").count() == 1
+    assert "photo=" in page.url
+    dialog.locator("#neighbours img").first.wait_for()
+    assert dialog.locator("#neighbours img").count() == 7
+    with page.expect_popup() as popup:
+        dialog.get_by_role("link", name="Open original").click()
+    assert popup.value.url.endswith("/original")
+    popup.value.close()
+    dialog.get_by_role("button", name="More like this").click()
+    title(page).to_have_text("Photos like this one")
+    assert "red.jpg" not in names(page)
+    page.get_by_role("button", name="Remove this photo").click()
+    title(page).to_have_text("8 photos")
+
+
+def test_the_grid_and_the_dialog_work_with_the_keyboard_alone(page: Any) -> None:
+    page.keyboard.press("/")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    second = names(page)[1]
+    assert page.evaluate("document.activeElement.title").startswith(second)
+    page.keyboard.press("Enter")
+    expect(page.locator("#details")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    third = page.locator("#grid .tile").nth(2).get_attribute("data-id")
+    page.wait_for_url(f"**photo={third}")
+    page.keyboard.press("Escape")
+    expect(page.locator("#details")).to_be_hidden()
+    assert "photo=" not in page.url
+    assert page.evaluate("document.activeElement.closest('li').dataset.id") == third
+
+
+def test_a_chosen_picture_finds_its_like(page: Any, small: SmallLibrary) -> None:
+    page.locator("#image-file").set_input_files(str(small.photos / "Garden/violet.jpg"))
+    title(page).to_have_text("Photos like your picture")
+    assert names(page)[0] == "violet.jpg"
+
+
+def test_filters_narrow_and_can_be_cleared(page: Any) -> None:
+    page.get_by_role("button", name="Filters").click()
+    page.locator('[name="format"] option[value="PNG"]').wait_for(state="attached")
+    page.get_by_label("Kind of file").select_option("PNG")
+    title(page).to_have_text("1 photo")
+    assert names(page) == ["blue.png"]
+    assert "format=PNG" in page.url
+    page.get_by_label("Camera").select_option(index=1)
+    page.get_by_text("No photo matches").wait_for()
+    page.get_by_role("button", name="Clear the filters").click()
+    title(page).to_have_text("8 photos")
+
+
+def test_problem_files_are_named_with_their_reason(page: Any) -> None:
+    page.get_by_role("button", name="Problem files 1").click()
+    dialog = page.get_by_role("dialog", name="Problem files")
+    dialog.get_by_text("broken.jpg").first.wait_for()
+    assert "The file ends before its pixels do." in dialog.inner_text()
+
+
+def test_progress_is_shown_while_a_job_runs_and_goes_with_it(page: Any, small: SmallLibrary) -> None:
+    manifest = small.library.manifest
+    with manifest.write() as tx:
+        jobs.start(tx, "run-page", "ingest", "1 folder")
+        jobs.progress(tx, "run-page", {"decoded": {"done": 3, "total": 120}}, 12.0, 300.0)
+    strip = page.locator("#progress")
+    strip.get_by_text("about 5 min left").wait_for()
+    with manifest.write() as tx:
+        jobs.finish(tx, "run-page", "done")
+    strip.wait_for(state="hidden")
+
+
+def test_a_folder_that_cannot_be_added_is_explained_in_the_form(page: Any, console: list[str]) -> None:
+    page.get_by_role("button", name="Add photos").click()
+    dialog = page.get_by_role("dialog", name="Add photos")
+    dialog.get_by_text("8 photos", exact=True).wait_for()
+    page.get_by_label("Folder on this computer").fill("/nowhere")
+    page.get_by_label("Folder on this computer").press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("Dagster does not run")
+    # A browser writes every refused request to its console.
+    assert len(console) == 1
+    assert "503" in console.pop()
