@@ -57,7 +57,6 @@ class _Bars:
         self._tasks: dict[str, Any] = {}
 
     def __enter__(self) -> _Bars:
-        self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -66,5 +65,6 @@ class _Bars:
     def show(self, row: dict[str, Any]) -> None:
         for stage, counts in row["stages"].items():
             if stage not in self._tasks:
+                self._progress.start()
                 self._tasks[stage] = self._progress.add_task(stage, total=counts["total"])
             self._progress.update(self._tasks[stage], completed=counts["done"], total=counts["total"])

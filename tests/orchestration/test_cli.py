@@ -1,0 +1,209 @@
+"""The `loupe` command: what each prints, and the code and exit status of each thing that can go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.cli import main
+
+Draw = Callable[..., list[Path]]
+
+
+@dataclass(frozen=True)
+class Ended:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def loupe(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Ended]:
+    monkeypatch.setenv("LOUPE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOUPE_DECODE_WORKERS", "1")
+
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["loupe", *arguments])
+        capfd.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        out, err = capfd.readouterr()
+        return Ended(status, out, err)
+
+    return run
+
+
+Loupe = Callable[..., Ended]
+
+
+def test_ingest_then_search_status_and_failures_in_json(loupe: Loupe, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 4)
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff" + bytes(50))
+    (tmp_path / "photos" / "notes.txt").write_text("not a photo")
+    taken = loupe("ingest", str(tmp_path / "photos"), "--model", "demo-postcards", "--captions", "now", "--json")
+    assert taken.status == 0, taken.err
+    names = ("decoded", "embedded", "captioned", "known", "failed", "skipped", "left")
+    assert [taken.json[name] for name in names] == [4, 4, 4, 0, 1, 1, 0]
+
+    found = loupe("search", "a house", "--json", "--limit", "2").json
+    assert len(found["results"]) == 2
+    assert all(Path(hit["path"]).exists() and hit["caption"] for hit in found["results"])
+    assert (found["searchable"], found["photos"]) == (4, 4)
+
+    status = loupe("status", "--json").json
+    wanted = {"files": 6, "photos": 4, "decoded": 4, "embeddings": 4, "captions": 4, "points": 4, "failures": 1}
+    assert {name: status[name] for name in wanted} == wanted
+    assert status["models"]["clip"]["name"] == "demo-postcards"
+    assert status["index"]["state"] == "ready"
+
+    failed = loupe("failures", "--json").json
+    assert failed["total"] == 1
+    assert failed["failures"][0]["path"].endswith("broken.jpg")
+    assert failed["failures"][0]["message"]
+
+
+def test_search_paths_end_with_nul_for_xargs(loupe: Loupe, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 2)
+    loupe("ingest", str(tmp_path / "photos"), "--model", "demo-postcards")
+    found = loupe("search", "a tree", "--paths", "-0")
+    paths = found.out.split("\0")
+    assert len(paths) == 3
+    assert paths[-1] == ""
+    assert all(Path(path).exists() for path in paths[:2])
+
+
+def test_search_by_a_picture_finds_that_picture_first(loupe: Loupe, tmp_path: Path, draw_photos: Draw) -> None:
+    wanted = draw_photos(tmp_path / "photos", 5)[3]
+    loupe("ingest", str(tmp_path / "photos"), "--model", "demo-postcards")
+    found = loupe("search", "--image", str(wanted), "--json").json
+    assert found["results"][0]["path"] == str(wanted)
+
+
+def test_without_a_model_words_work_and_the_command_that_helps_is_named(
+    loupe: Loupe, tmp_path: Path, draw_photos: Draw
+) -> None:
+    draw_photos(tmp_path / "Lofoten", 2)
+    taken = loupe("ingest", str(tmp_path / "Lofoten"))
+    assert taken.status == 0
+    assert "loupe models fetch siglip2-b32" in taken.out
+    assert len(loupe("search", "lofoten", "--json").json["results"]) == 2
+    refused = loupe("search", "a red boat", "--mode", "meaning", "--json")
+    assert (refused.status, refused.json["error"]["code"]) == (69, "SEARCH_BY_CONTENT_OFF")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "status"),
+    [
+        (("ingest", "{tmp}/absent"), "DIR_NOT_FOUND", 66),
+        (("ingest", "{tmp}/empty"), "DIR_EMPTY", 66),
+        (("ingest", "{tmp}/file.jpg"), "NOT_A_DIRECTORY", 66),
+        (("ingest", "{tmp}/home"), "ROOT_IN_HOME", 64),
+        (("ingest", "{tmp}/photos", "--model", "clip-9000"), "MODEL_UNKNOWN", 64),
+        (("ingest", "{tmp}/photos", "--model", "siglip2-b32"), "MODEL_NOT_FETCHED", 69),
+        (("ingest", "{tmp}/photos", "--captions", "sometimes"), "CONFIG_INVALID", 78),
+        (("search",), "EMPTY_QUERY", 64),
+        (("search", "--image", "{tmp}/absent.jpg"), "FILE_VANISHED", 66),
+        (("search", "boat", "--mode", "magic"), "INVALID_REQUEST", 64),
+        (("models", "use", "clip-9000"), "MODEL_UNKNOWN", 64),
+        (("models", "check", "siglip2-b32"), "MODEL_NOT_FETCHED", 69),
+        (("folders", "remove", "{tmp}/absent"), "ROOT_NOT_FOUND", 66),
+    ],
+)
+def test_bad_input_is_a_code_a_sentence_and_an_exit_status(
+    loupe: Loupe, tmp_path: Path, draw_photos: Draw, arguments: tuple[str, ...], code: str, status: int
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.jpg").write_bytes(b"")
+    draw_photos(tmp_path / "photos", 1)
+    loupe("status")  # makes the home
+    ended = loupe(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert ended.status == status
+    assert ended.err.startswith(f"error [{code}]: ")
+    assert "Traceback" not in ended.err
+    assert loupe("folders", "list", "--json").json == {"folders": []}
+
+
+def test_unreachable_hub_says_what_to_do(loupe: Loupe, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(
+            "huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}", raising=True
+        )
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        ended = loupe("models", "fetch", "clip-b32-laion2b")
+    assert ended.status == 69
+    assert "error [HUB_UNREACHABLE]" in ended.err
+
+
+def test_taken_port_names_its_holder_and_the_flag(loupe: Loupe) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        ended = loupe("up", "--port", str(held.getsockname()[1]))
+    assert ended.status == 69
+    assert "error [PORT_TAKEN]" in ended.err
+    assert f"(process {os.getpid()})" in ended.err
+    assert "--port" in ended.err
+
+
+def test_config_names_every_setting_with_its_source(loupe: Loupe, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "loupe.toml").write_text("run_photos = 7\n")
+    settings = loupe("config", "--json").json
+    assert settings["run_photos"]["value"] == 7
+    assert settings["run_photos"]["source"] == "loupe.toml"
+    assert settings["decode_workers"]["source"] == "environment"
+    assert settings["port"]["source"] == "default"
+    assert all(row["description"] for row in settings.values())
+    (tmp_path / "home" / "loupe.toml").write_text("run_photos = [")
+    assert loupe("config").status == 78
+
+
+def test_doctor_checks_this_machine(loupe: Loupe) -> None:
+    ended = loupe("doctor", "--json")
+    assert ended.status == 0
+    assert {check["name"] for check in ended.json["checks"]} >= {"python", "packages", "home", "disk", "device"}
+
+
+def test_folders_are_added_listed_and_removed_without_touching_files(
+    loupe: Loupe, tmp_path: Path, draw_photos: Draw
+) -> None:
+    photos = draw_photos(tmp_path / "photos", 2)
+    before = [(path.stat().st_mtime_ns, path.read_bytes()) for path in photos]
+    assert loupe("folders", "add", str(tmp_path / "photos")).status == 0
+    loupe("ingest", str(tmp_path / "photos"), "--model", "demo-postcards")
+    (row,) = loupe("folders", "list", "--json").json["folders"]
+    assert (row["path"], row["photos"], row["state"]) == (str(tmp_path / "photos"), 2, "online")
+    assert loupe("folders", "remove", str(tmp_path / "photos")).status == 0
+    assert loupe("folders", "list", "--json").json == {"folders": []}
+    assert loupe("search", "a house", "--json").json["results"] == []
+    assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in photos] == before
+
+
+def test_models_list_shows_presets_with_sizes_and_what_is_here(loupe: Loupe) -> None:
+    rows = {(row["name"], row["kind"]): row for row in loupe("models", "list", "--json").json["models"]}
+    assert rows["siglip2-b32", "clip"]["fetched"] is False
+    assert rows["siglip2-b32", "clip"]["download_bytes"] > 100_000_000
+    assert rows["demo-postcards", "clip"]["fetched"] is True
+    assert not any(row["in_use"] for row in rows.values())
+
+
+def test_collections_are_created_once(loupe: Loupe) -> None:
+    assert loupe("collections", "create", "Best of 2024").status == 0
+    assert loupe("collections", "create", "Best of 2024").status == 73
+    assert [row["name"] for row in loupe("collections", "list", "--json").json["collections"]] == ["Best of 2024"]
