@@ -60,7 +60,8 @@ class _Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._tasks:
+            self._progress.stop()
 
     def show(self, row: dict[str, Any]) -> None:
         for stage, counts in row["stages"].items():
