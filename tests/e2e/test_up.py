@@ -1,0 +1,171 @@
+"""`loupe up` as a person runs it: real services, real sensor, real kills."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from demo.postcards import draw_postcards
+from orchestration.services import free_port
+from resources.home import Home
+from resources.library import Library
+from resources.manifest import integrity
+from resources.settings import Settings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@dataclass
+class Up:
+    """A running `loupe up` and its API."""
+
+    home: Path
+    photos: Path
+    log: Path
+    port: int = field(default_factory=free_port)
+    dagster_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "orchestration.cli", "up", str(self.photos), "--model", "demo-postcards"]
+        command += ["--captions", "now", "--port", str(self.port), "--dagster-port", str(self.dagster_port)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, env={**os.environ, "LOUPE_HOME": str(self.home)}, cwd="/"
+            )
+        self.wait(lambda: "Ctrl-C stops" in self.log.read_text(), 120)
+
+    def tree(self) -> list[psutil.Process]:
+        assert self.process is not None
+        root = psutil.Process(self.process.pid)
+        return [*root.children(recursive=True), root]
+
+    def wait(self, condition: Callable[[], bool], seconds: float) -> float:
+        """Seconds until `condition` held. Fails after `seconds`, or when `loupe up` has ended."""
+        started = time.monotonic()
+        while not condition():
+            assert self.process is not None
+            assert self.process.poll() is None, self.log.read_text()[-2000:]
+            assert time.monotonic() - started < seconds, self.log.read_text()[-2000:]
+            time.sleep(0.3)
+        return time.monotonic() - started
+
+    def get(self, path: str, **params: Any) -> dict[str, Any]:
+        reply = httpx.get(f"http://127.0.0.1:{self.port}/api/v1{path}", params=params, timeout=30)
+        assert reply.is_success, reply.text
+        found: dict[str, Any] = reply.json()
+        return found
+
+    def search(self, text: str) -> dict[str, Any]:
+        query = {"text": text, "mode": "meaning", "limit": 100}
+        reply = httpx.post(f"http://127.0.0.1:{self.port}/api/v1/search", json=query, timeout=60)
+        assert reply.is_success, reply.text
+        found: dict[str, Any] = reply.json()
+        return found
+
+    def searchable(self) -> int:
+        try:
+            return int(self.get("/status")["searchable"])
+        except (httpx.HTTPError, AssertionError):
+            return -1  # not up yet, or busy for a moment
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            family = self.tree()
+            self.process.send_signal(signal.SIGINT)
+            _, left = psutil.wait_procs(family, timeout=40)
+            assert not left, left
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    running = Up(tmp_path / "home", tmp_path / "photos", tmp_path / "up.log")
+    yield running
+    if running.process and running.process.poll() is None:
+        for process in running.tree():
+            process.kill()
+
+
+def _draw(folder: Path, count: int, seed: int) -> None:
+    """Drawn elsewhere and moved in, as a finished copy would appear."""
+    part = folder.with_name(f".{folder.name}.part")
+    part.mkdir(parents=True)
+    for number, card in zip(range(count), draw_postcards(seed, "evaluation"), strict=False):
+        card.draw(320, 240).save(part / f"IMG_{seed:02d}{number:03d}.jpg", quality=85)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part.rename(folder)
+
+
+def _exactly_once(up: Up, count: int) -> None:
+    """Every photo stands once in manifest, previews and vectors; nothing is left over."""
+    library = Library(Settings.load(home=up.home, model="demo-postcards", captions="now"))
+    with library.manifest.read() as tx:
+        assert not any(integrity.duplicate_rows(tx).values())
+        wanted = integrity.pixel_hashes(tx)
+        assert tx.value("SELECT count(*) FROM photos") == count
+        assert tx.value("SELECT count(*) FROM embeddings") == len(wanted)
+        assert tx.value("SELECT count(*) FROM captions") == len(wanted)
+    assert set(library.store.pixel_hashes()) == wanted
+
+
+def test_new_folder_is_searchable_within_a_minute_and_ctrl_c_leaves_nothing(up: Up) -> None:
+    _draw(up.photos / "2023 Home", 8, seed=1)
+    up.start()
+    up.wait(lambda: up.searchable() == 8, 120)
+    assert up.get("/status")["banner"] is None
+
+    _draw(up.photos / "2024 Lofoten", 12, seed=2)
+    took = up.wait(lambda: up.searchable() == 20, 60)
+    assert took < 60
+    hits = up.search("a boat by the sea")["hits"]
+    assert len(hits) == 20
+    assert {Path(hit["paths"][0]).parent.name for hit in hits} == {"2023 Home", "2024 Lofoten"}
+
+    up.wait(lambda: up.get("/jobs")["jobs"][0]["state"] == "done", 60)
+    job = up.get("/jobs")["jobs"][0]
+    assert job["kind"] == "ingest"
+
+    runs = httpx.post(
+        f"http://127.0.0.1:{up.dagster_port}/graphql",
+        json={"query": "{ runsOrError { ... on Runs { results { jobName status } } } }"},
+        timeout=30,
+    ).json()["data"]["runsOrError"]["results"]
+    assert {"jobName": "ingest", "status": "SUCCESS"} in runs
+
+    shutil.rmtree(up.photos / "2023 Home")
+    up.wait(lambda: up.searchable() == 12, 60)
+    up.stop()
+    _exactly_once(up, 20)
+
+
+def test_tree_killed_in_mid_run_goes_on_where_it_was(up: Up) -> None:
+    chance = random.Random(5)
+    _draw(up.photos / "2024 Lofoten", 60, seed=3)
+    for _ in range(2):
+        up.start()
+        up.wait(lambda: bool(list((up.home / "previews").glob("*/*.jpg"))), 120)
+        time.sleep(chance.uniform(0.0, 4.0))
+        family = up.tree()
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family, timeout=20)
+    up.start()
+    up.wait(lambda: up.searchable() == 60, 180)
+    up.wait(lambda: up.get("/status")["captions"] == 60, 180)
+    assert len(up.search("a house")["hits"]) == 60
+    up.stop()
+    _exactly_once(up, 60)
+    assert not Home(up.home).dagster_file.exists()
