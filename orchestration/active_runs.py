@@ -44,7 +44,8 @@ def fail_orphans(instance: dg.DagsterInstance, library: Library) -> list[str]:
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         ended.append(run.run_id)
     with library.manifest.write() as tx:
-        for row in jobs.list_recent(tx, limit=1000, state="running"):
+        unfinished = [row for state in ("queued", "running") for row in jobs.list_recent(tx, limit=1000, state=state)]
+        for row in unfinished:
             run_now = instance.get_run_by_id(row["run_id"])
             if run_now is None or run_now.is_finished:
                 jobs.finish(tx, row["run_id"], "failed", "JOB_FAILED", "Stopped before its end; finished work is kept.")

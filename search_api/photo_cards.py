@@ -12,7 +12,19 @@ from search_api.schemas.photos import Location, Photo, PhotoCard, PhotoFile
 
 __all__ = ["card", "hit_card", "photo"]
 
-_SHOWN = ("file_name", "title", "caption", "width", "height", "format", "camera", "rating", "tags", "collections")
+_SHOWN = (
+    "file_name",
+    "paths",
+    "title",
+    "caption",
+    "width",
+    "height",
+    "format",
+    "camera",
+    "rating",
+    "tags",
+    "collections",
+)
 
 
 def hit_card(hit: Hit, browsing: bool) -> PhotoCard:
@@ -64,6 +76,7 @@ def photo(row: Mapping[str, Any], paths: list[dict[str, Any]], searchable_by_con
             "offline": not any(file.reachable for file in files),
             "searchable_by_content": searchable_by_content,
             "files": files,
+            "paths": [file.path for file in files],
             "original_url": f"/api/v1/images/{row['photo_id']}/original",
         }
     )

@@ -97,7 +97,7 @@ def original(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
 def similar(photo_id: PhotoId, live: Live, limit: Annotated[int, Query(ge=1, le=200)] = 24) -> SimilarPhotos:
     """Photos that look like this one, most alike first."""
     page = live.search.similar(str(photo_id), limit=limit)
-    return SimilarPhotos(photos=[hit_card(hit, browsing=False) for hit in page.hits])
+    return SimilarPhotos(hits=[hit_card(hit, browsing=False) for hit in page.hits])
 
 
 def _not_found(photo_id: Any) -> LoupeError:

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from resources.manifest import jobs
 from search_api.dependencies import CurrentJob, Held
 from search_api.error_replies import responses
-from search_api.schemas.jobs import Job, Jobs, Stage
+from search_api.schemas.jobs import Job, Jobs, JobState, Stage
 from search_api.services import Services
 
 __all__ = ["job_reply", "router"]
@@ -25,9 +25,12 @@ _LOOK_S = 1.0
 
 
 @router.get("", responses=responses("MANIFEST_BUSY"))
-async def list_jobs(services: Held, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Jobs:
+async def list_jobs(
+    services: Held, limit: Annotated[int, Query(ge=1, le=200)] = 50, state: JobState | None = None
+) -> Jobs:
     """The runs, newest first."""
-    return Jobs(jobs=[job_reply(row) for row in (await services.jobs.get())[:limit]])
+    rows = [row for row in await services.jobs.get() if state in (None, row["state"])]
+    return Jobs(jobs=[job_reply(row) for row in rows[:limit]])
 
 
 @router.get("/{job_id}", responses=responses("JOB_NOT_FOUND", "MANIFEST_BUSY"))

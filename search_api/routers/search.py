@@ -95,11 +95,11 @@ def answer(
 def reply(page: SearchPage, request: SearchRequest, live: LiveIndex, started: float) -> SearchReply:
     """A page as it goes over the wire."""
     return SearchReply(
-        photos=[hit_card(hit, page.mode == "browse") for hit in page.hits],
+        hits=[hit_card(hit, page.mode == "browse") for hit in page.hits],
         total=page.total,
         total_exact=page.total_exact,
         relevant=page.relevant,
-        library=page.photos,
+        photos=page.photos,
         searchable=page.searchable,
         mode=page.mode,
         warnings=[_warned(warning.code, warning.message, live) for warning in page.warnings],

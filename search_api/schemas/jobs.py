@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-__all__ = ["Job", "Jobs", "Stage"]
+__all__ = ["Job", "JobState", "Jobs", "Stage"]
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
 class Stage(BaseModel):
@@ -20,7 +22,7 @@ class Job(BaseModel):
 
     job_id: str
     kind: str = Field(examples=["ingest"])
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    state: JobState
     target: str | None = Field(None, description="What it works on.")
     stage: str | None = Field(None, description="The stage it is in.", examples=["decoded_images"])
     done: int = Field(description="Photos done in this stage.")

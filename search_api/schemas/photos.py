@@ -30,6 +30,9 @@ class PhotoCard(BaseModel):
     meaning: float | None = Field(None, description="Cosine of what it shows to the query, -1 to 1.", examples=[0.271])
     words: float | None = Field(None, description="BM25 score of its words.", examples=[4.2])
     file_name: str = Field(examples=["IMG_2041.HEIC"])
+    paths: list[str] = Field(
+        [], description="Absolute paths of its files.", examples=[["/home/me/Pictures/IMG_2041.HEIC"]]
+    )
     title: str | None = None
     caption: str | None = Field(None, examples=["a red car parked beside a lake"])
     taken_at: datetime | None = Field(
@@ -89,4 +92,4 @@ class Photo(PhotoCard):
 
 
 class SimilarPhotos(BaseModel):
-    photos: list[PhotoCard] = Field(description="Most alike first; the photo itself is left out.")
+    hits: list[PhotoCard] = Field(description="Most alike first; the photo itself is left out.")

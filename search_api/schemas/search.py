@@ -157,14 +157,14 @@ class Warned(BaseModel):
 
 
 class SearchReply(BaseModel):
-    photos: list[PhotoCard]
+    hits: list[PhotoCard]
     total: int = Field(description="How many photos can be paged through.")
     total_exact: bool = Field(description="False: at least `total` photos match.")
     relevant: int | None = Field(
         description="How many of them stand out from the rest of the library; absent when browsing. The others are "
         "ranked, not alike."
     )
-    library: int = Field(description="Photos in the library that can be found.")
+    photos: int = Field(description="Photos in the library that can be found.")
     searchable: int = Field(description="Of these, found by content.")
     mode: Literal["hybrid", "meaning", "words", "browse"] = Field(description="How it was searched in the end.")
     warnings: list[Warned] = []

@@ -48,7 +48,7 @@ async function load({ quiet = false } = {}) {
   if (!quiet) byId("grid").classList.add("stale");
   try {
     const reply = await ask(0, request.signal);
-    grid.replace(reply.photos, reply.relevant);
+    grid.replace(reply.hits, reply.relevant);
     settle(reply, 0);
     if (!quiet) scrollTo({ top: 0 });
   } catch (error) {
@@ -72,7 +72,7 @@ async function loadMore() {
     const offset = grid.photos.length;
     const reply = await ask(offset, request?.signal);
     if (results.request !== request) return;
-    grid.append(reply.photos);
+    grid.append(reply.hits);
     settle(reply, offset);
   } catch (error) {
     if (error.name !== "AbortError") results.exhausted = true;
@@ -87,7 +87,7 @@ function ask(offset, signal) {
 }
 
 function settle(reply, offset) {
-  results.exhausted = reply.photos.length === 0 || offset + reply.photos.length >= reply.total;
+  results.exhausted = reply.hits.length === 0 || offset + reply.hits.length >= reply.total;
   byId("more").hidden = results.exhausted;
   title(reply);
   if (grid.photos.length === 0) explainEmpty(reply);

@@ -148,10 +148,10 @@ export class Details {
 
   async #fillNeighbours(photo, signal) {
     if (!photo.searchable_by_content) return;
-    const { photos } = await api.similar(photo.photo_id, 12, signal);
-    if (this.photoId !== photo.photo_id || photos.length === 0) return;
+    const { hits } = await api.similar(photo.photo_id, 12, signal);
+    if (this.photoId !== photo.photo_id || hits.length === 0) return;
     byId("neighbours").replaceChildren(
-      ...photos.map((similar) => {
+      ...hits.map((similar) => {
         const item = document.createElement("li");
         const link = document.createElement("a");
         link.href = address({ photo: similar.photo_id });

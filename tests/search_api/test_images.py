@@ -40,7 +40,7 @@ def test_pictures_are_jpeg_of_the_expected_size(
 
 
 def test_the_address_in_a_result_may_be_kept_for_ever_and_others_are_asked_again(client: TestClient) -> None:
-    photo = client.post("/api/v1/search", json={"limit": 1}).json()["photos"][0]
+    photo = client.post("/api/v1/search", json={"limit": 1}).json()["hits"][0]
     versioned = client.get(photo["thumbnail_url"])
     assert versioned.status_code == 200
     assert "immutable" in versioned.headers["cache-control"]

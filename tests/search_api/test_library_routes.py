@@ -102,7 +102,7 @@ def test_a_collection_is_made_filled_and_searched(changing: TestClient, own: Sma
 
     def shown() -> set[str]:
         reply = changing.post("/api/v1/search", json={"filters": {"collections": ["Lisbon & sea"]}})
-        return {photo["photo_id"] for photo in reply.json()["photos"]}
+        return {photo["photo_id"] for photo in reply.json()["hits"]}
 
     wait_until(lambda: shown() == set(chosen), 10)
 
@@ -200,7 +200,7 @@ def test_photos_that_are_taken_in_while_the_api_runs_appear(changing: TestClient
     draw_photo(folder / "fresh.jpg", "cyan", "maroon", 99)
     own.add_folder(folder)
     own.take_in()
-    wait_until(lambda: changing.post("/api/v1/search", json={}).json()["photos"][0]["file_name"] == "fresh.jpg", 10)
+    wait_until(lambda: changing.post("/api/v1/search", json={}).json()["hits"][0]["file_name"] == "fresh.jpg", 10)
 
 
 def test_the_run_file_names_the_running_api_and_goes_with_it(own: SmallLibrary) -> None:
@@ -222,7 +222,7 @@ def test_without_a_model_words_and_browsing_work_and_a_banner_says_so(tmp_path: 
     with running(plain, model=False) as client:
         assert client.post("/api/v1/search", json={}).json()["total"] == 8
         words = client.post("/api/v1/search", json={"text": "wall"}).json()
-        assert [photo["file_name"] for photo in words["photos"]] == ["red.jpg"]
+        assert [photo["file_name"] for photo in words["hits"]] == ["red.jpg"]
         assert words["mode"] == "words"
         meaning = client.post("/api/v1/search", json={"text": "wall", "mode": "meaning"})
         assert meaning.status_code == 503

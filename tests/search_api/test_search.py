@@ -24,7 +24,7 @@ def search(client: TestClient, **query: Any) -> dict[str, Any]:
 
 
 def names(reply: dict[str, Any]) -> list[str]:
-    return [photo["file_name"] for photo in reply["photos"]]
+    return [photo["file_name"] for photo in reply["hits"]]
 
 
 def test_without_a_query_photos_come_newest_first_and_undated_last(client: TestClient) -> None:
@@ -33,7 +33,7 @@ def test_without_a_query_photos_come_newest_first_and_undated_last(client: TestC
     assert reply["total"] == 8
     assert names(reply)[0].startswith("gold")
     assert names(reply)[-1] == "blue.png"
-    taken = [photo["taken_at"] for photo in reply["photos"] if photo["taken_at"]]
+    taken = [photo["taken_at"] for photo in reply["hits"] if photo["taken_at"]]
     assert taken == sorted(taken, reverse=True)
     assert names(search(client, sort="oldest"))[0] == "red.jpg"
 
@@ -45,7 +45,7 @@ def test_pages_follow_one_another_without_gap_or_repeat(client: TestClient) -> N
 
 def test_browse_by_get_answers_as_a_search_without_a_query(client: TestClient) -> None:
     reply = client.get("/api/v1/browse", params={"limit": 3, "formats": ["JPEG", "PNG"], "taken_from": "2023-06-20"})
-    assert reply.json()["photos"] == search(client, limit=3, filters={"taken_from": "2023-06-20"})["photos"]
+    assert reply.json()["hits"] == search(client, limit=3, filters={"taken_from": "2023-06-20"})["hits"]
 
 
 def test_words_find_captions_and_folder_names(client: TestClient) -> None:
@@ -64,31 +64,31 @@ def test_meaning_ranks_as_a_direct_comparison_of_vectors(client: TestClient, sma
     vectors = VectorStore(small.library.home, clip.name, clip.revision, clip.preprocess_version).get(list(hashes))
     text = load_clip(small.settings, clip.name, GpuResource(small.settings)).embed_texts(["a red circle"])[0]
     cosines = {hashes[pixel_hash]: float(vector @ text) for pixel_hash, vector in vectors.items()}
-    assert [photo["photo_id"] for photo in reply["photos"]] == sorted(cosines, key=lambda each: -cosines[each])
-    for photo in reply["photos"]:
+    assert [photo["photo_id"] for photo in reply["hits"]] == sorted(cosines, key=lambda each: -cosines[each])
+    for photo in reply["hits"]:
         assert photo["meaning"] == pytest.approx(cosines[photo["photo_id"]], abs=1e-3)
 
 
 def test_hybrid_puts_a_photo_found_by_its_words_before_the_others(client: TestClient) -> None:
     reply = search(client, text="blue square beside the sea")
     assert reply["mode"] == "hybrid"
-    assert reply["photos"][0]["file_name"] == "blue.png"
-    assert reply["photos"][0]["words"] > 0
+    assert reply["hits"][0]["file_name"] == "blue.png"
+    assert reply["hits"][0]["words"] > 0
 
 
 def test_negative_text_changes_the_order(client: TestClient) -> None:
     plain = search(client, text="circle", mode="meaning")
     without = search(client, text="circle", mode="meaning", negative_texts=[{"text": "yellow sky", "weight": 3}])
-    assert [photo["meaning"] for photo in plain["photos"]] != [photo["meaning"] for photo in without["photos"]]
+    assert [photo["meaning"] for photo in plain["hits"]] != [photo["meaning"] for photo in without["hits"]]
 
 
 def test_more_like_a_photo_leaves_it_out(client: TestClient, small: SmallLibrary) -> None:
     photo_id = small.photo_id("red.jpg")
     reply = search(client, photos=[{"photo_id": photo_id}])
     assert reply["total"] == 7
-    assert photo_id not in [photo["photo_id"] for photo in reply["photos"]]
+    assert photo_id not in [photo["photo_id"] for photo in reply["hits"]]
     similar = client.get(f"/api/v1/images/{photo_id}/similar", params={"limit": 3}).json()
-    assert [photo["photo_id"] for photo in similar["photos"]] == [photo["photo_id"] for photo in reply["photos"][:3]]
+    assert [photo["photo_id"] for photo in similar["hits"]] == [photo["photo_id"] for photo in reply["hits"][:3]]
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_a_picture_finds_the_photo_it_is_a_copy_of(client: TestClient, small: Sm
         photo.resize((400, 300)).save(buffer, "WEBP", quality=70)
     reply = upload(client, buffer.getvalue())
     assert reply.status_code == 200, reply.text
-    assert reply.json()["photos"][0]["file_name"] == "violet.jpg"
-    assert reply.json()["photos"][0]["meaning"] > 0.9
+    assert reply.json()["hits"][0]["file_name"] == "violet.jpg"
+    assert reply.json()["hits"][0]["meaning"] > 0.9
 
 
 def test_a_picture_goes_together_with_words_and_filters(client: TestClient, small: SmallLibrary) -> None:
@@ -168,5 +168,5 @@ def test_words_that_the_model_does_not_know_are_named(client: TestClient) -> Non
 
 def test_counts_say_how_much_can_be_searched(client: TestClient) -> None:
     reply = search(client, text="red")
-    assert (reply["library"], reply["searchable"]) == (8, 8)
+    assert (reply["photos"], reply["searchable"]) == (8, 8)
     assert reply["took_ms"] > 0
