@@ -3,7 +3,8 @@
 Belongs here: what `os.scandir` and `stat` can tell. Not here: rows (the manifest) or pixels (imaging).
 
 Paths are kept as text. File systems allow names that are not UTF-8; Python shows their bytes as lone surrogates, which
-no database stores, so these map one to one to the private-use characters U+F780..U+F7FF (as MirBSD and Cygwin do).
+no database stores, so these map one to one to the private-use characters U+F780..U+F7FF (as MirBSD and Cygwin do). A
+name that has such a character itself is kept by the bytes of its UTF-8 form.
 """
 
 from __future__ import annotations
@@ -51,18 +52,22 @@ _SKIPPED_FOLDER_PATTERNS = (
     (re.compile(r"\.photoslibrary$", re.IGNORECASE), "Apple Photos library"),
 )
 _REASON_BY_KIND = {"sidecar": "sidecar", "video": "video", "document": "not a photo by its name"}
+_ESCAPED = re.compile("[\udc80-\udcff\uf780-\uf7ff]")
+_ESCAPES = re.compile("[\uf780-\uf7ff]")
 # Deeper than any tree that a person makes; a bind mount or hard link loop ends here.
 _MAX_DEPTH = 64
 
 
 def to_text(path: str) -> str:
     """A path as the operating system gives it, as text that can be stored."""
-    return "".join(chr(ord(c) - 0xDC80 + 0xF780) if 0xDC80 <= ord(c) <= 0xDCFF else c for c in path)
+    return _ESCAPED.sub(lambda found: "".join(chr(0xF700 + byte) for byte in os.fsencode(found[0])), path)
 
 
 def from_text(text: str) -> str:
     """The inverse of `to_text`."""
-    return "".join(chr(ord(c) - 0xF780 + 0xDC80) if 0xF780 <= ord(c) <= 0xF7FF else c for c in text)
+    if not _ESCAPES.search(text):
+        return text
+    return os.fsdecode(os.fsencode(_ESCAPES.sub(lambda found: chr(ord(found[0]) - 0xF700 + 0xDC00), text)))
 
 
 def folder_of(rel_path: str) -> str:
@@ -115,24 +120,18 @@ def check_root(path: str | Path) -> Path:
     Raises `DIR_NOT_FOUND`, `NOT_A_DIRECTORY` or `NO_PERMISSION`.
     """
     absolute = Path(os.path.abspath(os.path.expanduser(path)))
+    text = to_text(str(absolute))
+    locked = LoupeError("NO_PERMISSION", f"'{text}' may not be read. Check its owner.", path=text)
     try:
         mode = absolute.stat().st_mode
     except PermissionError as error:
-        raise LoupeError(
-            "NO_PERMISSION", f"'{absolute}' may not be read. Check its owner.", path=to_text(str(absolute))
-        ) from error
+        raise locked from error
     except OSError as error:
-        raise LoupeError("DIR_NOT_FOUND", f"There is no folder '{absolute}'.", path=to_text(str(absolute))) from error
+        raise LoupeError("DIR_NOT_FOUND", f"There is no folder '{text}'.", path=text) from error
     if not stat.S_ISDIR(mode):
-        raise LoupeError(
-            "NOT_A_DIRECTORY",
-            f"'{absolute}' is a file. Give the folder that holds it.",
-            path=to_text(str(absolute)),
-        )
+        raise LoupeError("NOT_A_DIRECTORY", f"'{text}' is a file. Give the folder that holds it.", path=text)
     if not os.access(absolute, os.R_OK | os.X_OK):
-        raise LoupeError(
-            "NO_PERMISSION", f"'{absolute}' may not be read. Check its owner.", path=to_text(str(absolute))
-        )
+        raise locked
     return absolute
 
 

@@ -43,13 +43,13 @@ def record(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     )
 
 
-def clear(tx: Transaction, paths: Sequence[tuple[str, str]], stage: str) -> None:
-    """Forget the failures of these `(root_id, rel_path)` at `stage`: they succeeded."""
-    columns = {"root_id": [path[0] for path in paths], "rel_path": [path[1] for path in paths]}
-    with tx.relation(columns, _PATH_TYPES) as given:
+def clear(tx: Transaction, done: Sequence[tuple[str, str, str]], stage: str) -> None:
+    """Forget the failures at `stage` of these `(root_id, rel_path, sha256)`, and any that other bytes there had."""
+    columns = {name: [each[place] for each in done] for place, name in enumerate(("root_id", "rel_path", "sha256"))}
+    with tx.relation(columns, {**_PATH_TYPES, "sha256": pa.string()}) as given:
         tx.execute(
             f"DELETE FROM failures AS x USING {given} g WHERE x.root_id = g.root_id AND x.rel_path = g.rel_path "
-            "AND x.stage = ?",
+            "AND (x.stage = ? OR x.sha256 IS DISTINCT FROM g.sha256)",
             [stage],
         )
 

@@ -30,11 +30,12 @@ def duplicate_rows(tx: Transaction) -> dict[str, int]:
 
 
 def unaccounted_files(tx: Transaction, pending: int) -> int:
-    """Present files that are neither a photo, nor failed, nor skipped, nor among the `pending`."""
+    """Present files that are neither a photo of their content, nor failed, nor skipped, nor among the `pending`."""
     left = tx.value(
         """SELECT count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
             AND NOT (f.sha256 IS NOT NULL AND f.photo_id IS NOT NULL
-                AND EXISTS (FROM previews p WHERE p.sha256 = f.sha256))
+                AND EXISTS (FROM previews p WHERE p.sha256 = f.sha256)
+                AND EXISTS (FROM photos p WHERE p.photo_id = f.photo_id AND p.sha256 = f.sha256))
             AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
                 AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns)
             AND (SELECT state FROM roots r WHERE r.root_id = f.root_id) <> 'offline'"""

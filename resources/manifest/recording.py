@@ -106,7 +106,7 @@ def _record_reads(tx: Transaction, flush: Flush, now: datetime) -> set[str]:
     rows = [_photo_row(photo_of[_path(read)], read, read.decoded, now) for read in reads if read.decoded]
     photos.replace(tx, list({row["photo_id"]: row for row in rows}.values()))
     left = _attach(tx, reads, photo_of)
-    failures.clear(tx, [_path(read) for read in reads], "decoded_images")
+    failures.clear(tx, [(*_path(read), read.sha256) for read in reads], "decoded_images")
     return set(photo_of.values()) | left
 
 
@@ -118,6 +118,8 @@ def _assign(tx: Transaction, reads: Sequence[Read], current: dict[str, str]) -> 
     """The photo id of each read file; `current` maps content to photo and grows with what is minted."""
     edited = [(*_path(read), read.file.photo_id) for read in reads if read.file.photo_id and read.sha256 not in current]
     shared = photos.ids_with_other_files(tx, edited) if edited else set()
+    # A copy made just before the edit, or a file that took the edited one's content, holds the photo from this flush on.
+    shared |= {current[read.sha256] for read in reads if read.sha256 in current}
     minted = [photos.mint_photo_id(read.sha256) for read in reads if read.sha256 not in current]
     taken = photos.taken_ids(tx, minted) if minted else set()
     assigned: dict[tuple[str, str], str] = {}
