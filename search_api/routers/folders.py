@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from resources.errors import LoupeError
+from resources.folders import check_root
 from resources.imaging import DECODER_VERSION
 from resources.inventory import add_root
 from resources.library import Library
@@ -44,9 +45,11 @@ def list_folders(library: OpenLibrary) -> Folders:
 )
 def add_folder(asked: AddFolder, services: Held) -> AddedFolder:
     """Watch a folder and begin to read it. When Dagster is down nothing is added."""
+    check_root(asked.path)
     if not services.dagster.is_reachable():
         raise LoupeError(
-            "DAGSTER_UNREACHABLE", "The folder cannot be read now: Dagster does not run. Start it with `loupe up`."
+            "DAGSTER_UNREACHABLE",
+            "The folder cannot be read now, because Dagster, which does that work, does not run. Start it with `loupe up`.",
         )
     library = services.library
     added = add_root(library.manifest, library.home, asked.path, services.settings.max_partitions)

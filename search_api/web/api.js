@@ -24,7 +24,7 @@ async function request(path, options = {}) {
   const content = isJson ? await reply.json() : null;
   if (!reply.ok) {
     const { code = "INTERNAL", message = `Loupe answered with ${reply.status}.` } = content?.error ?? {};
-    throw new ApiError(code, message, reply.status);
+    throw new ApiError(code, message.replaceAll("`", ""), reply.status);
   }
   return content;
 }

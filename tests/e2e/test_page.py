@@ -213,7 +213,7 @@ def test_a_folder_that_cannot_be_added_is_explained_in_the_form(page: Any, conso
     dialog.get_by_text("8 photos", exact=True).wait_for()
     page.get_by_label("Folder on this computer").fill("/nowhere")
     page.get_by_label("Folder on this computer").press("Enter")
-    expect(dialog.get_by_role("alert")).to_contain_text("Dagster does not run")
+    expect(dialog.get_by_role("alert")).to_contain_text("There is no folder")
     # A browser writes every refused request to its console.
     assert len(console) == 1
-    assert "503" in console.pop()
+    assert "404" in console.pop()

@@ -41,6 +41,8 @@ def test_without_dagster_no_folder_is_added(changing: TestClient, tmp_path: Path
     reply = changing.post("/api/v1/folders", json={"path": str(tmp_path / "More")})
     assert reply.status_code == 503
     assert reply.json()["error"]["code"] == "DAGSTER_UNREACHABLE"
+    missing = changing.post("/api/v1/folders", json={"path": str(tmp_path / "nowhere")})
+    assert missing.json()["error"]["code"] == "DIR_NOT_FOUND"
     assert len(changing.get("/api/v1/folders").json()["folders"]) == 1
     assert changing.post("/api/v1/search", json={"text": "red"}).status_code == 200
 
