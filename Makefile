@@ -27,7 +27,7 @@ unit:
 
 # The environment is made anew only when the pinned versions or the extras change.
 setup:
-	@$(PYTHON) deploy/preflight.py --stamp $(STAMP)
+	@$(PYTHON) deploy/preflight.py --stamp $(STAMP) $(if $(filter demo,$(MAKECMDGOALS)),$(if $(filter-out 0,$(SERVE)),--ports $(PORT) $(DAGSTER_PORT)))
 	@if ! cmp -s $(STAMP) constraints.txt; then \
 		set -e; rm -rf .venv; $(PYTHON) -m venv .venv; \
 		$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt; \

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
+import socket
 import sys
 from pathlib import Path
 
@@ -15,7 +17,9 @@ _DOWNLOAD_GB, _DISK_GB = 3.5, 9
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stamp", type=Path, required=True, help="File that says the environment is made.")
-    stamp = parser.parse_args().stamp
+    parser.add_argument("--ports", type=int, nargs="*", default=[], help="Ports that must be free.")
+    options = parser.parse_args()
+    stamp = options.stamp
     project = Path(__file__).resolve().parents[1]
     problems = []
     if not _OLDEST <= sys.version_info[:2] <= _NEWEST:
@@ -26,6 +30,13 @@ def main() -> int:
         import venv  # noqa: F401
     except ImportError:
         problems.append("Python's venv module is missing: on Debian or Ubuntu, apt-get install python3-venv")
+    for port in options.ports:
+        with contextlib.closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                problems.append(f"Port {port} is taken: make demo PORT=8010 DAGSTER_PORT=3010, or SERVE=0")
     ready = (project / stamp).exists()
     if not ready:
         free_gb = shutil.disk_usage(project).free / 1e9

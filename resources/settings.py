@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -67,8 +67,16 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port of the search API and the page.")
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
 
-    qdrant_url: str | None = Field(None, description="Qdrant server; unset: the embedded engine.")
-    qdrant_api_key: SecretStr | None = Field(None, description="API key of the Qdrant server.")
+    qdrant_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices("LOUPE_QDRANT_URL", "QDRANT_URL", "qdrant_url"),
+        description="Qdrant server; unset: the embedded engine. QDRANT_URL works too.",
+    )
+    qdrant_api_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("LOUPE_QDRANT_API_KEY", "QDRANT_API_KEY", "qdrant_api_key"),
+        description="API key of the Qdrant server. QDRANT_API_KEY works too.",
+    )
     qdrant_collection: str = Field(
         "loupe",
         pattern=r"^[A-Za-z0-9_-]+$",

@@ -42,11 +42,15 @@ class Up:
     def start(self) -> None:
         command = [sys.executable, "-m", "orchestration.cli", "up", str(self.photos), "--model", "demo-postcards"]
         command += ["--captions", "now", "--port", str(self.port), "--dagster-port", str(self.dagster_port)]
+        before = self._times_ready()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env={**os.environ, "LOUPE_HOME": str(self.home)}, cwd="/"
             )
-        self.wait(lambda: "Ctrl-C stops" in self.log.read_text(), 120)
+        self.wait(lambda: self._times_ready() > before, 120)
+
+    def _times_ready(self) -> int:
+        return self.log.read_text().count("Ctrl-C stops") if self.log.exists() else 0
 
     def tree(self) -> list[psutil.Process]:
         assert self.process is not None
@@ -169,3 +173,29 @@ def test_tree_killed_in_mid_run_goes_on_where_it_was(up: Up) -> None:
     up.stop()
     _exactly_once(up, 60)
     assert not Home(up.home).dagster_file.exists()
+
+
+def test_cancelled_run_keeps_what_is_done_and_leaves_no_child(up: Up) -> None:
+    _draw(up.photos / "2024 Lofoten", 400, seed=4)
+    up.start()
+    up.wait(lambda: any(job["state"] == "running" for job in up.get("/jobs")["jobs"]), 60)
+    up.wait(lambda: bool(_workers(up)), 60)
+    job_id = next(job["job_id"] for job in up.get("/jobs")["jobs"] if job["state"] == "running")
+    reply = httpx.post(f"http://127.0.0.1:{up.port}/api/v1/jobs/{job_id}/cancel", timeout=30)
+    assert reply.is_success, reply.text
+    up.wait(lambda: up.get(f"/jobs/{job_id}")["state"] == "cancelled", 30)
+    up.wait(lambda: not _runs(up, job_id), 10)
+    # The sensor asks again for what is left: pausing is not asking.
+    up.wait(lambda: up.searchable() == 400, 240)
+    up.stop()
+    _exactly_once(up, 400)
+
+
+def _workers(up: Up) -> list[psutil.Process]:
+    return [process for process in up.tree() if "resources.engine.decode_worker" in process.cmdline()]
+
+
+def _runs(up: Up, run_id: str) -> list[psutil.Process]:
+    """Processes of the run, its decode workers among them."""
+    roots = [process for process in up.tree() if any(run_id in argument for argument in process.cmdline())]
+    return [*roots, *(child for root in roots for child in root.children(recursive=True))]
