@@ -49,7 +49,7 @@ def add_folder(asked: AddFolder, services: Held) -> AddedFolder:
     if not services.dagster.is_reachable():
         raise LoupeError(
             "DAGSTER_UNREACHABLE",
-            "The folder cannot be read now, because Dagster, which does that work, does not run. Start it with `loupe up`.",
+            "The folder cannot be read now: Dagster, which does that work, does not run. Start it with `loupe up`.",
         )
     library = services.library
     added = add_root(library.manifest, library.home, asked.path, services.settings.max_partitions)
