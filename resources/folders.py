@@ -154,11 +154,16 @@ def scan_tree(root: str | Path) -> FolderScan:
 def scan_partition(root: str, folder: str, depth: int) -> FolderScan:
     """The files of one partition: those of `folder` itself, and of all below it when it stands at `depth`.
 
-    A folder that is gone has no files; one that cannot be read is in `unreadable`.
+    A folder that is gone has no files and the signature ""; one that cannot be read is in `unreadable`.
     """
     path = os.path.join(root, from_text(folder)) if folder else root
-    if not os.path.isdir(path):
+    try:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            return FolderScan()
+    except (FileNotFoundError, NotADirectoryError):
         return FolderScan()
+    except OSError as error:  # also when a folder above it is locked
+        return FolderScan(unreadable={folder: error.strerror or "unreadable"})
     return _collect(_walk(root, folder, recursive=_level(folder) >= depth))
 
 
@@ -190,6 +195,8 @@ def _level(folder: str) -> int:
 
 
 def _signature(directories: Sequence[_Directory]) -> str:
+    if not directories:
+        return ""  # nothing there any more, whether or not an empty folder is left
     digest = hashlib.sha256()
     for directory in sorted(directories, key=lambda each: each.rel):
         digest.update(f"{directory.rel}\0{directory.mtime_ns}\0{len(directory.entries)}\n".encode())

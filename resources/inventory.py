@@ -108,8 +108,8 @@ def take_inventory(
 ) -> InventoryReport:
     """Compare these partitions with the disk and write the difference down. File contents are not read.
 
-    A root that cannot be reached, and one that lost more than a quarter of its files at once, loses nothing here: its
-    state says so ("offline", "vanished") and waits.
+    A root that cannot be reached, and one that lost more than a quarter of its files at once or is an empty folder (the
+    mount point of an unplugged disk), loses nothing here: its state says so ("offline", "vanished") and waits.
     """
     report = InventoryReport()
     wanted = set(partition_keys)
@@ -118,6 +118,8 @@ def take_inventory(
         stored = signatures.by_key(tx)
     found: list[dict[str, Any]] = []
     scanned: dict[str, tuple[str, str]] = {}
+    locked: list[tuple[str, str]] = []
+    emptied: set[str] = set()
     for root in all_roots:
         path = from_text(root["path"])
         keys = {row["partition_key"]: row["rel_path"] for row in stored.values() if row["root_id"] == root["root_id"]}
@@ -130,12 +132,12 @@ def take_inventory(
             continue
         if root["state"] == "offline":
             set_root_state(manifest, root, "online")
+        if not os.listdir(path):
+            emptied.add(root["root_id"])
         for key, folder in mine.items():
             scan: FolderScan = scan_partition(path, folder, root["partition_depth"])
-            if scan.unreadable:
-                report.unreadable.update({f"{root['path']}/{rel}": why for rel, why in scan.unreadable.items()})
-                if folder in scan.unreadable:
-                    continue
+            report.unreadable.update({f"{root['path']}/{rel}": why for rel, why in scan.unreadable.items()})
+            locked.extend((key, rel) for rel in scan.unreadable)
             for row in scan.files:
                 inside = partition_folder(folder_of(row["rel_path"]), root["partition_depth"])
                 if inside == folder:
@@ -143,11 +145,13 @@ def take_inventory(
             scanned[key] = (scan.signature, scan.full_signature)
     report.folders = len(scanned)
     with manifest.write() as tx:
+        for key, rel in locked:  # what cannot be looked at is as it was
+            found.extend(files.present_below(tx, key, rel))
         losses = files.would_vanish(tx, found, list(scanned))
         report.vanished = {
             root_id: (gone, total)
             for root_id, (gone, total) in losses.items()
-            if not accept_missing and gone >= MASS_VANISH_FILES and gone > total * MASS_VANISH_SHARE
+            if not accept_missing and _too_many(gone, total, root_id in emptied)
         }
         held_back = {key for key in scanned if stored[key]["root_id"] in report.vanished}
         parts = []
@@ -180,12 +184,16 @@ def set_root_state(manifest: Manifest, root: dict[str, Any], state: str) -> None
 
 
 def reachable(path: str) -> bool:
-    """Whether the root is there and not just an empty mount point left by an unplugged disk."""
+    """Whether the root is there and may be read."""
     try:
         with os.scandir(path):
             return True
     except OSError:
         return False
+
+
+def _too_many(gone: int, total: int, emptied: bool) -> bool:
+    return gone > 0 and (emptied or (gone >= MASS_VANISH_FILES and gone > total * MASS_VANISH_SHARE))
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -68,9 +68,14 @@ def look(manifest: Manifest, *, settle: bool = True, every_file: bool = False) -
             for key, row in stored.items()
             if row["root_id"] == root["root_id"] and key not in seen
         }
-        for key, (folder, signature) in {**seen, **gone}.items():
-            rows[key] = _observed(stored.get(key), key, root["root_id"], folder, signature)
+        mine = [
+            _observed(stored.get(key), key, root["root_id"], folder, signature)
+            for key, (folder, signature) in {**seen, **gone}.items()
+        ]
+        rows.update((row["partition_key"], row) for row in mine)
         _compare_files(path, root, rows, now, None if every_file else _ROTATION)
+        if root["state"] == "vanished" and all(row["signature"] == row["inventoried_signature"] for row in mine):
+            set_root_state(manifest, root, "online")  # what had vanished is back as it was
     with manifest.write() as tx:
         signatures.observe(tx, [row for key, row in rows.items() if row != stored.get(key)])
         pending = files.pending_partitions(tx, DECODER_VERSION)

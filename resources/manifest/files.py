@@ -24,8 +24,10 @@ __all__ = [
     "count_pending_by_root",
     "pending",
     "pending_partitions",
+    "present_below",
     "set_partition_keys",
     "skipped_by_reason",
+    "would_vanish",
 ]
 
 # The skip reason of a file whose name promised nothing and whose content is no picture; kept until its bytes change.
@@ -103,6 +105,13 @@ def apply_inventory(
                 f"SELECT f.photo_id FROM files f JOIN {here} h ON {same} WHERE f.missing_since IS NOT NULL"
             ).fetchall()
         ]
+        hidden_or_shown = [
+            row[0]
+            for row in tx.execute(
+                f"""SELECT f.photo_id FROM files f JOIN {here} h ON {same}
+                WHERE (f.skip_reason IS NULL) <> (h.skip_reason IS NULL)"""
+            ).fetchall()
+        ]
         new = _count(tx, f"FROM {here} h WHERE NOT EXISTS (FROM files f WHERE {same})")
         tx.execute(
             f"""UPDATE files AS f SET partition_key = h.partition_key, size_bytes = h.size_bytes, mtime_ns = h.mtime_ns,
@@ -130,7 +139,7 @@ def apply_inventory(
                 f"""DELETE FROM failures AS x WHERE x.partition_key IN (SELECT partition_key FROM {scanned})
                 AND NOT EXISTS (FROM {here} h WHERE h.root_id = x.root_id AND h.rel_path = x.rel_path)"""
             )
-    outbox.push(tx, [photo_id for photo_id in [*gone, *returned] if photo_id], "paths")
+    outbox.push(tx, [photo_id for photo_id in [*gone, *returned, *hidden_or_shown] if photo_id], "paths")
     skipped = sum(row["skip_reason"] is not None for row in found)
     return FolderChanges(
         new=new,
@@ -146,21 +155,42 @@ def _count(tx: Transaction, rest: str) -> int:
     return int(tx.value(f"SELECT count(*) {rest}"))
 
 
+def present_below(tx: Transaction, partition_key: str, rel_folder: str) -> list[dict[str, Any]]:
+    """The present files of a partition that stand below `rel_folder`, with the columns of `_FOUND_TYPES`."""
+    return tx.rows(
+        f"""SELECT {", ".join(_FOUND_TYPES)} FROM files WHERE partition_key = $key AND missing_since IS NULL
+        AND ($folder = '' OR starts_with(rel_path, $folder || '/'))""",
+        {"key": partition_key, "folder": rel_folder},
+    )
+
+
 def would_vanish(
     tx: Transaction, found: Sequence[dict[str, Any]], partition_keys: Sequence[str]
 ) -> dict[str, tuple[int, int]]:
-    """By root id: how many present files of these partitions were not `found`, and how many the root has in all."""
-    columns = {name: [row[name] for row in found] for name in ("root_id", "rel_path")}
+    """By root id: how many present files of these partitions were not `found`, and how many the root has in all.
+
+    A file that stands at a new path under the same name, with the same size and mtime, was moved and is no loss.
+    """
+    columns = {name: [row[name] for row in found] for name in _FOUND_TYPES}
     with (
-        tx.relation(columns, {"root_id": pa.string(), "rel_path": pa.string()}) as here,
+        tx.relation(columns, _FOUND_TYPES) as here,
         tx.relation({"partition_key": list(partition_keys)}, {"partition_key": pa.string()}) as scanned,
     ):
         rows = tx.execute(
-            f"""SELECT f.root_id, count(*) FILTER (f.partition_key IN (SELECT partition_key FROM {scanned})
-                AND NOT EXISTS (FROM {here} h WHERE h.root_id = f.root_id AND h.rel_path = f.rel_path)),
+            f"""WITH arrived AS (SELECT {_file_name("h")} AS name, h.size_bytes, h.mtime_ns FROM {here} h
+                WHERE NOT EXISTS (FROM files g WHERE g.root_id = h.root_id AND g.rel_path = h.rel_path
+                    AND g.missing_since IS NULL))
+            SELECT f.root_id, count(*) FILTER (f.partition_key IN (SELECT partition_key FROM {scanned})
+                AND NOT EXISTS (FROM {here} h WHERE h.root_id = f.root_id AND h.rel_path = f.rel_path)
+                AND NOT EXISTS (FROM arrived a WHERE a.name = {_file_name("f")} AND a.size_bytes = f.size_bytes
+                    AND a.mtime_ns = f.mtime_ns)),
                 count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL GROUP BY f.root_id"""
         ).fetchall()
     return {root_id: (gone, total) for root_id, gone, total in rows}
+
+
+def _file_name(alias: str) -> str:
+    return f"string_split({alias}.rel_path, '/')[-1]"
 
 
 _PENDING = f"""

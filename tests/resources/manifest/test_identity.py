@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from drawn_photos import draw_photo, draw_photos, retouch, write_rating
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shelf import CLIP, InProcessEngine, Shelf
 
@@ -202,27 +202,16 @@ def test_failure_of_earlier_bytes_goes_when_new_bytes_succeed(watched: Shelf) ->
     assert watched.failures() == {}
 
 
-NAMES = ["a.jpg", "b.jpg", "sub/c.jpg"]
-Operation = tuple[str, str, str, int]
+NAMES = ["a.jpg", "sub/b.jpg"]
+# Copies and edits are where identities part and meet, so they come up more often.
+WHAT = ["add", "copy", "copy", "move", "edit", "edit", "edit", "rate", "delete", "restore"]
+Operation = tuple[str, str, int]
+
+OPERATIONS = st.tuples(st.sampled_from(WHAT), st.sampled_from(NAMES), st.integers(1, 3))
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    looks=st.lists(
-        st.lists(
-            st.tuples(
-                st.sampled_from(["add", "copy", "move", "edit", "rate", "delete", "restore"]),
-                st.sampled_from(NAMES),
-                st.sampled_from(NAMES),
-                st.integers(1, 4),
-            ),
-            min_size=1,
-            max_size=4,
-        ),
-        min_size=1,
-        max_size=4,
-    )
-)
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(looks=st.lists(st.lists(OPERATIONS, min_size=2, max_size=5), min_size=3, max_size=5))
 @pytest.mark.slow
 def test_whatever_happens_to_files_the_manifest_agrees_with_the_disk(
     looks: list[list[Operation]], tmp_path_factory: pytest.TempPathFactory
@@ -259,7 +248,8 @@ def shown_photos(shelf: Shelf) -> dict[str, tuple[object, ...]]:
 
 def perform(operation: Operation, photos: Path, trash: dict[str, Path], outside: Path) -> None:
     """One thing that a person does. What cannot be done (no such file) is left undone."""
-    what, first, second, seed = operation
+    what, first, seed = operation
+    second = next(name for name in NAMES if name != first)
     source, target = photos / first, photos / second
     target.parent.mkdir(parents=True, exist_ok=True)
     if what == "add":
@@ -270,9 +260,9 @@ def perform(operation: Operation, photos: Path, trash: dict[str, Path], outside:
             shutil.copy2(trash[first], source)
     elif not source.exists():
         return
-    elif what == "copy" and source != target:
+    elif what == "copy":
         shutil.copy2(source, target)
-    elif what == "move" and source != target:
+    elif what == "move":
         os.replace(source, target)
     elif what == "edit":
         retouch(source, seed)
