@@ -199,9 +199,9 @@ def assert_fast_agrees(exact: np.ndarray, fast: np.ndarray) -> None:
 ARCHITECTURES = {
     "siglip2-b32": 100,
     "clip-b32-laion2b": 100,
-    "clip-b32-openai": 100,
-    "siglip2-b16": 40,
-    "siglip2-l16": 8,
+    "clip-b32-openai": 40,
+    "siglip2-b16": 20,
+    "siglip2-l16": 4,
 }
 
 
@@ -215,13 +215,13 @@ def test_every_hub_preset_has_a_parity_case() -> None:
 def test_encoder_equals_open_clip_and_the_fast_format_agrees(
     preset: str, photos: list[Photo], tmp_path: Path, model_weights: Any, no_network: list[Any]
 ) -> None:
-    """One full-size random model at a time: about 2.5 GB at most."""
+    """One full-size random model at a time, SigLIP 2 with a short text tower: under 4 GB."""
     import open_clip
     import torch
     from torchvision.transforms import Compose
 
     folder = tmp_path / preset
-    model = model_weights.write_clip(preset, folder, vocab_size=512)
+    model = model_weights.write_clip(preset, folder, small_text=True)
     spec = SIGLIP if preset.startswith("siglip") else CLIP
     spec = replace(spec, size=open_clip.get_model_config(PRESETS[preset].architecture)["vision_cfg"]["image_size"])
     inputs = np.stack([model_input(photo.pixels, spec) for photo in photos[: ARCHITECTURES[preset]]])
