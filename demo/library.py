@@ -61,6 +61,7 @@ class Trip:
     lon: float
     camera: str
     photos: int
+    highlights: tuple[tuple[str, str, str, int, str, str], ...] = ()  # scene, subject, colour, count, time, weather
 
 
 CAMERAS: dict[str, Camera] = {
@@ -74,17 +75,68 @@ CAMERAS: dict[str, Camera] = {
 _FAIR = ("clear", "clear", "cloudy", "rain", "fog")
 _COLD = ("snow", "snow", "clear", "cloudy", "fog")
 
-TRIPS: tuple[Trip, ...] = (
-    Trip("2018-08 Brittany", datetime(2018, 8, 4), 120, ("sea", "meadow", "town"), _FAIR, 48.36, -4.55, "nikon", 18),
-    Trip("2019-10 Morocco", datetime(2019, 10, 12), 60, ("desert", "desert", "town"), _FAIR, 31.10, -4.01, "fuji", 17),
-    Trip("2020-02 Dolomites", datetime(2020, 2, 16), 60, ("mountains", "lake"), _COLD, 46.55, 11.86, "canon", 18),
-    Trip("2021-07 Lofoten", datetime(2021, 7, 9), 120, ("sea", "lake", "mountains"), _FAIR, 68.12, 13.61, "canon", 20),
-    Trip("2021-10 Black Forest", datetime(2021, 10, 2), 120, ("forest", "meadow"), _FAIR, 47.98, 8.11, "fuji", 16),
-    Trip("2022-05 Tuscany", datetime(2022, 5, 14), 120, ("meadow", "town"), _FAIR, 43.25, 11.55, "nikon", 18),
-    Trip("2023-01 Lapland", datetime(2023, 1, 21), 120, ("forest", "lake"), _COLD, 67.92, 24.15, "canon", 18),
-    Trip("2023-09 Utah", datetime(2023, 9, 3), -360, ("desert", "mountains"), _FAIR, 38.57, -109.55, "nikon", 18),
-    Trip("2024-06 Baltic Sea", datetime(2024, 6, 22), 120, ("sea", "forest"), _FAIR, 54.43, 13.03, "pixel", 20),
-    Trip("2024-12 Home", datetime(2024, 12, 6), 60, ("town", "meadow"), _COLD, 50.98, 11.32, "iphone", 16),
+# Each trip has a few sights that a person would look for; the rest is drawn by lot.
+_SIGHTS: dict[str, tuple[tuple[str, str, str, int, str, str], ...]] = {
+    "2018-08 Brittany": (
+        ("sea", "lighthouse", "red", 1, "sunset", "clear"),
+        ("meadow", "house", "white", 1, "day", "clear"),
+    ),
+    "2019-10 Morocco": (
+        ("desert", "horse", "white", 2, "dawn", "clear"),
+        ("desert", "tent", "blue", 1, "night", "clear"),
+    ),
+    "2020-02 Dolomites": (
+        ("mountains", "house", "red", 1, "day", "snow"),
+        ("lake", "dog", "black", 1, "day", "snow"),
+    ),
+    "2021-07 Lofoten": (
+        ("sea", "sailboat", "red", 1, "sunset", "clear"),
+        ("lake", "sailboat", "white", 2, "day", "clear"),
+        ("sea", "house", "red", 3, "dawn", "clear"),
+    ),
+    "2021-10 Black Forest": (("forest", "tent", "orange", 1, "dawn", "fog"),),
+    "2022-05 Tuscany": (
+        ("meadow", "balloon", "red", 3, "dawn", "clear"),
+        ("town", "car", "yellow", 1, "day", "rain"),
+    ),
+    "2023-01 Lapland": (
+        ("forest", "dog", "brown", 1, "day", "snow"),
+        ("forest", "house", "red", 1, "night", "snow"),
+    ),
+    "2023-09 Utah": (
+        ("desert", "balloon", "yellow", 2, "dawn", "clear"),
+        ("desert", "car", "red", 1, "sunset", "clear"),
+    ),
+    "2024-06 Baltic Sea": (
+        ("sea", "sailboat", "red", 1, "night", "clear"),
+        ("sea", "bird", "white", 3, "day", "clear"),
+    ),
+    "2024-12 Home": (
+        ("town", "dog", "brown", 1, "sunset", "snow"),
+        ("town", "tree", "green", 2, "night", "snow"),
+    ),
+}
+
+TRIPS: tuple[Trip, ...] = tuple(
+    replace(trip, highlights=_SIGHTS[trip.folder])
+    for trip in (
+        Trip(
+            "2018-08 Brittany", datetime(2018, 8, 4), 120, ("sea", "meadow", "town"), _FAIR, 48.36, -4.55, "nikon", 18
+        ),
+        Trip(
+            "2019-10 Morocco", datetime(2019, 10, 12), 60, ("desert", "desert", "town"), _FAIR, 31.10, -4.01, "fuji", 17
+        ),
+        Trip("2020-02 Dolomites", datetime(2020, 2, 16), 60, ("mountains", "lake"), _COLD, 46.55, 11.86, "canon", 18),
+        Trip(
+            "2021-07 Lofoten", datetime(2021, 7, 9), 120, ("sea", "lake", "mountains"), _FAIR, 68.12, 13.61, "canon", 20
+        ),
+        Trip("2021-10 Black Forest", datetime(2021, 10, 2), 120, ("forest", "meadow"), _FAIR, 47.98, 8.11, "fuji", 16),
+        Trip("2022-05 Tuscany", datetime(2022, 5, 14), 120, ("meadow", "town"), _FAIR, 43.25, 11.55, "nikon", 18),
+        Trip("2023-01 Lapland", datetime(2023, 1, 21), 120, ("forest", "lake"), _COLD, 67.92, 24.15, "canon", 18),
+        Trip("2023-09 Utah", datetime(2023, 9, 3), -360, ("desert", "mountains"), _FAIR, 38.57, -109.55, "nikon", 18),
+        Trip("2024-06 Baltic Sea", datetime(2024, 6, 22), 120, ("sea", "forest"), _FAIR, 54.43, 13.03, "pixel", 20),
+        Trip("2024-12 Home", datetime(2024, 12, 6), 60, ("town", "meadow"), _COLD, 50.98, 11.32, "iphone", 16),
+    )
 )
 
 TRUTH_COLUMNS = (
@@ -203,7 +255,7 @@ def _trip_photos(trip: Trip, long_edge: int, rng: np.random.Generator) -> list[D
     number = int(rng.integers(200, 8000))
     photos: list[DrawnPhoto] = []
     burst_at = set(rng.choice(np.arange(2, trip.photos), 1 + int(rng.random() < 0.4), replace=False).tolist())
-    shots = sorted((_shot(trip, rng) for _ in range(trip.photos)), key=lambda shot: shot[0])
+    shots = sorted((_shot(trip, index, rng) for index in range(trip.photos)), key=lambda shot: shot[0])
     for index, (taken, card) in enumerate(shots):
         upright = rng.random() < 0.14
         film_shape = camera.prefix != "IMG_" and rng.random() < 0.3  # 3:2 instead of 4:3
@@ -243,11 +295,10 @@ def _trip_photos(trip: Trip, long_edge: int, rng: np.random.Generator) -> list[D
 _HOURS = {"day": (10, 16), "dawn": (5, 6), "sunset": (19, 20), "night": (21, 23)}
 
 
-def _shot(trip: Trip, rng: np.random.Generator) -> tuple[datetime, Postcard]:
+def _shot(trip: Trip, index: int, rng: np.random.Generator) -> tuple[datetime, Postcard]:
     scene = trip.scenes[int(rng.integers(len(trip.scenes)))]
     kinds = [kind for kind in SUBJECTS.values() if scene in kind.scenes]
     kind = kinds[int(rng.integers(len(kinds)))]
-    time_of_day = str(rng.choice(("day", "day", "dawn", "sunset", "sunset", "night")))
     seeds = SPLITS["library"]
     card = Postcard(
         seed=int(rng.integers(seeds.start, seeds.stop)),
@@ -255,10 +306,13 @@ def _shot(trip: Trip, rng: np.random.Generator) -> tuple[datetime, Postcard]:
         subject=kind.name,
         colour=kind.colours[int(rng.integers(len(kind.colours)))],
         count=int(rng.choice((1, 1, 1, 2, 2, 3))),
-        time=time_of_day,
+        time=str(rng.choice(("day", "day", "dawn", "sunset", "sunset", "night"))),
         weather=trip.weathers[int(rng.integers(len(trip.weathers)))],
     )
-    low, high = _HOURS[time_of_day]
+    if index < len(trip.highlights):
+        scene, subject, colour, count, time_of_day, weather = trip.highlights[index]
+        card = Postcard(card.seed, scene, subject, colour, count, time_of_day, weather)
+    low, high = _HOURS[card.time]
     hour = int(rng.integers(low, high + 1))
     return trip.start + timedelta(days=int(rng.integers(6)), hours=hour, seconds=int(rng.integers(3600))), card
 

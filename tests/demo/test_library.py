@@ -55,6 +55,17 @@ def test_plan_is_a_library_a_person_could_have() -> None:
     assert len(years) >= 6
 
 
+def test_plan_holds_what_people_look_for_first() -> None:
+    cards = [photo.card for photo in plan_library(SEED) if photo.kind in ("photo", "burst")]
+    for sight in (
+        {"scene": "sea", "subject": "sailboat", "colour": "red"},
+        {"subject": "sailboat", "colour": "red", "time": "night"},
+        {"scene": "desert", "subject": "balloon", "colour": "yellow"},
+        {"subject": "dog", "weather": "snow"},
+    ):
+        assert any(card.matches(sight) for card in cards), sight
+
+
 def test_plan_depends_on_the_seed_alone() -> None:
     assert plan_library(SEED) == plan_library(SEED)
     assert plan_library(SEED) != plan_library(SEED + 1)
