@@ -5,6 +5,8 @@ Rows live in the manifest, so that progress and history survive Dagster.
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +18,9 @@ from resources.errors import LoupeError
 from resources.library import Library
 from resources.manifest import jobs
 
-__all__ = ["ProgressReporter", "job_row"]
+__all__ = ["PROCESS_TAG", "ProgressReporter", "job_row"]
 
+PROCESS_TAG = "loupe/process"
 _OBSERVE_EVERY_S = 30.0
 # The steps that keep a run's row; checks do not.
 _STEPS = frozenset({"file_inventory", "streamed_photos", "qdrant_points", "umap_projections"})
@@ -27,6 +30,8 @@ _STEPS = frozenset({"file_inventory", "streamed_photos", "qdrant_points", "umap_
 def job_row(context: dg.AssetExecutionContext, library: Library, target: str | None = None) -> Iterator[None]:
     """Keep the run's row true around one step's work."""
     run_id, kind = context.run.run_id, context.run.job_name
+    # By this `loupe up` tells a run that goes on from one whose process is gone.
+    context.instance.add_run_tags(run_id, {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"})
     with library.manifest.write() as tx:
         jobs.start(tx, run_id, "materialize" if kind.startswith("__") else kind, target)
     try:

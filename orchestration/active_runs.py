@@ -8,6 +8,7 @@ import dagster as dg
 import psutil
 from dagster import DagsterRun, DagsterRunStatus
 
+from assets.job_rows import PROCESS_TAG
 from resources.library import Library
 from resources.manifest import jobs
 
@@ -53,15 +54,6 @@ def fail_orphans(instance: dg.DagsterInstance, library: Library) -> list[str]:
 
 
 def _process_lives(run: DagsterRun) -> bool:
-    """Whether the run's process exists on this machine. Runs tag themselves; the default launcher's have no pid."""
-    host, _, pid = run.tags.get("loupe/process", "").partition(":")
-    if host:
-        return host == socket.gethostname() and psutil.pid_exists(int(pid))
-    return any(run.run_id in " ".join(_command(process)) for process in psutil.process_iter())
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []
+    """Whether the process that the run's first step noted exists on this machine."""
+    host, _, pid = run.tags.get(PROCESS_TAG, "").partition(":")
+    return host == socket.gethostname() and pid.isdigit() and psutil.pid_exists(int(pid))

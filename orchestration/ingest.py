@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -146,7 +144,7 @@ def _here(
     with _watching(library, on_progress):
         result = defs.resolve_job_def("ingest").execute_in_process(
             instance=instance,
-            tags={**run.tags, "loupe/process": f"{socket.gethostname()}:{os.getpid()}"},
+            tags=run.tags,
             run_config={**run.run_config, **_QUIET},
             raise_on_error=False,
         )

@@ -199,7 +199,8 @@ def _listens(port: int) -> bool:
 
 def _end_runs(code_server: int) -> None:
     """Ask run processes, children of the code server, to stop; finished work is flushed on the way out."""
-    runs = [child for child in _children(code_server) if "execute_run" in _command(child)]
+    # Dagster's default launcher has the code server spawn them with multiprocessing.
+    runs = [child for child in _children(code_server) if "multiprocessing.spawn" in _command(child)]
     for run in runs:
         run.terminate()
     psutil.wait_procs(runs, timeout=_STOP_RUN_S)
