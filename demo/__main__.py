@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import argparse
 import csv
-import logging
 import os
 import sys
 import time
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +17,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.cli.options import quiet_terminal
 from resources.errors import LoupeError
 from resources.library import Library
 from resources.manifest import failures
@@ -38,8 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--dagster-port", type=int, default=3000)
     options = parser.parse_args(arguments)
-    warnings.filterwarnings("ignore")
-    logging.basicConfig(level=logging.ERROR)
+    quiet_terminal()
     started = time.monotonic()
     settings = Settings.load(home=_PLACE / "home", model=DEMO_MODEL, captions="now")
     try:

@@ -23,10 +23,11 @@ SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "photos"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep homes in memory where there is room: each makes hundreds of fsyncs, which a busy disk turns into minutes."""
-    if config.option.basetemp is None and os.access(_IN_MEMORY, os.W_OK):
-        if shutil.disk_usage(_IN_MEMORY).free >= _IN_MEMORY_BYTES:
-            config.option.basetemp = str(_IN_MEMORY / f"loupe-tests-{os.getpid()}")
-            config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
+    if config.option.basetemp is not None or not os.access(_IN_MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(_IN_MEMORY).free >= _IN_MEMORY_BYTES:
+        config.option.basetemp = str(_IN_MEMORY / f"loupe-tests-{os.getpid()}")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 @pytest.fixture(autouse=True)

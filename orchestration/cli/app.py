@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
-import warnings
 
-import structlog
 import typer
 
 from orchestration.cli import collections, failures, folders, ingest, machine, models, search, status, up
-from orchestration.cli.options import console_error, wants_json
+from orchestration.cli.options import console_error, quiet_terminal, wants_json
 from resources.errors import LoupeError
 
 __all__ = ["main"]
@@ -38,7 +35,7 @@ app.add_typer(collections.app, name="collections")
 
 def main() -> None:
     """Run the command line; exit statuses follow the table in `resources/errors.py`, 130 for Ctrl-C."""
-    _quiet()
+    quiet_terminal()
     try:
         app()
     except LoupeError as error:
@@ -51,13 +48,3 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
-
-
-def _quiet() -> None:
-    """Keep libraries' notes out of a person's terminal: warnings off, logs from warnings up, on standard error."""
-    warnings.filterwarnings("ignore")
-    logging.basicConfig(level=logging.ERROR)
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from resources.errors import LoupeError
@@ -20,6 +23,7 @@ __all__ = [
     "console_error",
     "megabytes",
     "print_json",
+    "quiet_terminal",
     "settings_from",
     "wants_json",
 ]
@@ -56,3 +60,13 @@ def megabytes(count: float) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}" if count < 10 * size else f"{count / size:.0f} {unit}"
     return f"{count / 1e3:.0f} kB"
+
+
+def quiet_terminal() -> None:
+    """Keep libraries' notes out of a person's terminal: warnings off, logs from warnings up, on standard error."""
+    warnings.filterwarnings("ignore")
+    logging.basicConfig(level=logging.ERROR)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
