@@ -106,7 +106,7 @@ def photo_inputs(cards: Sequence[Postcard], spec: ModelInputSpec, settings: Sett
     out = []
     for card in cards:
         buffer = io.BytesIO()
-        card.draw(640, 480).save(buffer, "JPEG", quality=88)
+        card.draw(480, 360).save(buffer, "JPEG", quality=88)
         photo = decode(
             buffer.getvalue(), name="drawn.jpg", preview_px=settings.preview_px, max_pixels=settings.max_pixels
         )
@@ -245,12 +245,13 @@ def report(evidence: Evidence) -> None:
     table.add_row(*(f"{share:.2f}" for share in evidence.short_queries.values()))
     console.print(table)
     table = Table(title="Captions: share that names it right")
-    rows = (("held-out draws", evidence.captions), ("combinations never seen", evidence.unseen_captions))
-    for heading in ("pictures", "scene and subject", *evidence.captions.by_attribute):
-        table.add_column(heading, justify="left" if heading == "pictures" else "right")
-    for name, captions in rows:
-        shares = (captions.scene_and_subject, *captions.by_attribute.values())
-        table.add_row(name, *(f"{share:.3f}" for share in shares))
+    for heading in ("what", "held-out draws", "combinations never seen", "goal"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    both = (evidence.captions, evidence.unseen_captions)
+    shares = (f"{captions.scene_and_subject:.3f}" for captions in both)
+    table.add_row("scene and subject", *shares, f"{GOALS['scene and subject named']:.2f}")
+    for name in evidence.captions.by_attribute:
+        table.add_row(name, *(f"{captions.by_attribute[name]:.3f}" for captions in both), "")
     console.print(table)
     console.print(f"Asked for 'a red xylophone': {evidence.unknown_words or 'nothing is reported'}.")
     missed = [name for name, met in evidence.goals_met().items() if not met]
