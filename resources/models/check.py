@@ -121,10 +121,20 @@ def check_captioner(captioner: Captioner, shown: list[Picture]) -> CheckReport:
 
 
 def pictures(settings: Settings, preset: Preset) -> list[Picture]:
-    """The folder's own pictures if it brings any, else the photographs."""
+    """The folder's own pictures if it brings any, else the photographs.
+
+    Raises `INVALID_REQUEST` for the demo's model without own pictures: it knows no photographs.
+    """
     own = model_folder(settings, preset) / "check"
     if (own / "captions.json").is_file():
         return _own_pictures(own)
+    if preset.only_by_name:
+        raise LoupeError(
+            "INVALID_REQUEST",
+            f"'{preset.name}' knows only drawn postcards and its folder brings no pictures to check it with "
+            f"({own / 'captions.json'}).",
+            name=preset.name,
+        )
     return _photographs()
 
 

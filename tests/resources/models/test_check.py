@@ -14,7 +14,7 @@ from PIL import Image
 from small_models import WORDS, write_tiny_blip, write_tiny_clip
 
 from resources.errors import LoupeError
-from resources.models import GpuResource, check, clip_preset
+from resources.models import DEMO_MODEL, GpuResource, check, clip_preset, model_folder
 from resources.models.captioner import load_captioner_folder
 from resources.models.check import Picture, check_captioner, check_clip, pictures
 from resources.models.clip import load_clip_folder
@@ -139,6 +139,16 @@ def test_folder_may_bring_its_own_pictures(settings: Settings) -> None:
     ]
     assert shown[0].words == ("red", "boat")
     assert shown[1].pixels[0, 0].tolist() == [0, 0, 200]
+
+
+def test_demo_model_is_never_judged_by_photographs(settings: Settings) -> None:
+    demo = clip_preset(DEMO_MODEL)
+    if (model_folder(settings, demo) / "check" / "captions.json").is_file():
+        assert len(pictures(settings, demo)) >= 2
+        return
+    with pytest.raises(LoupeError, match="postcards") as caught:
+        pictures(settings, demo)
+    assert caught.value.code == "INVALID_REQUEST"
 
 
 def test_captioner_that_sees_passes_and_one_that_repeats_itself_fails(tmp_path: Path, gpu: GpuResource) -> None:
