@@ -19,6 +19,8 @@ _CONFIGURATION = b"""\
 # Written by Loupe; edits are kept only until the next start.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 run_coordinator:
   module: dagster.core.run_coordinator
   class: QueuedRunCoordinator
