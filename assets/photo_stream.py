@@ -299,7 +299,7 @@ class PhotoStream:
         for outcome in self._engine.decode(budget.take(tasks), lambda sha256: True, budget.stop):
             each: PendingPreview = outcome.task.reference
             if outcome.status == "failed":
-                self._preview_lost(stage, each, outcome, counts, writer)
+                self._preview_lost(stage, model.key, each, outcome, counts, writer)
                 continue
             targets.append(each)
             images.append(outcome.inputs[0])
@@ -310,7 +310,13 @@ class PhotoStream:
             self._apply(stage, targets, images, counts, writer)
 
     def _preview_lost(
-        self, stage: Stage, each: PendingPreview, outcome: Outcome, counts: StreamCounts, writer: _Writer
+        self,
+        stage: Stage,
+        key: ResultKey,
+        each: PendingPreview,
+        outcome: Outcome,
+        counts: StreamCounts,
+        writer: _Writer,
     ) -> None:
         """A preview that is gone or damaged is made again from its original; a fine one that fails is a failure."""
         if outcome.code in ("FILE_VANISHED", "EMPTY_FILE", "NOT_AN_IMAGE", "TRUNCATED", "CORRUPT"):
@@ -319,7 +325,7 @@ class PhotoStream:
                 tx.execute("DELETE FROM previews WHERE pixel_hash = ?", [each.pixel_hash])
             return
         counts.failed += 1
-        writer.failed(_model_failure(stage, each, outcome.message or ""))
+        writer.failed(_model_failure(stage, key, each, outcome.message or ""))
 
     # The device.
 
@@ -357,7 +363,7 @@ class PhotoStream:
             if isinstance(vector, Exception) or not np.isfinite(vector).all():
                 counts.failed += 1
                 message = str(vector) if isinstance(vector, Exception) else "The model answered no number."
-                writer.failed(_model_failure("embeddings", target, message))
+                writer.failed(_model_failure("embeddings", embedding.key, target, message))
             else:
                 counts.embedded += 1
                 writer.vector(embedding, target, vector)
@@ -379,7 +385,7 @@ class PhotoStream:
         for target, text in zip(targets, done, strict=True):
             if isinstance(text, Exception):
                 counts.failed += 1
-                writer.failed(_model_failure("captions", target, str(text)))
+                writer.failed(_model_failure("captions", captioning.key, target, str(text)))
             else:
                 counts.captioned += 1
                 writer.caption(captioning, target, text)
@@ -392,7 +398,7 @@ def _original_task(file: PendingFile, embedding: Embedding | None) -> DecodeTask
     return DecodeTask(path, "original", file, specs, promises)
 
 
-def _model_failure(stage: Stage, target: PendingPreview, message: str) -> Failed:
+def _model_failure(stage: Stage, key: ResultKey, target: PendingPreview, message: str) -> Failed:
     code = "EMBED_FAILED" if stage == "embeddings" else "CAPTION_FAILED"
     return Failed(
         target.root_id,
@@ -402,6 +408,7 @@ def _model_failure(stage: Stage, target: PendingPreview, message: str) -> Failed
         code,
         message or code,
         sha256=target.sha256,
+        made_by=key.made_by,
     )
 
 

@@ -137,9 +137,9 @@ class Home:
         """A `run/*.json` file whose `pid` still lives, else None."""
         try:
             content: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, ValueError):
-            return None
-        return content if psutil.pid_exists(int(content.get("pid", -1))) else None
+            return content if psutil.pid_exists(int(content["pid"])) else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None  # absent, or cut off while it was written
 
 
 def storage_error(error: OSError, path: Path) -> LoupeError:

@@ -36,7 +36,10 @@ class Read:
 
 @dataclass(frozen=True)
 class Failed:
-    """A file that a stage could not do. `size_bytes` and `mtime_ns` are those of the bytes that failed."""
+    """A file that a stage could not do. `size_bytes` and `mtime_ns` are those of the bytes that failed.
+
+    `made_by` names what failed, None for the decoder; see `ResultKey.made_by`.
+    """
 
     root_id: str
     rel_path: str
@@ -47,6 +50,7 @@ class Failed:
     sha256: str | None = None
     size_bytes: int | None = None
     mtime_ns: int | None = None
+    made_by: str | None = None
 
 
 @dataclass
@@ -73,12 +77,17 @@ def record(tx: Transaction, flush: Flush) -> None:
         changed |= _record_reads(tx, flush, now)
     if flush.not_photos:
         _mark_not_photos(tx, flush.not_photos)
-    failures.record(tx, [{**vars(failed), "decoder_version": flush.decoder_version} for failed in flush.failed])
+    failures.record(tx, [_failure_row(failed, flush.decoder_version) for failed in flush.failed])
     for stage, (key, rows) in flush.made.items():
         results.put(tx, stage, key, [{**row, "created_at": now} for row in rows])
         if rows:
             changed.update(results.photos_showing(tx, [row["pixel_hash"] for row in rows]))
     outbox.push(tx, changed, "photo")
+
+
+def _failure_row(failed: Failed, decoder_version: str) -> dict[str, Any]:
+    facts = {name: value for name, value in vars(failed).items() if name != "made_by"}
+    return {**facts, "decoder_version": failed.made_by or decoder_version}
 
 
 def _record_reads(tx: Transaction, flush: Flush, now: datetime) -> set[str]:
@@ -118,7 +127,7 @@ def _assign(tx: Transaction, reads: Sequence[Read], current: dict[str, str]) -> 
     """The photo id of each read file; `current` maps content to photo and grows with what is minted."""
     edited = [(*_path(read), read.file.photo_id) for read in reads if read.file.photo_id and read.sha256 not in current]
     shared = photos.ids_with_other_files(tx, edited) if edited else set()
-    # A copy made just before the edit, or a file that took the edited one's content, holds the photo from this flush on.
+    # A copy made just before the edit, or a file that took the edited one's content, holds the photo from now on.
     shared |= {current[read.sha256] for read in reads if read.sha256 in current}
     minted = [photos.mint_photo_id(read.sha256) for read in reads if read.sha256 not in current]
     taken = photos.taken_ids(tx, minted) if minted else set()

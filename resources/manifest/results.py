@@ -1,7 +1,7 @@
 """Tables `embeddings` and `captions`: what models made, keyed by pixels and by what made it.
 
-The same statements serve both: a result is pending while a photo that a person can see has none by this model and no
-failure at the same bytes.
+The same statements serve both: a result is pending while a photo that a person can see has none by this model and this
+model has not failed on the same bytes.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ class ResultKey:
     revision: str
     preprocess_version: str
 
+    @property
+    def made_by(self) -> str:
+        """The key in one text, by which `failures` tells models apart."""
+        return f"{self.model}@{self.revision}/{self.preprocess_version}"
+
 
 @dataclass(frozen=True)
 class PendingPreview:
@@ -57,7 +62,8 @@ def _pending_sql(stage: Stage) -> str:
     JOIN previews v ON v.sha256 = p.sha256
     WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND p.hidden_at IS NULL
       AND NOT EXISTS (FROM {stage} x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})
-      AND NOT EXISTS (FROM failures e WHERE e.stage = '{stage}' AND e.sha256 = p.sha256)
+      AND NOT EXISTS (FROM failures e WHERE e.stage = '{stage}' AND e.sha256 = p.sha256
+        AND e.decoder_version = $model || '@' || $revision || '/' || $preprocess_version)
     """
 
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from drawn_photos import draw_photo, draw_photos, retouch, write_rating
 from PIL import Image
-from shelf import ALL_STAGES, CAPTIONER, CLIP, InProcessEngine, Shelf, as_numbers
+from shelf import ALL_STAGES, CLIP, InProcessEngine, Shelf, as_numbers
 
 from assets.photo_stream import StreamCounts
 from resources.errors import LoupeError

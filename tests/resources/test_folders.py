@@ -63,7 +63,14 @@ def test_different_names_stay_different() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [b"caf\xe9.jpg", "Größe.jpg".encode(), "日本語.jpg".encode("shift_jis"), b"new\nline.jpg", b"quote'\".jpg", b" .jpg"],
+    [
+        b"caf\xe9.jpg",
+        "Größe.jpg".encode(),
+        "日本語.jpg".encode("shift_jis"),
+        b"new\nline.jpg",
+        b"quote'\".jpg",
+        b" .jpg",
+    ],
 )
 def test_files_of_odd_names_are_found_and_can_be_opened(tmp_path: Path, name: bytes) -> None:
     with open(os.path.join(os.fsencode(tmp_path), name), "wb") as stream:
@@ -115,9 +122,7 @@ def test_partitions_together_hold_every_file_once(tmp_path: Path, depth: int) ->
     write(tmp_path, "t.jpg", "a/1.jpg", "a/@eaDir/1.jpg", "a/b/2.jpg", "a/b/c/3.jpg", "d/.Trash-0/x/4.jpg", "e/f/5.jpg")
     everything = scan_tree(tmp_path)
     partitions = {partition_folder(folder, depth) for folder in everything.folders}
-    found = [
-        row["rel_path"] for folder in partitions for row in scan_partition(str(tmp_path), folder, depth).files
-    ]
+    found = [row["rel_path"] for folder in partitions for row in scan_partition(str(tmp_path), folder, depth).files]
     assert sorted(found) == sorted(row["rel_path"] for row in everything.files)
 
 

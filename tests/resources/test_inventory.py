@@ -247,9 +247,7 @@ def test_pending_files_of_an_offline_root_wait(filled: Shelf, tmp_path: Path) ->
 def test_folder_that_cannot_be_read_loses_nothing(shelf: Shelf, max_partitions: int) -> None:
     """Whether it has a partition of its own or is rolled up, and with everything below it."""
     draw_photos(shelf.photos, ["a.jpg", "locked/b.jpg", "locked/deep/c.jpg", "open/d.jpg"])
-    shelf = Shelf(
-        shelf.settings.model_copy(update={"max_partitions": max_partitions}), shelf.photos, shelf.engine
-    )
+    shelf = Shelf(shelf.settings.model_copy(update={"max_partitions": max_partitions}), shelf.photos, shelf.engine)
     shelf.watch()
     shelf.take_in()
     (shelf.photos / "e.jpg").touch()

@@ -73,7 +73,7 @@ CREATE TABLE failures (
     stage TEXT NOT NULL,              -- decoded_images | embeddings | captions
     code TEXT NOT NULL, message TEXT NOT NULL,
     attempts INTEGER NOT NULL,
-    decoder_version TEXT NOT NULL,
+    decoder_version TEXT NOT NULL,    -- of what failed; of a model: name@revision/preprocessing
     first_at TIMESTAMP NOT NULL, last_at TIMESTAMP NOT NULL
 );
 

@@ -1,0 +1,136 @@
+"""What the sensor asks on each tick: which folders changed and have settled, without touching files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from drawn_photos import draw_photo, draw_photos
+from shelf import Shelf
+
+from resources.inventory import take_inventory
+from resources.watching import WatchReport, look
+
+
+def tick(shelf: Shelf) -> WatchReport:
+    return look(shelf.library.manifest)
+
+
+def key(shelf: Shelf, folder: str) -> str:
+    found = shelf.value("SELECT partition_key FROM folder_signatures WHERE rel_path = ?", [folder])
+    assert isinstance(found, str)
+    return found
+
+
+def overwrite_in_place(path: Path) -> None:
+    """As some editors save: the directory does not change."""
+    with path.open("r+b") as stream:
+        stream.seek(0, os.SEEK_END)
+        stream.write(b"\0\0")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+
+
+@pytest.fixture
+def settled(shelf: Shelf) -> Shelf:
+    """Two folders, taken in."""
+    draw_photos(shelf.photos, ["a/1.jpg", "b/2.jpg"])
+    shelf.watch()
+    shelf.take_in()
+    return shelf
+
+
+def test_new_folder_is_due_after_two_looks_that_agree(shelf: Shelf) -> None:
+    draw_photos(shelf.photos, ["a/1.jpg"])
+    shelf.watch()
+    first = tick(shelf)
+    assert (first.due, first.settling) == ((), (key(shelf, "a"),))
+    second = tick(shelf)
+    assert (second.due, second.settling) == ((key(shelf, "a"),), ())
+
+
+def test_copy_in_progress_is_left_alone_until_it_ends(settled: Shelf) -> None:
+    for number in range(10, 13):
+        draw_photo(settled.photos / "a" / f"{number}.jpg", number)
+        report = tick(settled)
+        assert (report.due, report.settling) == ((), (key(settled, "a"),))
+    assert tick(settled).due == (key(settled, "a"),)
+
+
+def test_without_settling_a_change_is_due_at_once(settled: Shelf) -> None:
+    draw_photo(settled.photos / "a" / "9.jpg", 9)
+    assert look(settled.library.manifest, settle=False).due == (key(settled, "a"),)
+
+
+def test_nothing_changed_is_nothing_due_and_nothing_written(settled: Shelf) -> None:
+    tick(settled)
+    before = settled.rows("SELECT * EXCLUDE full_checked_at FROM folder_signatures ORDER BY partition_key")
+    for _ in range(3):
+        report = tick(settled)
+        assert (report.due, report.settling, report.pending, report.offline_roots) == ((), (), (), ())
+    assert settled.rows("SELECT * EXCLUDE full_checked_at FROM folder_signatures ORDER BY partition_key") == before
+
+
+def test_file_overwritten_in_place_is_found_by_rotation(settled: Shelf) -> None:
+    tick(settled)
+    overwrite_in_place(settled.photos / "a" / "1.jpg")
+    reports = [tick(settled) for _ in range(3)]
+    assert any(report.due == (key(settled, "a"),) for report in reports)
+    assert settled.take_in().decoded == 1
+    assert tick(settled).due == ()
+
+
+def test_rotation_comes_round_to_every_folder(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resources.watching._ROTATION", 2)
+    draw_photos(shelf.photos, [f"{number}/a.jpg" for number in range(7)])
+    shelf.watch()
+    shelf.take_in()
+    for number in range(7):
+        overwrite_in_place(shelf.photos / str(number) / "a.jpg")
+    due: set[str] = set()
+    for _ in range(8):
+        due |= set(tick(shelf).due)
+    assert len(due) == 7
+
+
+def test_removed_folder_is_due_once(settled: Shelf) -> None:
+    gone = key(settled, "a")
+    (settled.photos / "a" / "1.jpg").unlink()
+    (settled.photos / "a").rmdir()
+    tick(settled)
+    report = tick(settled)
+    assert report.due == (gone,)
+    assert take_inventory(settled.library.manifest, report.due).changes.gone == 1
+    assert tick(settled).due == ()
+    assert tick(settled).due == ()
+
+
+def test_pending_folders_hold_files_that_wait(settled: Shelf) -> None:
+    draw_photo(settled.photos / "b" / "9.jpg", 9)
+    settled.inventory()
+    assert tick(settled).pending == (key(settled, "b"),)
+    settled.stream()
+    assert tick(settled).pending == ()
+
+
+def test_root_that_is_away_is_offline_and_due_for_nothing(settled: Shelf, tmp_path: Path) -> None:
+    settled.photos.rename(tmp_path / "away")
+    report = tick(settled)
+    assert report.offline_roots == (str(settled.photos),)
+    assert (report.known, report.due, report.pending) == ((), (), ())
+    assert settled.value("SELECT state FROM roots") == "offline"
+    (tmp_path / "away").rename(settled.photos)
+    report = tick(settled)
+    assert (report.offline_roots, report.due) == ((), ())
+    assert settled.value("SELECT state FROM roots") == "online"
+
+
+def test_fingerprint_names_the_due_work(settled: Shelf) -> None:
+    idle = tick(settled).fingerprint
+    draw_photo(settled.photos / "a" / "8.jpg", 8)
+    tick(settled)
+    first = tick(settled).fingerprint
+    assert tick(settled).fingerprint == first != idle, "the same work has the same name"
+    draw_photo(settled.photos / "a" / "9.jpg", 9)
+    tick(settled)
+    assert tick(settled).fingerprint not in (first, idle)
