@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from orchestration.cli import collections, failures, folders, ingest, machine, models, search, status, up
+from orchestration.cli import challenge, collections, failures, folders, ingest, machine, models, search, status, up
 from orchestration.cli.options import console_error, quiet_terminal, wants_json
 from resources.errors import LoupeError
 
@@ -26,6 +26,7 @@ app.command("ingest")(ingest.ingest_command)
 app.command("search")(search.search_command)
 app.command("status")(status.status_command)
 app.command("failures")(failures.failures_command)
+app.command("challenge")(challenge.challenge_command)
 app.command("config")(machine.config_command)
 app.command("doctor")(machine.doctor_command)
 app.add_typer(folders.app, name="folders")

@@ -207,3 +207,17 @@ def test_collections_are_created_once(loupe: Loupe) -> None:
     assert loupe("collections", "create", "Best of 2024").status == 0
     assert loupe("collections", "create", "Best of 2024").status == 73
     assert [row["name"] for row in loupe("collections", "list", "--json").json["collections"]] == ["Best of 2024"]
+
+
+def test_challenge_scores_what_was_described_against_chance(
+    loupe: Loupe, tmp_path: Path, draw_photos: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_photos(tmp_path / "photos", 24)
+    loupe("ingest", str(tmp_path / "photos"), "--model", "demo-postcards")
+    answers = iter(["a red car in a town", "a red xylophone", ""])
+    monkeypatch.setattr("rich.console.Console.input", lambda *_: next(answers))
+    found = loupe("challenge", "--seconds", "0")
+    assert found.status == 0, found.err
+    assert "ranks" in found.out
+    assert "2 rounds, 24 photos: median rank" in found.out
+    assert "chance 12.5" in found.out

@@ -1,0 +1,67 @@
+"""A measured score on a person's own photos: they say what a photo shows, search says where it ranks.
+
+Belongs here: choosing photos, ranks, the score against chance. Not here: showing the photo, asking.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from resources.search.photo_search import PhotoSearch
+from resources.search.requests import SearchRequest
+
+__all__ = ["ChallengeScore", "choose_photos", "rank_of", "score"]
+
+_PAGE = 500
+
+
+@dataclass(frozen=True)
+class ChallengeScore:
+    """Ranks of the described photos among `candidates`, best is 1, beside what guessing would give.
+
+    `top_10` and `chance_top_10` are shares of rounds; `chance_median_rank` is the median of a uniform rank.
+    """
+
+    rounds: int
+    candidates: int
+    median_rank: float
+    top_10: float
+    chance_median_rank: float
+    chance_top_10: float
+
+
+def choose_photos(photo_ids: Sequence[str], rounds: int, seed: int | None = None) -> list[str]:
+    """Different photos, chosen at random."""
+    return random.Random(seed).sample(list(photo_ids), min(rounds, len(photo_ids)))
+
+
+def rank_of(search: PhotoSearch, photo_id: str, text: str, candidates: int) -> int:
+    """Where `photo_id` stands, 1 first, when the library is searched for `text` by meaning alone.
+
+    Raises `QUERY_WORDS_UNKNOWN` when the model knows none of the words.
+    """
+    for offset in range(0, candidates, _PAGE):
+        page = search.search(SearchRequest(texts=((text, 1.0),), mode="meaning", limit=_PAGE, offset=offset))
+        for place, hit in enumerate(page.hits, offset + 1):
+            if hit.photo_id == photo_id:
+                return place
+        if len(page.hits) < _PAGE:
+            break
+    return candidates
+
+
+def score(ranks: Sequence[int], candidates: int) -> ChallengeScore:
+    """The score of these ranks. Raises `ValueError` without any."""
+    if not ranks:
+        raise ValueError("a score needs at least one round")
+    return ChallengeScore(
+        rounds=len(ranks),
+        candidates=candidates,
+        median_rank=float(median(ranks)),
+        top_10=sum(rank <= 10 for rank in ranks) / len(ranks),
+        chance_median_rank=(candidates + 1) / 2,
+        chance_top_10=min(1.0, 10 / candidates),
+    )
