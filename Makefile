@@ -33,7 +33,8 @@ setup:
 		$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt; \
 	fi
 	@if ! cmp -s $(STAMP) constraints.txt || ! cmp -s .venv/.pyproject pyproject.toml; then \
-		set -e; $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'; \
+		set -e; $(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]' 2>.venv/install.log \
+			|| { cat .venv/install.log >&2; exit 1; }; \
 		cp pyproject.toml .venv/.pyproject; cp constraints.txt $(STAMP); \
 	fi
 
