@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from assets.captions import captions_now
+from assets.photo_stream import StreamCounts
 from orchestration.definitions import build_defs
 from orchestration.instance import dagster_instance
 from orchestration.partitions import add_partitions
@@ -34,33 +35,20 @@ _ALL = 1_000_000_000
 
 
 @dataclass
-class IngestCounts:
-    """What an ingest did over all its runs, in photos unless the name says otherwise."""
+class IngestCounts(StreamCounts):
+    """What an ingest did over all its runs: the streams' counts added up, and `files` present in the folders.
+
+    `skipped` counts all files there that are not taken in, `left` what is pending at the end, `seconds` wall time.
+    """
 
     runs: int = 0
     files: int = 0
-    decoded: int = 0
-    embedded: int = 0
-    captioned: int = 0
-    known: int = 0
-    failed: int = 0
-    skipped: int = 0
-    files_read: int = 0
-    bytes_read: int = 0
-    embedding_model_images: int = 0
-    caption_model_images: int = 0
-    left: int = 0
-    seconds: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
     def add(self, run: dict[str, Any]) -> None:
         self.runs += 1
-        for name in vars(self):
-            if name in run and name not in ("runs", "seconds", "left", "skipped"):
-                setattr(self, name, getattr(self, name) + run[name])
-        self.left = run.get("left", 0)
+        for field in fields(StreamCounts):
+            if isinstance(run.get(field.name), (int, float)):
+                setattr(self, field.name, getattr(self, field.name) + run[field.name])
 
 
 def ingest(

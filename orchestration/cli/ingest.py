@@ -28,7 +28,8 @@ def ingest_command(
     with _Bars(visible=not as_json) as bars:
         counts, added = ingest(library, paths, bars.show)
     if as_json:
-        print_json({**counts.to_dict(), "folders": [root.path for root in added]})
+        figures = {name: value for name, value in counts.to_dict().items() if name != "totals"}
+        print_json({**figures, "folders": [root.path for root in added]})
         return
     print(
         f"{counts.files:,} files: {counts.decoded:,} decoded, {counts.embedded:,} embedded, "
