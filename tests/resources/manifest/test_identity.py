@@ -210,7 +210,7 @@ Operation = tuple[str, str, int]
 OPERATIONS = st.tuples(st.sampled_from(WHAT), st.sampled_from(NAMES), st.integers(1, 3))
 
 
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(looks=st.lists(st.lists(OPERATIONS, min_size=2, max_size=5), min_size=3, max_size=5))
 @pytest.mark.slow
 def test_whatever_happens_to_files_the_manifest_agrees_with_the_disk(
