@@ -25,7 +25,7 @@ from resources.models import DEMO_MODEL
 from resources.settings import Settings
 
 _PLACE = Path(__file__).resolve().parents[1] / ".demo"
-_SEARCHES = ("an orange sailboat by a lake", "yellow balloons in the desert", "a white dog by a lake in the snow")
+_SEARCHES = ("red sailboats by a lake", "yellow balloons in the desert", "houses in a forest at night")
 _TOP = 3
 
 console = Console()
