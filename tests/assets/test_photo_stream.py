@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from PIL import Image
 from shelf import ALL_STAGES, CLIP, InProcessEngine, Shelf, as_numbers
 
 from assets.photo_stream import StreamCounts
+from resources.engine import DecodeTask, Outcome
+from resources.engine.tasks import Claim
 from resources.errors import LoupeError
 from resources.imaging import DECODER_VERSION
 from resources.manifest import failures, files, integrity, results
@@ -164,7 +167,25 @@ def test_broken_files_are_recorded_while_their_neighbours_come_in(shelf_with_wor
     assert work(shelf.take_in()) == NOTHING, "a file that failed is not tried again while it stays the same"
 
 
+class LastFirst(InProcessEngine):
+    """Outcomes come in any order; here a copy's before that of the file whose bytes are being decoded."""
+
+    def decode(self, tasks: Iterable[DecodeTask], claim: Claim, stop: threading.Event) -> Iterator[Outcome]:
+        yield from reversed(list(super().decode(tasks, claim, stop)))
+
+
+def test_copies_wait_for_the_file_that_is_being_decoded(shelf: Shelf) -> None:
+    shelf.engine = LastFirst(shelf.settings)
+    draw_photo(shelf.photos / "a.jpg", 1)
+    (shelf.photos / "b.jpg").write_bytes((shelf.photos / "a.jpg").read_bytes())
+    shelf.watch()
+    counts = shelf.take_in()
+    assert (counts.decoded, counts.known, counts.left) == (1, 1, 0)
+    assert shelf.photo_id("a.jpg") == shelf.photo_id("b.jpg")
+
+
 def test_copies_of_a_broken_file_all_fail(shelf: Shelf) -> None:
+    shelf.engine = LastFirst(shelf.settings)
     for name in ("a.jpg", "b.jpg"):
         (shelf.photos / name).write_bytes(b"\xff\xd8\xff\xe0" + b"nothing that decodes " * 9)
     shelf.watch()
@@ -264,6 +285,22 @@ def test_model_that_cannot_be_loaded_ends_the_run_with_the_photos_kept(shelf_wit
     assert caught.value.code == "MODEL_FILES_INVALID"
     assert shelf.value("SELECT count(*) FROM photos") == 3
     assert psutil.Process().children(recursive=True) == []
+
+
+def test_home_that_cannot_store_pictures_ends_the_run_and_blames_no_photo(shelf: Shelf) -> None:
+    draw_photos(shelf.photos, 3)
+    shelf.watch()
+    shelf.inventory()
+    previews = shelf.library.home.previews
+    previews.rmdir()
+    previews.write_text("a file where the folder should be")
+    with pytest.raises(LoupeError) as caught:
+        shelf.stream()
+    assert caught.value.code == "HOME_NOT_WRITABLE"
+    assert shelf.failures() == {}
+    previews.unlink()
+    assert shelf.stream().decoded == 3
+    assert_whole(shelf)
 
 
 # Limits

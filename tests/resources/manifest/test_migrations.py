@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 
 import pytest
 
 from resources.errors import LoupeError
 from resources.home import Home
-from resources.manifest import Manifest
+from resources.manifest import Manifest, Transaction
 
 TABLES = {
     "roots", "files", "photos", "previews", "embeddings", "captions", "failures", "models", "jobs",
@@ -48,6 +49,24 @@ def test_processes_that_race_to_create_it_apply_each_migration_once(home: Home) 
     with Manifest(home).prepare().read() as tx:
         versions = [row[0] for row in tx.execute("SELECT version FROM schema_migrations ORDER BY version").fetchall()]
     assert versions == list(range(1, len(versions) + 1))
+
+
+def test_process_that_comes_second_finds_the_migration_done(home: Home) -> None:
+    """The other one comes in between: after this one looked which migrations are missing, before it applies them."""
+
+    class Slow(Manifest):
+        transactions = 0
+
+        def write(self) -> AbstractContextManager[Transaction]:
+            self.transactions += 1
+            if self.transactions == 2:
+                Manifest(home).prepare()
+            return super().write()
+
+    slow = Slow(home).prepare()
+    assert slow.transactions >= 2
+    with slow.read() as tx:
+        assert tx.value("SELECT count(*) FROM schema_migrations WHERE version = 1") == 1
 
 
 def test_manifest_of_a_newer_loupe_is_refused_and_left_alone(home: Home) -> None:
