@@ -9,7 +9,6 @@ A stream killed at any moment is started again from the manifest: what was flush
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from assets.stream_writer import StreamWriter
 from resources.engine import DecodeTask, Engine, Outcome
 from resources.errors import LoupeError
 from resources.folders import from_text
@@ -26,15 +26,13 @@ from resources.home import Home
 from resources.imaging import DECODER_VERSION, kind_by_name
 from resources.manifest import Manifest, VectorStore, files, photos, results
 from resources.manifest.files import PendingFile
-from resources.manifest.recording import Failed, Flush, Read, record
+from resources.manifest.recording import Failed, Read
 from resources.manifest.results import PendingPreview, ResultKey, Stage
 from resources.models.preprocess import ModelInputSpec
 from resources.photo_store import PhotoStore
 
 __all__ = ["Captioning", "Embedding", "PhotoStream", "StreamCounts", "StreamLimits"]
 
-_FLUSH_S = 2.0
-_FLUSH_PHOTOS = 500
 _DEVICE_BATCH = 32
 # The home, not the file, is at fault: going on would call every photo broken.
 _FATAL = frozenset({"DISK_FULL", "HOME_NOT_WRITABLE"})
@@ -140,7 +138,7 @@ class PhotoStream:
         started = time.monotonic()
         counts = StreamCounts()
         budget = _Budget(self._limits, started, stop)
-        writer = _Writer(self._manifest, self._home, self._vectors(), counts, self._on_flush)
+        writer = StreamWriter(self._manifest, self._home, self._vectors(), lambda: self._on_flush(counts))
         try:
             if "decoded_images" in stages:
                 self._originals(counts, budget, writer, partition_keys, embed="embeddings" in stages)
@@ -175,7 +173,7 @@ class PhotoStream:
         self,
         counts: StreamCounts,
         budget: _Budget,
-        writer: _Writer,
+        writer: StreamWriter,
         partition_keys: Sequence[str] | None,
         *,
         embed: bool,
@@ -209,7 +207,7 @@ class PhotoStream:
         if batch and embedding:
             self._embed_originals(embedding, batch, counts, writer)
 
-    def _file_done(self, outcome: Outcome, counts: StreamCounts, writer: _Writer) -> None:
+    def _file_done(self, outcome: Outcome, counts: StreamCounts, writer: StreamWriter) -> None:
         file: PendingFile = outcome.task.reference
         if outcome.code in _FATAL:
             raise LoupeError(outcome.code, outcome.message or "The home cannot be written to.")
@@ -244,7 +242,7 @@ class PhotoStream:
         embedding: Embedding,
         batch: list[tuple[Outcome, PendingFile]],
         counts: StreamCounts,
-        writer: _Writer,
+        writer: StreamWriter,
     ) -> None:
         targets = [
             PendingPreview(
@@ -274,7 +272,7 @@ class PhotoStream:
         stage: Stage,
         counts: StreamCounts,
         budget: _Budget,
-        writer: _Writer,
+        writer: StreamWriter,
         partition_keys: Sequence[str] | None,
     ) -> None:
         model = self._embedding if stage == "embeddings" else self._captioning
@@ -316,7 +314,7 @@ class PhotoStream:
         each: PendingPreview,
         outcome: Outcome,
         counts: StreamCounts,
-        writer: _Writer,
+        writer: StreamWriter,
     ) -> None:
         """A preview that is gone or damaged is made again from its original; a fine one that fails is a failure."""
         if outcome.code in ("FILE_VANISHED", "EMPTY_FILE", "NOT_AN_IMAGE", "TRUNCATED", "CORRUPT"):
@@ -335,7 +333,7 @@ class PhotoStream:
         targets: list[PendingPreview],
         images: list[npt.NDArray[np.uint8]],
         counts: StreamCounts,
-        writer: _Writer,
+        writer: StreamWriter,
     ) -> None:
         if stage == "embeddings" and self._embedding:
             self._embed(self._embedding, targets, images, counts, writer)
@@ -348,7 +346,7 @@ class PhotoStream:
         targets: list[PendingPreview],
         images: list[npt.NDArray[np.uint8]],
         counts: StreamCounts,
-        writer: _Writer,
+        writer: StreamWriter,
     ) -> None:
         if not targets:
             return
@@ -366,7 +364,7 @@ class PhotoStream:
                 writer.failed(_model_failure("embeddings", embedding.key, target, message))
             else:
                 counts.embedded += 1
-                writer.vector(embedding, target, vector)
+                writer.vector(embedding.key, target, vector)
 
     def _caption(
         self,
@@ -374,7 +372,7 @@ class PhotoStream:
         targets: list[PendingPreview],
         images: list[npt.NDArray[np.uint8]],
         counts: StreamCounts,
-        writer: _Writer,
+        writer: StreamWriter,
     ) -> None:
         if self._captioner is None:
             self._captioner = captioning.load()
@@ -388,7 +386,7 @@ class PhotoStream:
                 writer.failed(_model_failure("captions", captioning.key, target, str(text)))
             else:
                 counts.captioned += 1
-                writer.caption(captioning, target, text)
+                writer.caption(captioning.key, target, text)
 
 
 def _original_task(file: PendingFile, embedding: Embedding | None) -> DecodeTask:
@@ -478,114 +476,3 @@ class _Content:
         # The copies have the same bytes and fail the same way.
         fate = {"status": outcome.status, "code": outcome.code, "message": outcome.message}
         return [outcome, *(Outcome(**{**vars(copy), **fate}) for copy in copies)]
-
-
-class _Writer:
-    """The one thread that writes results: vectors first, then one manifest transaction, then the wake file."""
-
-    def __init__(
-        self,
-        manifest: Manifest,
-        home: Home,
-        vectors: VectorStore | None,
-        counts: StreamCounts,
-        on_flush: Callable[[StreamCounts], None],
-    ) -> None:
-        self._manifest = manifest
-        self._home = home
-        self._vectors = vectors
-        self._counts = counts
-        self._on_flush = on_flush
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(4 * _FLUSH_PHOTOS)
-        self._flush = Flush(DECODER_VERSION)
-        self._pending_vectors: dict[str, npt.NDArray[np.float32]] = {}
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._loop, name="stream-writer", daemon=True)
-        self._thread.start()
-
-    def read(self, read: Read) -> None:
-        self._put(lambda: self._flush.reads.append(read))
-
-    def not_photo(self, file: PendingFile) -> None:
-        self._put(lambda: self._flush.not_photos.append(file))
-
-    def failed(self, failed: Failed) -> None:
-        self._put(lambda: self._flush.failed.append(failed))
-
-    def vector(self, embedding: Embedding, target: PendingPreview, vector: npt.NDArray[np.float32]) -> None:
-        row = {"pixel_hash": target.pixel_hash, "sha256": target.sha256, "dim": embedding.dim}
-
-        def add() -> None:
-            self._pending_vectors[target.pixel_hash] = vector
-            self._made("embeddings", embedding.key, row)
-
-        self._put(add)
-
-    def caption(self, captioning: Captioning, target: PendingPreview, text: str) -> None:
-        row = {"pixel_hash": target.pixel_hash, "sha256": target.sha256, "text": text}
-        self._put(lambda: self._made("captions", captioning.key, row))
-
-    def flush(self) -> None:
-        """Write what is there now and wait for it. Raises what the writer met."""
-        done = threading.Event()
-
-        def write_now() -> None:
-            try:
-                self._write()
-            finally:
-                done.set()
-
-        self._put(write_now)
-        while not done.wait(0.1):
-            if not self._thread.is_alive():
-                break
-        if self._error:
-            raise self._error
-
-    def close(self) -> None:
-        """Write the rest and end the thread. Raises what the writer met."""
-        self._queue.put(None)
-        self._thread.join()
-        if self._error:
-            raise self._error
-
-    def _put(self, action: Callable[[], None]) -> None:
-        if self._error:
-            raise self._error
-        self._queue.put(action)
-
-    def _made(self, stage: Stage, key: ResultKey, row: dict[str, Any]) -> None:
-        self._flush.made.setdefault(stage, (key, []))[1].append(row)
-
-    def _loop(self) -> None:
-        last = time.monotonic()
-        ended = False
-        while not ended:
-            try:
-                action = self._queue.get(timeout=0.25)
-                ended = action is None
-                if action and not self._error:
-                    action()
-            except queue.Empty:
-                pass
-            except BaseException as error:
-                self._error = error
-            due = ended or self._flush.size >= _FLUSH_PHOTOS or time.monotonic() - last >= _FLUSH_S
-            if due and not self._error:
-                try:
-                    self._write()
-                except BaseException as error:
-                    self._error = error
-                last = time.monotonic()
-
-    def _write(self) -> None:
-        if self._flush.size == 0:
-            return
-        if self._vectors and self._pending_vectors:
-            self._vectors.put(self._pending_vectors)
-        with self._manifest.write() as tx:
-            record(tx, self._flush)
-        self._home.outbox_wake.touch()
-        self._flush = Flush(DECODER_VERSION)
-        self._pending_vectors = {}
-        self._on_flush(self._counts)
