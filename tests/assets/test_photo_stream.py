@@ -475,7 +475,7 @@ def test_moved_folder_costs_a_read_and_loses_nothing(shelf: Shelf) -> None:
 def test_killed_stream_goes_on_where_it_was(shelf_with_workers: Shelf) -> None:
     """SIGKILL at random moments; then every photo is there exactly once, and what was flushed is not done again."""
     shelf = shelf_with_workers
-    draw_photos(shelf.photos, 120)
+    draw_photos(shelf.photos, 320)
     shelf.watch()
     shelf.inventory()
     moments = random.Random(20260101)
@@ -490,24 +490,24 @@ def test_killed_stream_goes_on_where_it_was(shelf_with_workers: Shelf) -> None:
         with process, process.stdout as flushes:  # type: ignore[union-attr]
             for _ in range(moments.randint(1, 4)):
                 assert flushes.readline() == "flushed\n", "the run ended before it was killed"
-            time.sleep(moments.uniform(0.0, 0.15))
+            time.sleep(moments.uniform(0.0, 0.1))
             process.kill()
         assert shelf.value("SELECT count(*) FROM photos") > before, "a kill took away finished work"
 
     done = shelf.value("SELECT count(*) FROM photos")
-    assert done < 120, "no run was killed in the middle; the test shows nothing"
+    assert done < 320, "no run was killed in the middle; the test shows nothing"
     counts = shelf.stream()
-    assert counts.decoded == 120 - done
+    assert counts.decoded == 320 - done
     assert_whole(shelf)
-    assert shelf.value("SELECT count(*) FROM photos") == 120
+    assert shelf.value("SELECT count(*) FROM photos") == 320
 
 
 _STREAM = """
 import pathlib, sys
-import assets.photo_stream as stream
+import assets.stream_writer as stream_writer
 from resources.settings import Settings
 from shelf import Shelf
-stream._FLUSH_PHOTOS = 5  # flush often, so that kills fall into flushes as well
+stream_writer._FLUSH_PHOTOS = 5  # flush often, so that kills fall into flushes as well
 shelf = Shelf(Settings(home=sys.argv[1], decode_workers=2), pathlib.Path(sys.argv[2]))
 shelf.stream(on_flush=lambda counts: print("flushed", flush=True))
 """
