@@ -490,7 +490,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pictures", type=int, default=16_000, help="how many pictures to draw")
     parser.add_argument("--epochs", type=int, nargs=2, default=(8, 12), metavar=("CLIP", "CAPTIONER"))
     parser.add_argument("--only", choices=("clip", "captioner"), help="train one of the two")
-    parser.add_argument("--threads", type=int, default=1, help="per model; both train side by side")
+    parser.add_argument("--threads", type=int, default=2, help="for arithmetic")
     parser.add_argument("--cache", type=Path, default=Path(".demo/training"), help="drawn pictures are kept here")
     parser.add_argument("--out", type=Path, default=MODELS, help="model folders go here")
     options = parser.parse_args(arguments)
