@@ -47,8 +47,8 @@ def previews_match_rows(library: dg.ResourceParam[Library]) -> dg.AssetCheckResu
     """Every decoded picture has its preview on disk, and no preview is without a row."""
     with library.manifest.read() as tx:
         wanted = integrity.pixel_hashes(tx)
-    stored = set(library.store.pixel_hashes())
-    missing, orphans = len(wanted - stored), len(stored - wanted)
+    missing = len(wanted - set(library.store.pixel_hashes()))
+    orphans = len(set(library.store.preview_names()) - wanted)
     return dg.AssetCheckResult(
         passed=missing == 0 and orphans == 0, metadata={"missing previews": missing, "orphan previews": orphans}
     )

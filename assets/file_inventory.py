@@ -9,16 +9,21 @@ from assets.job_rows import job_row
 from assets.partitions import PER_FOLDER_RUN, folders
 from resources.inventory import InventoryReport, take_inventory
 from resources.library import Library
-from resources.manifest import files
+from resources.manifest import files, outbox
+from resources.repair import forget_lost_pictures
 
 __all__ = ["InventoryConfig", "file_inventory"]
 
 
 class InventoryConfig(dg.Config):
-    """`folders`: partition keys to look at; empty looks at all partitions of the run."""
+    """`folders`: partition keys to look at; empty looks at all partitions of the run.
+
+    `thorough`: also have lost previews made again, and drop old outbox rows.
+    """
 
     folders: list[str] = Field(default_factory=list)
     accept_missing: bool = False
+    thorough: bool = False
 
 
 @dg.asset(partitions_def=folders, backfill_policy=PER_FOLDER_RUN, group_name="library", kinds={"duckdb"})
@@ -28,6 +33,10 @@ def file_inventory(
     """New, changed, gone and returned files of these folders, noted in the manifest."""
     keys = config.folders or list(context.partition_keys)
     with job_row(context, library, target=f"{len(keys)} folders"):
+        if config.thorough:
+            forget_lost_pictures(library.manifest, library.store)
+            with library.manifest.write() as tx:
+                outbox.trim(tx)
         report = take_inventory(library.manifest, keys, accept_missing=config.accept_missing)
         for root, why in report.unreadable.items():
             context.log.warning(f"{root}: {why}")

@@ -5,8 +5,7 @@ Rows live in the manifest, so that progress and history survive Dagster.
 
 from __future__ import annotations
 
-import os
-import socket
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import dagster as dg
 
 from assets.photo_stream import StreamCounts
 from resources.errors import LoupeError
+from resources.home import this_process
 from resources.library import Library
 from resources.manifest import jobs
 
@@ -31,7 +31,7 @@ def job_row(context: dg.AssetExecutionContext, library: Library, target: str | N
     """Keep the run's row true around one step's work."""
     run_id, kind = context.run.run_id, context.run.job_name
     # By this `loupe up` tells a run that goes on from one whose process is gone.
-    context.instance.add_run_tags(run_id, {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"})
+    context.instance.add_run_tags(run_id, {PROCESS_TAG: json.dumps(this_process())})
     with library.manifest.write() as tx:
         jobs.start(tx, run_id, "materialize" if kind.startswith("__") else kind, target)
     try:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,7 +25,7 @@ from resources.errors import LoupeError
 from resources.folders import from_text
 from resources.home import Home
 from resources.imaging import DECODER_VERSION, kind_by_name
-from resources.manifest import Manifest, VectorStore, files, photos, results
+from resources.manifest import Manifest, VectorStore, files, photos, previews, results
 from resources.manifest.files import PendingFile
 from resources.manifest.recording import Failed, Read
 from resources.manifest.results import PendingPreview, ResultKey, Stage
@@ -34,6 +35,8 @@ from resources.photo_store import PhotoStore
 __all__ = ["Captioning", "Embedding", "PhotoStream", "StreamCounts", "StreamLimits"]
 
 _DEVICE_BATCH = 32
+# What a model says of a picture, rather than of itself.
+_PHOTO_FAULTS = frozenset({"EMBED_FAILED", "CAPTION_FAILED"})
 # The home, not the file, is at fault: going on would call every photo broken.
 _FATAL = frozenset({"DISK_FULL", "HOME_NOT_WRITABLE"})
 
@@ -67,7 +70,7 @@ class Captioning:
 
 @dataclass(frozen=True)
 class StreamLimits:
-    """A run's bounds: at most so many photos and seconds, then it ends and is asked for again."""
+    """A run's bounds: at most so many photos a stage and so many seconds, then it ends and is asked for again."""
 
     photos: int
     seconds: float
@@ -320,7 +323,7 @@ class PhotoStream:
         if outcome.code in ("FILE_VANISHED", "EMPTY_FILE", "NOT_AN_IMAGE", "TRUNCATED", "CORRUPT"):
             self._store.preview_path(each.pixel_hash).unlink(missing_ok=True)
             with self._manifest.write() as tx:
-                tx.execute("DELETE FROM previews WHERE pixel_hash = ?", [each.pixel_hash])
+                previews.forget(tx, [each.pixel_hash])
             return
         counts.failed += 1
         writer.failed(_model_failure(stage, key, each, outcome.message or ""))
@@ -416,16 +419,16 @@ def _each_or_all(
     """The model's answers for a batch; if the batch fails, one by one, with the error in place of the answer."""
     try:
         return list(model(np.stack(images)))
-    except LoupeError:
-        raise
     except Exception as error:
+        if isinstance(error, LoupeError) and error.code not in _PHOTO_FAULTS:
+            raise  # the device or the model's files, not a picture
         if len(images) == 1:
             return [error]
         return [_each_or_all(model, [image])[0] for image in images]
 
 
 class _Budget:
-    """Hands out work until the run's photos or time are used up or it is stopped."""
+    """Hands out each stage's work until its photos, or the time of the whole run, are used up or it is stopped."""
 
     def __init__(self, limits: StreamLimits, started: float, stop: threading.Event) -> None:
         self._photos = limits.photos
@@ -433,10 +436,9 @@ class _Budget:
         self.stop = stop
 
     def take(self, tasks: Iterable[DecodeTask]) -> Iterator[DecodeTask]:
-        for task in tasks:
-            if self._photos <= 0 or time.monotonic() > self._deadline or self.stop.is_set():
+        for task in islice(tasks, self._photos):
+            if time.monotonic() > self._deadline or self.stop.is_set():
                 return
-            self._photos -= 1
             yield task
 
 

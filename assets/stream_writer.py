@@ -82,9 +82,8 @@ class StreamWriter:
                 done.set()
 
         self._put(write_now)
-        while not done.wait(0.1):
-            if not self._thread.is_alive():
-                break
+        while not done.wait(0.1) and self._error is None and self._thread.is_alive():
+            pass
         if self._error:
             raise self._error
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import socket
+import json
 
 import dagster as dg
-import psutil
 from dagster import DagsterRun, DagsterRunStatus
 
 from assets.job_rows import PROCESS_TAG
+from resources.home import process_lives
 from resources.library import Library
 from resources.manifest import jobs
 
-__all__ = ["active_runs", "fail_orphans"]
+__all__ = ["active_runs", "close_ended_jobs", "fail_orphans"]
 
 _ACTIVE = [
     DagsterRunStatus.QUEUED,
@@ -44,16 +44,34 @@ def fail_orphans(instance: dg.DagsterInstance, library: Library) -> list[str]:
             instance.report_run_failed(run, message="The process of this run is gone (killed, or a power cut).")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         ended.append(run.run_id)
-    with library.manifest.write() as tx:
-        unfinished = [row for state in ("queued", "running") for row in jobs.list_recent(tx, limit=1000, state=state)]
-        for row in unfinished:
-            run_now = instance.get_run_by_id(row["run_id"])
-            if run_now is None or run_now.is_finished:
-                jobs.finish(tx, row["run_id"], "failed", "JOB_FAILED", "Stopped before its end; finished work is kept.")
+    close_ended_jobs(instance, library)
     return ended
+
+
+def close_ended_jobs(instance: dg.DagsterInstance, library: Library) -> None:
+    """Close the rows of jobs whose Dagster run has ended without saying so: killed, or failed outside a step."""
+    with library.manifest.read() as tx:
+        open_rows = [row for state in ("running", "queued") for row in jobs.list_recent(tx, limit=1000, state=state)]
+    ended: dict[str, DagsterRun | None] = {}
+    for row in open_rows:
+        run = instance.get_run_by_id(row["run_id"])
+        if run is None or run.is_finished:
+            ended[row["run_id"]] = run
+    if not ended:
+        return
+    with library.manifest.write() as tx:
+        for run_id, run in ended.items():
+            if run is not None and run.status == DagsterRunStatus.SUCCESS:
+                jobs.finish(tx, run_id, "done")
+            elif run is not None and run.status == DagsterRunStatus.CANCELED:
+                jobs.finish(tx, run_id, "cancelled", "JOB_CANCELLED", "Cancelled; finished work is kept.")
+            else:
+                jobs.finish(tx, run_id, "failed", "JOB_FAILED", "Stopped before its end; finished work is kept.")
 
 
 def _process_lives(run: DagsterRun) -> bool:
     """Whether the process that the run's first step noted exists on this machine."""
-    host, _, pid = run.tags.get(PROCESS_TAG, "").partition(":")
-    return host == socket.gethostname() and pid.isdigit() and psutil.pid_exists(int(pid))
+    try:
+        return process_lives(json.loads(run.tags.get(PROCESS_TAG, "{}")))
+    except ValueError:
+        return False

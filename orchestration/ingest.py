@@ -25,6 +25,7 @@ from resources.library import Library, result_key
 from resources.manifest import files, jobs, results
 from resources.manifest.results import ResultKey, Stage
 from resources.models import GpuResource
+from resources.repair import forget_lost_pictures
 from resources.watching import look
 
 __all__ = ["IngestCounts", "ingest"]
@@ -64,21 +65,22 @@ def ingest(
     added = [
         add_root(library.manifest, library.home, path, library.settings.max_partitions) for path in dict.fromkeys(paths)
     ]
+    forget_lost_pictures(library.manifest, library.store)
     due = set(look(library.manifest, settle=False, every_file=True).due)
     keys = sorted({key for root in added for key in root.partition_keys})
     counts = IngestCounts()
     waiting = _Waiting(library, keys)
-    before = waiting.count()
-    if before or due & set(keys):
+    if due & set(keys) or waiting.count():
         with dagster_instance(library.home) as instance:
             run_once = _by_daemon if library.home.read_run_file(library.home.dagster_file) else _here
             while True:
-                counts.add(run_once(instance, library, sorted(due & set(keys)) or waiting.partitions(), on_progress))
+                run = run_once(instance, library, sorted(due & set(keys)) or waiting.partitions(), on_progress)
+                counts.add(run)
                 counts.left = waiting.count()
                 due = set()
-                if counts.left == 0 or 0 < before <= counts.left:  # what a run could not lessen, another will not
+                did = any(run.get(name) for name in ("decoded", "known", "failed", "skipped", "embedded", "captioned"))
+                if counts.left == 0 or not did:  # what a run could not lessen, another will not
                     break
-                before = counts.left
     counts.files, counts.skipped = _files(library, keys)
     counts.seconds = round(time.monotonic() - started, 3)
     return counts, added
@@ -152,7 +154,7 @@ def _by_daemon(
     address = library.home.read_run_file(library.home.dagster_file) or {}
     run = folder_run(add_partitions(instance, keys), keys)
     try:
-        client = DagsterGraphQLClient(str(address.get("host", "127.0.0.1")), port_number=int(address["port"]))
+        client = DagsterGraphQLClient(str(address["host"]), port_number=int(address["port"]))
         run_id = client.submit_job_execution("ingest", run_config=run.run_config, tags=run.tags)
     except (DagsterGraphQLClientError, KeyError) as error:
         raise LoupeError("DAGSTER_UNREACHABLE", f"The running Dagster did not take the work: {error}") from error

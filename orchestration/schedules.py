@@ -5,14 +5,12 @@ import dagster as dg
 from orchestration.active_runs import active_runs
 from orchestration.jobs import captions_job, reconcile_job, refresh_map_job
 from orchestration.partitions import add_partitions
-from resources.folder_runs import folder_run
+from resources.folder_runs import FOLDERS_A_RUN, folder_run
 from resources.library import Library, result_key
 from resources.manifest import projections, results
 from resources.watching import look
 
 __all__ = ["SCHEDULES"]
-
-_FOLDERS_A_RUN = 500
 
 
 @dg.schedule(
@@ -29,12 +27,15 @@ def later_captions(
         return dg.SkipReason("no captioner is set up")
     if active_runs(context.instance, ("ingest", "captions")):
         return dg.SkipReason("a run is active")
+    before = library.pending(library.clip(), None)
+    if any(before.values()):
+        return dg.SkipReason("photos that wait to be searchable come first")
     with library.manifest.read() as tx:
         waiting = results.pending_partitions(tx, "captions", result_key(captioner))
     if not waiting:
         return dg.SkipReason("every photo has a caption")
-    ordered = add_partitions(context.instance, waiting[:_FOLDERS_A_RUN])
-    return dg.RunRequest(tags=folder_run(ordered, waiting[:_FOLDERS_A_RUN]).tags)
+    ordered = add_partitions(context.instance, waiting[:FOLDERS_A_RUN])
+    return dg.RunRequest(tags=folder_run(ordered, waiting[:FOLDERS_A_RUN]).tags)
 
 
 @dg.schedule(
@@ -49,6 +50,8 @@ def hourly_map(
     clip = library.clip()
     if clip is None:
         return dg.SkipReason("no model is set up")
+    if active_runs(context.instance, ("ingest", "captions", "refresh_map")):
+        return dg.SkipReason("a run is active")
     with library.manifest.read() as tx:
         placed, embedded = projections.coverage(tx, clip.name)
     if embedded == 0 or placed >= 0.9 * embedded:
@@ -70,7 +73,7 @@ def weekly_reconcile(
         return dg.SkipReason("no folder is watched")
     ordered = add_partitions(context.instance, known)
     present = [key for key in ordered if key in set(known)]
-    run = folder_run(ordered, present)
+    run = folder_run(ordered, present, {"thorough": True})
     return dg.RunRequest(tags=run.tags, run_config=run.run_config)
 
 

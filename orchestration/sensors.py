@@ -8,17 +8,15 @@ from dataclasses import asdict, dataclass
 import dagster as dg
 
 from assets.partitions import folders
-from orchestration.active_runs import active_runs
+from orchestration.active_runs import active_runs, close_ended_jobs
 from orchestration.jobs import ingest_job
-from resources.folder_runs import folder_run
+from resources.folder_runs import FOLDERS_A_RUN, folder_run
 from resources.library import Library, result_key
 from resources.manifest import results
 from resources.watching import WatchReport, look
 
 __all__ = ["Asked", "build_new_folders_sensor", "next_request"]
 
-# Folders that one run takes at most, so that one tick's work stays bounded.
-_FOLDERS_A_RUN = 500
 # The same work asked for again in vain (a folder that cannot be read) is asked for ever more seldom.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 10.0, 3600.0
 
@@ -58,6 +56,7 @@ def build_new_folders_sensor(interval_s: int) -> dg.SensorDefinition:
     ) -> dg.SensorResult | dg.SkipReason:
         if active_runs(context.instance, ("ingest",)):
             return dg.SkipReason("a run is active")
+        close_ended_jobs(context.instance, library)
         report = look(library.manifest)
         wanted, fingerprint = _work(library, report)
         if not wanted:
@@ -88,13 +87,17 @@ def build_new_folders_sensor(interval_s: int) -> dg.SensorDefinition:
 def _work(library: Library, report: WatchReport) -> tuple[list[str], str]:
     """Folders for the next run, those with news first, and a fingerprint that changes as the work gets done."""
     clip, captioner = library.use_models()
-    unembedded: list[str] = []
+    # Captions that are wanted at once are work like any other; later ones have a schedule of their own.
+    captioner = captioner if library.settings.captions == "now" else None
+    unfinished: list[str] = []
     with library.manifest.read() as tx:
         if clip:
-            unembedded = results.pending_partitions(tx, "embeddings", result_key(clip))
-    ordered = dict.fromkeys([*report.due, *report.pending, *(key for key in unembedded if key in set(report.known))])
-    wanted = list(ordered)[:_FOLDERS_A_RUN]
+            unfinished += results.pending_partitions(tx, "embeddings", result_key(clip))
+        if captioner:
+            unfinished += results.pending_partitions(tx, "captions", result_key(captioner))
+    known = set(report.known)
+    ordered = dict.fromkeys([*report.due, *report.pending, *(key for key in unfinished if key in known)])
+    wanted = list(ordered)[:FOLDERS_A_RUN]
     counts = library.pending(clip, captioner)
-    counts.pop("captions")
     text = json.dumps([wanted, report.fingerprint, counts], sort_keys=True)
     return wanted, hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,7 +1,7 @@
 """The processes behind `loupe up`: search API, Dagster code server, daemon and web server, started and stopped as one.
 
-Each writes to its own file in `logs/`. They end with this process, whatever ends it; a run that is going on is asked to
-stop first, so that finished work is flushed.
+Each writes to its own file in `logs/`. A run that is going on is asked to stop first, so that finished work is flushed.
+On Linux they end with this process even when it is killed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -22,7 +23,7 @@ import httpx
 import psutil
 
 from resources.errors import LoupeError
-from resources.home import Home, write_atomically
+from resources.home import Home, this_process, write_atomically
 
 __all__ = ["Service", "Services", "check_port", "free_port"]
 
@@ -44,8 +45,9 @@ class Service:
 class Services:
     """The services of one home. Start them in order; `stop` ends all, in the reverse order."""
 
-    def __init__(self, home: Home, environment: Mapping[str, str]) -> None:
+    def __init__(self, home: Home, environment: Mapping[str, str], stop: threading.Event) -> None:
         self._home = home
+        self._stop = stop
         self._environment = {
             **os.environ,
             "PYTHONWARNINGS": "ignore",
@@ -53,6 +55,9 @@ class Services:
             **environment,
             "LOUPE_HOME": str(home.path),
             "DAGSTER_HOME": str(home.dagster),
+            # A tick lists every watched folder, which a sleeping or distant disk makes slow.
+            "DAGSTER_SENSOR_GRPC_TIMEOUT_SECONDS": "600",
+            "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "600",
         }
         self._running: list[Service] = []
 
@@ -86,13 +91,16 @@ class Services:
             lambda: _answers(f"http://127.0.0.1:{port}/server_info"),
         )
         self.wait(webserver)
-        said = {"url": f"http://127.0.0.1:{port}", "host": "127.0.0.1", "port": port, "pid": webserver.process.pid}
+        where = {"url": f"http://127.0.0.1:{port}", "host": "127.0.0.1", "port": port}
+        said = {**where, **this_process(webserver.process.pid)}
         write_atomically(self._home.dagster_file, json.dumps(said).encode())
 
     def wait(self, service: Service) -> None:
-        """Until the service answers. Raises `SERVICE_DIED` when it ends or takes too long."""
+        """Until the service answers. Raises `SERVICE_DIED`, and `KeyboardInterrupt` when asked to stop."""
         deadline = time.monotonic() + _START_S
         while not service.ready():
+            if self._stop.is_set():
+                raise KeyboardInterrupt
             if service.process.poll() is not None or time.monotonic() > deadline:
                 raise self._died(service)
             time.sleep(0.1)
@@ -146,10 +154,14 @@ class Services:
 
 def check_port(port: int, host: str, option: str) -> None:
     """Raises `PORT_TAKEN`, naming the holder and the option that chooses another port."""
-    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise LoupeError("CONFIG_INVALID", f"There is no address '{host}' to listen on: {error.strerror}.") from error
+    with closing(socket.socket(family, kind)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(address)
         except OSError as error:
             holder = _holder(port)
             raise LoupeError(

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["PARTITIONS_NAME", "FolderRun", "folder_run"]
+__all__ = ["FOLDERS_A_RUN", "PARTITIONS_NAME", "FolderRun", "folder_run"]
 
 PARTITIONS_NAME = "folders"
+# Folders that one run takes at most, so that one tick's work stays bounded.
+FOLDERS_A_RUN = 500
 _START, _END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,10 @@ from filelock import FileLock
 
 from resources.errors import LoupeError
 
-__all__ = ["Home", "free_bytes", "write_atomically"]
+__all__ = ["Home", "free_bytes", "process_lives", "storage_error", "this_process", "write_atomically"]
+
+# The kernel's clock ticks make a start time coarse; ids are not used again within this.
+_SAME_START_S = 1.0
 
 # File systems whose locks may be silently local to one client. Source: flock(2) and the kernel's file system names.
 _NETWORK_FILE_SYSTEMS = frozenset(
@@ -106,7 +111,10 @@ class Home:
 
     def prepare(self) -> Home:
         """Create the folders. Raises `HOME_ON_NETWORK`, `HOME_NOT_WRITABLE` or `DISK_FULL`."""
-        file_system = _file_system_of(self.path)
+        try:
+            file_system = _file_system_of(self.path)
+        except OSError as error:
+            raise storage_error(error, self.path) from error
         if file_system in _NETWORK_FILE_SYSTEMS:
             raise LoupeError(
                 "HOME_ON_NETWORK",
@@ -134,12 +142,31 @@ class Home:
         return self
 
     def read_run_file(self, path: Path) -> dict[str, Any] | None:
-        """A `run/*.json` file whose `pid` still lives, else None."""
+        """A `run/*.json` file whose process still lives, else None."""
         try:
-            content: dict[str, Any] = json.loads(path.read_text())
-            return content if psutil.pid_exists(int(content["pid"])) else None
-        except (OSError, ValueError, TypeError, KeyError):
-            return None  # absent, or cut off while it was written
+            content = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return None
+        return content if isinstance(content, dict) and process_lives(content) else None
+
+
+def this_process(pid: int | None = None) -> dict[str, Any]:
+    """What tells a process from a later one with the same id: `pid`, `machine`, and when it `started` (epoch s)."""
+    return {
+        "pid": pid or os.getpid(),
+        "machine": socket.gethostname(),
+        "started": psutil.Process(pid).create_time(),
+    }
+
+
+def process_lives(said: Mapping[str, Any]) -> bool:
+    """Whether the process that `this_process` described runs on this machine."""
+    try:
+        process = psutil.Process(int(said["pid"]))
+        same_start = abs(process.create_time() - float(said["started"])) < _SAME_START_S
+        return same_start and said.get("machine") == socket.gethostname()
+    except (KeyError, TypeError, ValueError, psutil.Error):
+        return False
 
 
 def storage_error(error: OSError, path: Path) -> LoupeError:
@@ -160,12 +187,18 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(_existing(path)).free
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` so that a reader, or a power cut, sees the old file or the new one, never a part."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write `data` so that a reader sees the old file or the new one, never a part.
+
+    `durable` waits for the disk, so that a power cut too leaves one of the two; without it the file may be empty then.
+    """
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from resources.errors import LoupeError
@@ -33,6 +34,8 @@ __all__ = ["AddedRoot", "InventoryReport", "add_root", "reachable", "set_root_st
 # A scan in which more than this share of a root's files vanish, and at least so many, waits for a person's word.
 MASS_VANISH_SHARE = 0.25
 MASS_VANISH_FILES = 20
+# Files that went missing within this time count as one loss: a large one is inventoried in several runs.
+_ONE_LOSS = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -134,20 +137,26 @@ def take_inventory(
             set_root_state(manifest, root, "online")
         if not os.listdir(path):
             emptied.add(root["root_id"])
-        for key, folder in mine.items():
-            scan: FolderScan = scan_partition(path, folder, root["partition_depth"])
+        scans: dict[str, FolderScan] = {
+            key: scan_partition(path, folder, root["partition_depth"]) for key, folder in mine.items()
+        }
+        if not reachable(path):  # unplugged while it was looked at: what was not found says nothing
+            report.offline_roots.append(root["path"])
+            set_root_state(manifest, root, "offline")
+            continue
+        for key, scan in scans.items():
             report.unreadable.update({f"{root['path']}/{rel}": why for rel, why in scan.unreadable.items()})
             locked.extend((key, rel) for rel in scan.unreadable)
             for row in scan.files:
                 inside = partition_folder(folder_of(row["rel_path"]), root["partition_depth"])
-                if inside == folder:
+                if inside == mine[key]:
                     found.append({**row, "root_id": root["root_id"], "partition_key": key})
             scanned[key] = (scan.signature, scan.full_signature)
     report.folders = len(scanned)
     with manifest.write() as tx:
         for key, rel in locked:  # what cannot be looked at is as it was
             found.extend(files.present_below(tx, key, rel))
-        losses = files.would_vanish(tx, found, list(scanned))
+        losses = files.would_vanish(tx, found, list(scanned), _ONE_LOSS)
         report.vanished = {
             root_id: (gone, total)
             for root_id, (gone, total) in losses.items()
@@ -162,10 +171,20 @@ def take_inventory(
                 parts.append(files.apply_inventory(tx, rows, keys_part, remove_gone=remove_gone))
         report.changes = _sum(parts)
         signatures.inventoried(tx, {key: pair for key, pair in scanned.items() if key not in held_back})
+        # A root is whole again when none of its folders waits to be believed.
+        waiting = {
+            row["root_id"]
+            for key, row in stored.items()
+            if key not in scanned and row["inventoried_signature"] not in (None, row["signature"])
+        }
         for root in all_roots:
             if root["root_id"] in report.vanished:
                 roots.set_state(tx, root["root_id"], "vanished")
-            elif root["state"] == "vanished" and any(stored[key]["root_id"] == root["root_id"] for key in scanned):
+            elif (
+                root["state"] == "vanished"
+                and root["root_id"] not in waiting
+                and any(stored[key]["root_id"] == root["root_id"] for key in scanned)
+            ):
                 roots.set_state(tx, root["root_id"], "online")
     return report
 

@@ -6,6 +6,7 @@ nothing to clean but a dot file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +28,8 @@ class PhotoStore:
         return self._home.thumbnails / pixel_hash[:2] / f"{pixel_hash}.jpg"
 
     def has(self, pixel_hash: str) -> bool:
-        """Whether both the preview and the thumbnail are here."""
-        return self.preview_path(pixel_hash).exists() and self.thumbnail_path(pixel_hash).exists()
+        """Whether both the preview and the thumbnail are here, and not emptied by a power cut."""
+        return _is_whole(self.preview_path(pixel_hash)) and _is_whole(self.thumbnail_path(pixel_hash))
 
     def put(self, pixel_hash: str, preview: bytes, thumbnail: bytes) -> None:
         """Store both JPEGs; those already here stay. Raises `DISK_FULL` or `HOME_NOT_WRITABLE`."""
@@ -36,19 +37,39 @@ class PhotoStore:
             (self.preview_path(pixel_hash), preview),
             (self.thumbnail_path(pixel_hash), thumbnail),
         ):
-            if path.exists():
+            if _is_whole(path):
                 continue
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, data)
+                write_atomically(path, data, durable=False)
             except OSError as error:
                 raise storage_error(error, path.parent) from error
 
     def pixel_hashes(self) -> Iterator[str]:
-        """The names of all stored previews."""
+        """The names of all pictures whose preview and thumbnail are here."""
+        return iter(_whole_in(self._home.previews) & _whole_in(self._home.thumbnails))
+
+    def preview_names(self) -> Iterator[str]:
+        """The names of all stored previews, whole or not."""
         return (path.stem for path in self._home.previews.glob("*/*.jpg"))
 
-    def size_bytes(self) -> int:
-        """Bytes that previews and thumbnails take."""
-        folders = (self._home.previews, self._home.thumbnails)
-        return sum(path.stat().st_size for folder in folders for path in folder.glob("*/*.jpg"))
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _whole_in(folder: Path) -> set[str]:
+    """The names of the files with content below `folder`, by one listing and one `stat` each."""
+    names: set[str] = set()
+    for shelf in os.scandir(folder):
+        if shelf.is_dir():
+            with os.scandir(shelf.path) as entries:
+                names.update(
+                    entry.name.removesuffix(".jpg")
+                    for entry in entries
+                    if entry.name.endswith(".jpg") and not entry.name.startswith(".") and entry.stat().st_size > 0
+                )
+    return names

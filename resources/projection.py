@@ -27,21 +27,26 @@ _SEED = 42
 def project(vectors: npt.NDArray[np.float32], cache: Path, timeout_s: float = 3600.0) -> npt.NDArray[np.float32]:
     """Places on the map: float32 `[n, 2]` for unit vectors float32 `[n, dim]`, scaled to lie within -1..1.
 
-    `cache` keeps numba's compiled code between calls. Raises `JOB_FAILED` when the process fails.
+    `cache` is a folder for numba's compiled code and, meanwhile, the vectors. Raises `JOB_FAILED` when the process
+    fails or takes longer than `timeout_s` seconds.
     """
     if len(vectors) < _FEWEST_FOR_UMAP:
         return _scaled(_main_axes(vectors))
-    with tempfile.TemporaryDirectory() as folder:
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as folder:
         given, answer = Path(folder) / "vectors.npy", Path(folder) / "places.npy"
         np.save(given, vectors)
-        done = subprocess.run(
-            [sys.executable, "-m", "resources.projection", str(given), str(answer), str(cache)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            cwd="/",
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "resources.projection", str(given), str(answer), str(cache)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                cwd="/",
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LoupeError("JOB_FAILED", f"Drawing the map took longer than {timeout_s:g} s.") from error
         if done.returncode != 0 or not answer.exists():
             raise LoupeError("JOB_FAILED", f"Drawing the map failed: {done.stderr.strip()[-500:]}")
         places: npt.NDArray[np.float32] = np.load(answer)

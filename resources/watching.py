@@ -7,11 +7,10 @@ that were overwritten in place change no directory, so a few folders a tick are 
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from resources.clock import utc_now
 from resources.folders import from_text, partition_key, scan_partition, scan_signatures
 from resources.imaging import DECODER_VERSION
 from resources.inventory import reachable, set_root_state
@@ -19,8 +18,9 @@ from resources.manifest import Manifest, files, roots, signatures
 
 __all__ = ["WatchReport", "look"]
 
-# Folders compared file by file on one tick.
+# Folders compared file by file on one tick, and how long each group's turn is.
 _ROTATION = 25
+_TURN_S = 10
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,6 @@ def look(manifest: Manifest, *, settle: bool = True, every_file: bool = False) -
     with manifest.read() as tx:
         watched = roots.list_all(tx)
         stored = signatures.by_key(tx)
-    now = utc_now()
     rows: dict[str, dict[str, Any]] = {}
     offline = []
     for root in watched:
@@ -73,11 +72,14 @@ def look(manifest: Manifest, *, settle: bool = True, every_file: bool = False) -
             for key, (folder, signature) in {**seen, **gone}.items()
         ]
         rows.update((row["partition_key"], row) for row in mine)
-        _compare_files(path, root, rows, now, None if every_file else _ROTATION)
+        _compare_files(path, root, rows, None if every_file else _ROTATION)
         if root["state"] == "vanished" and all(row["signature"] == row["inventoried_signature"] for row in mine):
             set_root_state(manifest, root, "online")  # what had vanished is back as it was
-    with manifest.write() as tx:
-        signatures.observe(tx, [row for key, row in rows.items() if row != stored.get(key)])
+    news = [row for key, row in rows.items() if row != stored.get(key)]
+    if news:
+        with manifest.write() as tx:
+            signatures.observe(tx, news)
+    with manifest.read() as tx:
         pending = files.pending_partitions(tx, DECODER_VERSION)
     changed = {key: row for key, row in rows.items() if row["signature"] != row["inventoried_signature"]}
     due = {key for key, row in changed.items() if not settle or row["stable_ticks"] >= 1}
@@ -114,19 +116,24 @@ def _observed(before: dict[str, Any] | None, key: str, root_id: str, folder: str
     return {**before, "stable_ticks": min(before["stable_ticks"] + 1, 1)}
 
 
-def _compare_files(
-    path: str, root: dict[str, Any], rows: dict[str, dict[str, Any]], now: datetime, most: int | None
-) -> None:
-    """Compare file sizes and mtimes of the folders that were compared longest ago; a difference makes them due."""
-    quiet = [
-        row
-        for row in rows.values()
-        if row["root_id"] == root["root_id"] and row["signature"] == row["inventoried_signature"] and row["signature"]
-    ]
-    quiet.sort(key=lambda row: row["full_checked_at"] or datetime.min)
-    for row in quiet[:most]:
+def _compare_files(path: str, root: dict[str, Any], rows: dict[str, dict[str, Any]], most: int | None) -> None:
+    """Compare file sizes and mtimes of some folders, all in turn; a difference makes a folder due."""
+    quiet = sorted(
+        (
+            row
+            for row in rows.values()
+            if row["root_id"] == root["root_id"]
+            and row["signature"] == row["inventoried_signature"]
+            and row["signature"]
+        ),
+        key=lambda row: str(row["partition_key"]),
+    )
+    if most is not None and len(quiet) > most:
+        # The clock says whose turn it is, so that an idle tick has nothing to write.
+        start = int(time.time() // _TURN_S) * most % len(quiet)
+        quiet = [*quiet[start:], *quiet[:start]][:most]
+    for row in quiet:
         scan = scan_partition(path, row["rel_path"], root["partition_depth"])
         if scan.full_signature != row["full_signature"]:
             row["inventoried_signature"] = None
             row["stable_ticks"] = 0
-        row["full_checked_at"] = now

@@ -6,7 +6,6 @@ uvicorn --factory search_api.main:create_app
 from __future__ import annotations
 
 import json
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +15,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 
-from resources.home import write_atomically
+from resources.home import this_process, write_atomically
 from resources.settings import Settings
 from search_api import error_replies, logs
 from search_api.request_context import BodyLimitMiddleware, HostCheckMiddleware, RequestContextMiddleware, allowed_names
@@ -44,7 +43,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         services = Services(chosen)
         await run_in_threadpool(services.start)
         app.state.services = services
-        said = {"host": chosen.host, "port": chosen.port, "pid": os.getpid()}
+        said = {"host": chosen.host, "port": chosen.port, **this_process()}
         write_atomically(services.library.home.api_file, json.dumps(said).encode())
         try:
             yield

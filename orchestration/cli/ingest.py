@@ -38,6 +38,8 @@ def ingest_command(
     )
     if library.clip() is None:
         print("Search by content is off: run `loupe models fetch siglip2-b32`, then ingest again.")
+    if counts.left:
+        print(f"{counts.left:,} photos still wait; run the same command again.")
     if counts.failed:
         print("`loupe failures` lists what could not be read, and why.")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -13,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from orchestration.cli.options import JsonOption, megabytes, print_json, settings_from
-from resources.errors import LoupeError
+from resources.errors import CODES, LoupeError
 from resources.home import free_bytes
 from resources.library import Library
 from resources.settings import Settings
@@ -67,7 +66,7 @@ def doctor_command(as_json: JsonOption = False) -> None:
         for check in checks:
             print(f"{'ok ' if check['ok'] else 'BAD'} {check['name']:<10} {check['says']}")
     if not all(check["ok"] for check in checks):
-        sys.exit(1)
+        sys.exit(CODES["CONFIG_INVALID"].exit_status)
 
 
 def _checks(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -101,7 +100,7 @@ def _disk(settings: Settings) -> str:
     free = free_bytes(settings.home)
     if free < _LEAST_FREE_BYTES:
         raise LoupeError("DISK_FULL", f"Only {megabytes(free)} are free for {settings.home}.")
-    return f"{megabytes(free)} free of {megabytes(shutil.disk_usage('/').total)}"
+    return f"{megabytes(free)} free for {settings.home}"
 
 
 def _device(settings: Settings) -> str:

@@ -78,9 +78,9 @@ def up(
         )
         if value is not None
     }
-    services = Services(library.home, environment)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    services = Services(library.home, environment, stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     try:
         api = services.start_api(settings.host, settings.port)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -25,7 +26,6 @@ __all__ = [
     "pending",
     "pending_partitions",
     "present_below",
-    "set_partition_keys",
     "skipped_by_reason",
     "would_vanish",
 ]
@@ -165,11 +165,12 @@ def present_below(tx: Transaction, partition_key: str, rel_folder: str) -> list[
 
 
 def would_vanish(
-    tx: Transaction, found: Sequence[dict[str, Any]], partition_keys: Sequence[str]
+    tx: Transaction, found: Sequence[dict[str, Any]], partition_keys: Sequence[str], one_loss: timedelta
 ) -> dict[str, tuple[int, int]]:
-    """By root id: how many present files of these partitions were not `found`, and how many the root has in all.
+    """By root id: how many files of these partitions were not `found`, and how many the root had in all.
 
-    A file that stands at a new path under the same name, with the same size and mtime, was moved and is no loss.
+    Files of other folders that went missing within `one_loss` belong to the same loss. A file that stands at a new path
+    under the same name, with the same size and mtime, was moved and is no loss.
     """
     columns = {name: [row[name] for row in found] for name in _FOUND_TYPES}
     with (
@@ -186,7 +187,18 @@ def would_vanish(
                     AND a.mtime_ns = f.mtime_ns)),
                 count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL GROUP BY f.root_id"""
         ).fetchall()
-    return {root_id: (gone, total) for root_id, gone, total in rows}
+    earlier = dict(
+        tx.execute(
+            """SELECT f.root_id, count(*) FROM files f WHERE f.missing_since > ? AND f.skip_reason IS NULL
+                AND NOT EXISTS (FROM files g WHERE g.photo_id = f.photo_id AND g.missing_since IS NULL)
+            GROUP BY f.root_id""",
+            [utc_now() - one_loss],
+        ).fetchall()
+    )
+    return {
+        root_id: (gone + earlier.get(root_id, 0) if gone else 0, total + earlier.get(root_id, 0))
+        for root_id, gone, total in rows
+    }
 
 
 def _file_name(alias: str) -> str:
@@ -243,18 +255,6 @@ def pending_partitions(tx: Transaction, decoder_version: str) -> list[str]:
         f"SELECT DISTINCT f.partition_key {_PENDING}", {"decoder_version": decoder_version, "now": utc_now()}
     ).fetchall()
     return sorted(row[0] for row in rows)
-
-
-def set_partition_keys(tx: Transaction, root_id: str, keys: dict[str, str]) -> None:
-    """Give the files of a root their partitions anew: `keys` maps folder (relative path) to partition key."""
-    columns = {"folder": list(keys), "partition_key": list(keys.values())}
-    with tx.relation(columns, {"folder": pa.string(), "partition_key": pa.string()}) as given:
-        for table in ("files", "failures"):
-            tx.execute(
-                f"""UPDATE {table} AS f SET partition_key = g.partition_key FROM {given} g
-                WHERE f.root_id = ? AND g.folder = regexp_replace(f.rel_path, '/?[^/]*$', '')""",
-                [root_id],
-            )
 
 
 def skipped_by_reason(tx: Transaction) -> dict[str, int]:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["by_sha256", "newest", "put"]
-
-
-def by_sha256(tx: Transaction, hashes: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The preview row of each hash that has one."""
-    with tx.relation({"sha256": sorted(set(hashes))}, {"sha256": pa.string()}) as given:
-        return {row["sha256"]: row for row in tx.rows(f"SELECT p.* FROM previews p JOIN {given} g USING (sha256)")}
+__all__ = ["forget", "newest", "put"]
 
 
 def put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
@@ -26,6 +20,12 @@ def put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     with tx.relation({"sha256": list(unique)}, {"sha256": pa.string()}) as given:
         tx.execute(f"DELETE FROM previews WHERE sha256 IN (SELECT sha256 FROM {given})")
     tx.insert("previews", list(unique.values()))
+
+
+def forget(tx: Transaction, pixel_hashes: Iterable[str]) -> None:
+    """Delete the rows of these pictures: their files are pending again."""
+    with tx.relation({"pixel_hash": sorted(pixel_hashes)}, {"pixel_hash": pa.string()}) as given:
+        tx.execute(f"DELETE FROM previews WHERE pixel_hash IN (SELECT pixel_hash FROM {given})")
 
 
 def newest(tx: Transaction, limit: int) -> list[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["coverage", "list_all", "replace"]
+__all__ = ["coverage", "replace"]
 
 
 def replace(tx: Transaction, model: str, photo_ids: Sequence[str], xy: Sequence[tuple[float, float]]) -> None:
@@ -22,10 +21,6 @@ def replace(tx: Transaction, model: str, photo_ids: Sequence[str], xy: Sequence[
             for photo_id, (x, y) in zip(photo_ids, xy, strict=True)
         ],
     )
-
-
-def list_all(tx: Transaction, model: str) -> list[dict[str, Any]]:
-    return tx.rows("SELECT photo_id, x, y FROM projections WHERE model = ? ORDER BY photo_id", [model])
 
 
 def coverage(tx: Transaction, model: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["add", "by_id", "list_all", "remove", "set_partition_depth", "set_state"]
+__all__ = ["add", "list_all", "remove", "set_state"]
 
 
 def add(tx: Transaction, path: str, partition_depth: int) -> dict[str, Any]:
@@ -38,17 +38,9 @@ def list_all(tx: Transaction) -> list[dict[str, Any]]:
     )
 
 
-def by_id(tx: Transaction, root_id: str) -> dict[str, Any] | None:
-    return tx.one("SELECT * FROM roots WHERE root_id = ?", [root_id])
-
-
 def set_state(tx: Transaction, root_id: str, state: str) -> None:
     """Set online, offline or vanished."""
     tx.execute("UPDATE roots SET state = ? WHERE root_id = ?", [state, root_id])
-
-
-def set_partition_depth(tx: Transaction, root_id: str, depth: int) -> None:
-    tx.execute("UPDATE roots SET partition_depth = ? WHERE root_id = ?", [depth, root_id])
 
 
 def remove(tx: Transaction, root_id: str) -> list[str]:
