@@ -6,7 +6,6 @@ Not here: what a search means, HTTP. Other processes read how far it is from `ru
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,8 +17,9 @@ import structlog
 
 from resources.clock import utc_now
 from resources.errors import LoupeError
-from resources.home import Home, write_atomically
-from resources.manifest import Manifest, VectorStore, models
+from resources.home import Home, this_process, write_atomically
+from resources.manifest import Manifest, VectorStore, models, results
+from resources.manifest.results import ResultKey
 from resources.settings import Settings
 from resources.vector_index.opening import IndexFolder
 from resources.vector_index.outbox import AppliedCounts, apply_outbox
@@ -27,7 +27,7 @@ from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.protocol import VectorIndex
 from resources.vector_index.server import ServerIndex
 
-__all__ = ["IndexFollower", "owner_file"]
+__all__ = ["IndexFollower", "owner_file", "takes_over"]
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,11 @@ _RETIRE_S = 10.0
 
 
 def owner_file(home: Home) -> Path:
-    """Who owns the index and how far it is: {"pid", "generation", "next", "model", "applied_seq", "error", "at"}."""
+    """Who owns the index and how far it is.
+
+    What `this_process` says; "generation", "applied_seq" and "model" that are served; "next" and "next_seq" of the one
+    that is being built; "written", photos written so far, which grows while the owner gets on; "error"; "at".
+    """
     return home.run / "index-owner.json"
 
 
@@ -46,8 +50,9 @@ class IndexFollower:
     """Owns the index, keeps it up to the manifest, and switches it to another model without a gap.
 
     `index` answers queries from any thread. `choose_model` is asked at each look which model is in use (by default:
-    the manifest's word); when its index was never whole but an older one is, the older one is served
-    (`serving_model`) until the new one is built. `on_switch(index)` is called in the follower's thread just before a
+    the manifest's word); while its index finds fewer photos by content than the one in use, that one is served
+    (`serving_model`) and kept up to date (`takes_over`). The one before stays on the disk, so that choosing its model
+    again goes back. `on_switch(index)` is called in the follower's thread just before a
     new index takes over: there the API warms the text encoder and pairs it with the index that it is given. An error
     in it leaves the old pair serving, and is tried again at the next look.
     """
@@ -76,7 +81,8 @@ class IndexFollower:
         self._retired: list[tuple[float, VectorIndex]] = []
         self._moved = threading.Condition()
         self._error: LoupeError | None = None
-        self._written: tuple[Any, ...] = ()
+        self._photos_written = 0
+        self._said: tuple[Any, ...] = ()
 
     def start(self) -> IndexFollower:
         """Take the index and begin to follow. Raises `INDEX_BUSY` at once when another process owns it."""
@@ -179,14 +185,19 @@ class IndexFollower:
         self._apply(index)
         wanted = self._wanted()
         if generation_name(wanted) == index.generation or self._stop.is_set():
+            self._drop_next()
             return
+        if wanted is None and index.model is not None:
+            return  # words are found in this one too, and its text encoder may be warm
         if self._next is None or self._next.generation != generation_name(wanted):
-            if self._next is not None:
-                self._next.close()
+            self._drop_next()
             self._next = self._open(wanted)
             self._say()
         self._apply(self._next)
+        self._say()
         if self._next.applied_seq is None or self._stop.is_set():
+            return
+        if not takes_over(self._manifest, index.model, wanted):
             return
         if self._on_switch:
             self._on_switch(self._next)
@@ -195,14 +206,21 @@ class IndexFollower:
         log.info("index switched", generation=self._index.generation)
         self._retired.append((time.monotonic(), index))
 
+    def _drop_next(self) -> None:
+        """Let go of an index that is no longer wanted."""
+        if self._next is not None:
+            dropped, self._next = self._next, None
+            dropped.close()
+
     def _apply(self, index: VectorIndex) -> None:
+        before = self._photos_written
         try:
             apply_outbox(
                 self._manifest,
                 vector_store(self._home, index.model),
                 index,
                 stop=self._stop,
-                progress=lambda counts: self._progressed(counts),
+                progress=lambda counts: self._progressed(before, counts),
             )
         except LoupeError as error:
             if error.code != "INDEX_BUSY":
@@ -211,7 +229,8 @@ class IndexFollower:
         if index is self._index and index.applied_seq is not None:
             index.make_current()
 
-    def _progressed(self, counts: AppliedCounts) -> None:
+    def _progressed(self, before: int, counts: AppliedCounts) -> None:
+        self._photos_written = before + counts.upserted + counts.deleted
         self._say()
 
     def _open(self, model: IndexModel | None) -> VectorIndex:
@@ -224,16 +243,21 @@ class IndexFollower:
         return self._folder.open(model)
 
     def _first_model(self) -> IndexModel | None:
-        """The wanted model, unless its index was never whole while the current one was."""
+        """The wanted model, or the one in use while the wanted one would find less."""
         wanted = self._wanted()
-        if self._settings.qdrant_url:
-            collection = ServerIndex.connect(self._settings, wanted)
-            whole, (known, current) = collection.applied_seq is not None, collection.current()
+        known, current = current_model(self._settings, self._folder, wanted)
+        if not known or current == wanted:
+            return wanted
+        return wanted if takes_over(self._manifest, current, wanted) and self._is_whole(wanted) else current
+
+    def _is_whole(self, model: IndexModel | None) -> bool:
+        if not self._settings.qdrant_url:
+            return (self._folder.path / generation_name(model) / "applied.json").exists()
+        collection = ServerIndex.connect(self._settings, model)
+        try:
+            return collection.applied_seq is not None
+        finally:
             collection.close()
-        else:
-            whole = (self._folder.path / generation_name(wanted) / "applied.json").exists()
-            known, current = self._folder.current()
-        return current if known and not whole else wanted
 
     def _wanted(self) -> IndexModel | None:
         key = self._choose_model()
@@ -246,20 +270,23 @@ class IndexFollower:
             return
         error = self._error.to_dict()["error"] if self._error else None
         following = self._next.generation if self._next else None
-        state = (index.generation, following, index.applied_seq, repr(error))
-        if state != self._written:
+        reached, next_reached = index.applied_seq, self._next.applied_seq if self._next else None
+        state = (index.generation, following, reached, next_reached, self._photos_written, repr(error))
+        if state != self._said:
             content = {
-                "pid": os.getpid(),
+                **this_process(),
                 "generation": index.generation,
                 "next": following,
                 "model": asdict(index.model) if index.model else None,
-                "applied_seq": index.applied_seq,
+                "applied_seq": reached,
+                "next_seq": next_reached,
+                "written": self._photos_written,
                 "error": error,
                 "at": utc_now().isoformat(),
             }
             self._home.run.mkdir(parents=True, exist_ok=True)
             write_atomically(owner_file(self._home), json.dumps(content).encode())
-            self._written = state
+            self._said = state
         with self._moved:
             self._moved.notify_all()
 
@@ -269,6 +296,32 @@ def model_in_use(manifest: Manifest) -> IndexModel | None:
     with manifest.read() as tx:
         row = models.in_use(tx, "clip")
     return IndexModel(row["name"], row["revision"], row["preprocess_version"], row["dim"]) if row else None
+
+
+def current_model(settings: Settings, folder: IndexFolder, wanted: IndexModel | None) -> tuple[bool, IndexModel | None]:
+    """Whether an index is in use, and of which model. On a server the collection of `wanted` is made if need be."""
+    if not settings.qdrant_url:
+        return folder.current()
+    collection = ServerIndex.connect(settings, wanted)
+    try:
+        return collection.current()
+    finally:
+        collection.close()
+
+
+def takes_over(manifest: Manifest, serving: IndexModel | None, wanted: IndexModel | None) -> bool:
+    """Whether the index of `wanted` finds as many photos by content as that of `serving`, or as many as it ever will.
+
+    Both are the manifest's counts: an index that is whole shows them. Words alone never take over from a model.
+    """
+    if serving is None or serving == wanted:
+        return True
+    if wanted is None:
+        return False
+    old, new = (ResultKey(model.name, model.revision, model.preprocess_version) for model in (serving, wanted))
+    with manifest.read() as tx:
+        done = results.count_done(tx, "embeddings", new)
+        return done >= results.count_done(tx, "embeddings", old) or not results.count_pending(tx, "embeddings", new)
 
 
 def vector_store(home: Home, model: IndexModel | None) -> VectorStore | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from resources.errors import LoupeError
 from resources.home import Home
 from resources.manifest import Manifest, outbox
 from resources.settings import Settings
-from resources.vector_index.follower import owner_file, vector_store
-from resources.vector_index.opening import open_index
+from resources.vector_index.follower import current_model, owner_file, takes_over, vector_store
+from resources.vector_index.opening import IndexFolder, open_index
 from resources.vector_index.outbox import AppliedCounts, apply_outbox
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 
@@ -18,6 +19,8 @@ __all__ = ["publish", "wake"]
 _LOOK_S = 0.05
 # How long an owner may take to notice another model before it is taken to serve its own on purpose.
 _NOTICE_S = 10.0
+# What of the owner's file moves while it gets on.
+_PROGRESS = ("generation", "applied_seq", "next_seq", "written")
 
 
 def wake(home: Home) -> None:
@@ -30,37 +33,56 @@ def publish(manifest: Manifest, settings: Settings, model: ModelKey | None, time
     """Return when the index shows everything that the manifest held when this was called.
 
     If the index is free it is taken, brought up to date and released, and the counts say what was done. Else its owner
-    is woken and waited for, and for its switch to `model`; the counts then hold only `applied_seq`. Raises
-    `INDEX_BEHIND` after `timeout_s` seconds without arriving, and what the owner reports when it cannot go on.
+    is woken and waited for; the counts then hold only `applied_seq`. The index of `model` takes over once it finds as
+    much as the one in use (`takes_over`); until then both are brought up to date. Raises `INDEX_BEHIND` after
+    `timeout_s` seconds in which the owner got no further, and what stops this process from applying.
     """
     home = Home(settings.home)
     wanted = None if model is None else IndexModel.of(model)
     with manifest.read() as tx:
         target = outbox.newest_seq(tx)
     wake(home)
-    deadline = time.monotonic() + timeout_s
+    patience = _Patience(timeout_s)
     while True:
         try:
             return _apply(manifest, settings, wanted)
         except LoupeError as error:
             if error.code != "INDEX_BUSY":
                 raise
-        reached = _wait_for_owner(home, target, generation_name(wanted), deadline)
+        reached = _wait_for_owner(home, target, generation_name(wanted), patience)
         if reached is not None:
             return AppliedCounts(applied_seq=reached)
+
+
+class _Patience:
+    """Ends after `timeout_s` seconds without progress: a large library is not given up half way."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._seen: tuple[object, ...] | None = None
+        self._moved_at = time.monotonic()
+
+    def ended(self, owner: dict[str, Any] | None) -> bool:
+        """Asked again and again with the owner's file as it is now."""
+        seen = tuple(owner.get(key) for key in _PROGRESS) if owner else None
+        if seen is not None and seen != self._seen:
+            self._seen, self._moved_at = seen, time.monotonic()
+        return time.monotonic() - self._moved_at > self._timeout_s
 
 
 def _apply(manifest: Manifest, settings: Settings, model: IndexModel | None) -> AppliedCounts:
     index = open_index(settings, model)
     try:
         counts = apply_outbox(manifest, vector_store(Home(settings.home), model), index)
-        index.make_current()
+        known, current = current_model(settings, IndexFolder(Home(settings.home)), model)
+        if not known or takes_over(manifest, current, model):
+            index.make_current()
         return counts
     finally:
         index.close()
 
 
-def _wait_for_owner(home: Home, target: int, generation: str, deadline: float) -> int | None:
+def _wait_for_owner(home: Home, target: int, generation: str, patience: _Patience) -> int | None:
     """The owner's position once it is at `target`; None when there is no owner to wait for (any more)."""
     started = time.monotonic()
     while True:
@@ -68,10 +90,11 @@ def _wait_for_owner(home: Home, target: int, generation: str, deadline: float) -
         reached = owner["applied_seq"] if owner else None
         if owner and reached is not None and reached >= target:
             switched = owner["generation"] == generation
-            noticed = owner.get("next") == generation
-            if switched or (not noticed and time.monotonic() - started > _NOTICE_S):
+            building = owner.get("next") == generation
+            built = building and owner.get("next_seq") is not None and owner["next_seq"] >= target
+            if switched or built or (not building and time.monotonic() - started > _NOTICE_S):
                 return int(reached)
-        if time.monotonic() > deadline:
+        if patience.ended(owner):
             error = (owner or {}).get("error") or {}
             raise LoupeError(
                 "INDEX_BEHIND",

@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from index_library import MODEL, Library, make_library, open_library, photo_id, vector
+from index_library import MODEL, Library, content_hash, make_library, open_library, photo_id, vector
 from qdrant_client import QdrantClient
 
 from resources.errors import LoupeError
+from resources.manifest import failures
 from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, open_index, publish, verify
 from resources.vector_index import outbox as outbox_module
+from resources.vector_index.embedded import EmbeddedIndex
 from resources.vector_index.follower import owner_file
 from resources.vector_index.publishing import wake
 from resources.vector_index.server import ServerIndex
@@ -125,7 +127,7 @@ def test_a_model_that_arrives_is_switched_to_without_a_gap(library: Library) -> 
 
     # From now on it starts with that generation, and an unfinished one does not take over by itself.
     other = IndexModel("other", "1", "1", 8)
-    library.embed(range(10), other)
+    library.embed([*range(40), 41], other)
 
     def refuse(index: VectorIndex) -> None:
         raise LoupeError("MODEL_NOT_FETCHED", "not here")
@@ -139,6 +141,70 @@ def test_a_model_that_arrives_is_switched_to_without_a_gap(library: Library) -> 
         assert follower.serving_model == MODEL
         library.add([42])
         assert follower.wait_for(library.newest_seq(), 10)  # the old pair goes on
+
+
+def test_a_new_model_takes_over_only_when_it_finds_as_much(library: Library) -> None:
+    library.add(range(30))
+    library.embed(range(25))
+    library.use(MODEL)
+    other = IndexModel("other", "1", "1", 8)
+
+    def reached() -> bool:
+        told = library.home.read_run_file(owner_file(library.home))
+        return bool(told and told["applied_seq"] == told["next_seq"] == library.newest_seq())
+
+    with IndexFollower(library.settings, library.manifest, poll_s=0.1) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+        library.use(other)
+        library.embed(range(10), other)
+        counts = publish(library.manifest, library.settings, other, 10)  # does not wait for the other 15 photos
+        assert counts.applied_seq == library.newest_seq()
+        library.add([30])
+        _until(reached)
+        time.sleep(0.3)  # a few looks more
+        assert follower.serving_model == MODEL
+        assert (follower.index.embedded_count(), follower.index.count()) == (25, 31)
+        assert follower.index.nearest(vector(20), 1)[0].photo_id == photo_id(20)
+
+    # Neither a restart nor a run without the API makes it take over.
+    publish(library.manifest, library.settings, other, 10)
+    with IndexFollower(library.settings, library.manifest, poll_s=0.1) as follower:
+        assert follower.serving_model == MODEL
+        library.embed(range(10, 25), other)
+        _until(lambda: follower.serving_model == other)
+        library.use(MODEL)  # and back
+        _until(lambda: follower.serving_model == MODEL)
+        assert follower.index.nearest(vector(20), 1)[0].photo_id == photo_id(20)
+
+
+def test_a_model_that_can_embed_no_more_takes_over_with_less(library: Library) -> None:
+    library.add(range(6))
+    library.embed(range(6))
+    other = IndexModel("other", "1", "1", 8)
+    chosen: list[IndexModel | None] = [MODEL]
+    with IndexFollower(library.settings, library.manifest, lambda: chosen[0], poll_s=0.1) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+        chosen[0] = other
+        library.embed(range(5), other)
+        publish(library.manifest, library.settings, other, 10)
+        assert follower.serving_model == MODEL
+        with library.manifest.write() as tx:
+            row = {"root_id": "root", "rel_path": "trip/IMG_0005.jpg", "partition_key": "trip"}
+            row |= {"sha256": content_hash(5), "size_bytes": 1, "mtime_ns": 5, "stage": "embeddings"}
+            failures.record(tx, [row | {"code": "EMBED_FAILED", "message": "no", "decoder_version": "other@1/1"}])
+        _until(lambda: follower.serving_model == other)
+
+
+def test_without_a_model_to_use_the_one_that_is_served_goes_on(library: Library) -> None:
+    library.add(range(4))
+    library.embed(range(4))
+    chosen: list[IndexModel | None] = [MODEL]
+    with IndexFollower(library.settings, library.manifest, lambda: chosen[0], poll_s=0.05) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+        chosen[0] = None  # as when the choice could not be read for a moment
+        time.sleep(0.4)
+        assert follower.serving_model == MODEL
+        assert follower.index.embedded_count() == 4
 
 
 def test_a_server_is_followed_and_switched_alike(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +226,7 @@ def test_a_server_is_followed_and_switched_alike(library: Library, monkeypatch: 
         counts = publish(library.manifest, settings, MODEL, 10)  # a server has no owner: this process applies too
         assert counts.applied_seq == library.newest_seq()
     other = IndexModel("other", "1", "1", 8)
+    library.embed(range(12), other)
     failing = IndexFollower(settings, library.manifest, lambda: other, on_switch=lambda index: 1 / 0, poll_s=0.1)
     with failing as follower:
         assert follower.serving_model == MODEL  # the new collection was never whole
@@ -190,6 +257,24 @@ def test_publish_gives_up_on_an_owner_that_does_not_apply(library: Library, open
     with pytest.raises(LoupeError) as late:
         publish(library.manifest, library.settings, None, 1.5)
     assert late.value.code == "INDEX_BEHIND"
+
+
+def test_publish_waits_as_long_as_the_owner_gets_on(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "BATCH_PHOTOS", 5)
+    write = EmbeddedIndex.upsert
+
+    def slowly(index: EmbeddedIndex, points: Any) -> int:
+        time.sleep(0.4)
+        return write(index, points)
+
+    monkeypatch.setattr(EmbeddedIndex, "upsert", slowly)
+    library.add(range(40))
+    with IndexFollower(library.settings, library.manifest, lambda: None, poll_s=60) as follower:
+        started = time.monotonic()
+        counts = publish(library.manifest, library.settings, None, 1.5)
+        assert time.monotonic() - started > 1.5
+        assert counts.applied_seq == library.newest_seq()
+        assert follower.index.count() == 40
 
 
 def _own(path: str, poll_s: float) -> None:
