@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -16,6 +15,7 @@ from dagster import AssetKey, DagsterInstance, DagsterRunStatus
 from running_app import free_port
 
 from resources.errors import LoupeError
+from resources.home import this_process
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
 
@@ -24,7 +24,7 @@ from search_api.dagster_client import DagsterClient
 def client(webserver: str, tmp_path: Path) -> Iterator[DagsterClient]:
     run = tmp_path / "home" / "run"
     run.mkdir(parents=True)
-    (run / "dagster.json").write_text(json.dumps({"url": webserver, "pid": os.getpid()}))
+    (run / "dagster.json").write_text(json.dumps({"url": webserver, **this_process()}))
     client = DagsterClient(Settings(home=tmp_path / "home", dagster_port=1))
     yield client
     client.close()
@@ -120,7 +120,9 @@ def test_another_program_on_the_port_is_dagster_unreachable(tmp_path: Path) -> N
 def test_the_address_of_a_dagster_that_is_gone_is_not_used(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
-    gone = subprocess.Popen([shutil.which("true") or "true"])
+    gone = subprocess.Popen([shutil.which("sleep") or "sleep", "60"])
+    said = this_process(gone.pid)
+    gone.kill()
     gone.wait()
-    (run / "dagster.json").write_text(json.dumps({"url": "http://127.0.0.1:9/", "pid": gone.pid}))
+    (run / "dagster.json").write_text(json.dumps({"url": "http://127.0.0.1:9/", **said}))
     assert DagsterClient(Settings(home=tmp_path, dagster_port=3210)).url == "http://127.0.0.1:3210"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from fastapi.testclient import TestClient
 from running_app import running, wait_until
 from small_library import PRESET, SmallLibrary, build, draw_photo, write_tiny_clip
 
+from resources.home import this_process
 from resources.manifest import jobs
 from resources.vector_index import open_index
 from search_api.main import create_app
@@ -51,7 +51,7 @@ def test_without_dagster_no_folder_is_added(changing: TestClient, tmp_path: Path
 def with_dagster(own: SmallLibrary, webserver: str) -> Iterator[TestClient]:
     """A client of an app that reaches a Dagster."""
     own.library.home.run.mkdir(exist_ok=True)
-    own.library.home.dagster_file.write_text(json.dumps({"url": webserver, "pid": os.getpid()}))
+    own.library.home.dagster_file.write_text(json.dumps({"url": webserver, **this_process()}))
     with running(own) as client:
         yield client
 
@@ -209,7 +209,7 @@ def test_the_run_file_names_the_running_api_and_goes_with_it(own: SmallLibrary) 
     file = own.library.home.api_file
     with running(own):
         said = json.loads(file.read_text())
-        assert said == {"host": own.settings.host, "port": own.settings.port, "pid": os.getpid()}
+        assert said == {"host": own.settings.host, "port": own.settings.port, **this_process()}
     assert not file.exists()
 
 
