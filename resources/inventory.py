@@ -35,7 +35,7 @@ __all__ = ["AddedRoot", "InventoryReport", "add_root", "reachable", "set_root_st
 MASS_VANISH_SHARE = 0.25
 MASS_VANISH_FILES = 20
 # Files that went missing within this time count as one loss: a large one is inventoried in several runs.
-_ONE_LOSS = timedelta(hours=1)
+_ONE_LOSS = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,21 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import psutil
 import pytest
 from drawn_photos import draw_photo, draw_photos, retouch, write_rating
 from PIL import Image
 from shelf import ALL_STAGES, CLIP, InProcessEngine, Shelf, as_numbers
 
-from assets.photo_stream import StreamCounts
+from assets.photo_stream import StreamCounts, _each_or_all
 from resources.engine import DecodeTask, Outcome
 from resources.engine.tasks import Claim
 from resources.errors import LoupeError
 from resources.imaging import DECODER_VERSION
 from resources.manifest import failures, files, integrity, results
 from resources.photo_store import PhotoStore
+from resources.repair import forget_lost_pictures
 
 
 def work(counts: StreamCounts) -> dict[str, int]:
@@ -539,3 +541,48 @@ def test_memory_does_not_grow_with_the_folder(shelf: Shelf) -> None:
         watcher.join()
     assert counts.decoded == 600
     assert peak - before < 200e6, f"grew by {(peak - before) / 1e6:.0f} MB"
+
+
+def test_captions_have_a_budget_of_their_own(shelf: Shelf) -> None:
+    draw_photos(shelf.photos, 8)
+    shelf.watch()
+    shelf.inventory()
+    counts = shelf.stream(ALL_STAGES, photos=4)
+    assert (counts.decoded, counts.embedded, counts.captioned) == (4, 4, 4)
+
+
+def test_deleted_previews_and_thumbnails_are_made_again_without_a_model(shelf: Shelf) -> None:
+    draw_photos(shelf.photos, 4)
+    shelf.watch()
+    shelf.take_in(stages=ALL_STAGES)
+    store, home = shelf.library.store, shelf.library.home
+    first, second, *_ = sorted(store.pixel_hashes())
+    store.preview_path(first).unlink()
+    store.thumbnail_path(second).write_bytes(b"")  # what a power cut leaves
+    assert forget_lost_pictures(shelf.library.manifest, store) == 2
+    counts = shelf.stream(ALL_STAGES)
+    assert (counts.decoded, counts.embedding_model_images, counts.caption_model_images) == (2, 0, 0)
+    assert store.preview_path(first).stat().st_size > 0
+    assert store.thumbnail_path(second).stat().st_size > 0
+    assert len(list(home.previews.glob("*/*.jpg"))) == 4
+    assert forget_lost_pictures(shelf.library.manifest, store) == 0
+
+
+def test_picture_that_the_model_refuses_by_code_costs_itself_alone() -> None:
+    """The encoder names a picture without a finite vector with `EMBED_FAILED`; other codes are not a picture's fault."""
+
+    def refuses_dark(batch: npt.NDArray[np.uint8]) -> list[float]:
+        if (batch.reshape(len(batch), -1).max(axis=1) == 0).any():
+            raise LoupeError("EMBED_FAILED", "A picture has no finite vector.")
+        return [float(image.mean()) for image in batch]
+
+    images = [np.full((2, 2, 3), value, dtype=np.uint8) for value in (10, 0, 30)]
+    first, refused, last = _each_or_all(refuses_dark, images)
+    assert (first, last) == (10.0, 30.0)
+    assert isinstance(refused, LoupeError)
+
+    def out_of_memory(batch: npt.NDArray[np.uint8]) -> list[float]:
+        raise LoupeError("OUT_OF_MEMORY", "Even one does not fit.")
+
+    with pytest.raises(LoupeError, match="Even one"):
+        _each_or_all(out_of_memory, images)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from ordinary_user import as_ordinary_user
 from shelf import InProcessEngine, Shelf
 
 from resources.errors import LoupeError
-from resources.home import Home, free_bytes, write_atomically
+from resources.home import Home, free_bytes, this_process, write_atomically
 from resources.manifest import integrity
 from resources.settings import Settings
 
@@ -171,15 +170,18 @@ def test_atomic_write_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None
 
 def test_run_file_counts_only_while_its_process_lives(home: Home) -> None:
     assert home.read_run_file(home.api_file) is None
-    home.api_file.write_text(json.dumps({"pid": os.getpid(), "port": 8000}))
-    assert home.read_run_file(home.api_file) == {"pid": os.getpid(), "port": 8000}
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    home.api_file.write_text(json.dumps({"pid": ended.pid}))
+    said = {"port": 8000, **this_process()}
+    home.api_file.write_text(json.dumps(said))
+    assert home.read_run_file(home.api_file) == said
+    home.api_file.write_text(json.dumps({**said, "started": said["started"] - 60}))
+    assert home.read_run_file(home.api_file) is None, "after a restart another process has the number"
+    home.api_file.write_text(json.dumps({**said, "machine": "another"}))
     assert home.read_run_file(home.api_file) is None
-    for damaged in ("", "{", '{"pid": 1', "[]", '{"pid": "soon"}', '{"port": 8000}', "null"):
+    home.api_file.write_text(json.dumps({**said, "pid": 2**22 + 1}))
+    assert home.read_run_file(home.api_file) is None
+    for damaged in ("", "[1]", '{"pid": "x"}', "{"):
         home.api_file.write_text(damaged)
-        assert home.read_run_file(home.api_file) is None, damaged
+        assert home.read_run_file(home.api_file) is None
 
 
 def test_ingest_lock_is_held_by_one(home: Home) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,8 @@ def test_file_whose_content_is_no_photo_stays_skipped_until_it_changes(shelf: Sh
     assert {"a.jpg", "b.jpg", "notes"} == present(shelf)
 
 
-def test_emptied_and_removed_folders_lose_their_files(filled: Shelf) -> None:
+def test_emptied_and_removed_folders_lose_their_files(filled: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resources.inventory._ONE_LOSS", timedelta(0))  # the two losses lie hours apart
     for path in (filled.photos / "2000").iterdir():
         path.unlink()
     assert changes(filled) == {"gone": 10}
@@ -164,6 +166,21 @@ def test_mass_vanish_removes_nothing_until_a_person_says_so(filled: Shelf) -> No
     assert changes(filled, accept_missing=True) == {"gone": 20}
     assert state(filled) == "online"
     assert len(present(filled)) == 21
+
+
+def test_mass_vanish_that_is_seen_a_folder_at_a_time_is_held_back_too(filled: Shelf) -> None:
+    """A run takes some folders; the next run goes on with the others of the same loss."""
+    shutil.rmtree(filled.photos / "2000")
+    shutil.rmtree(filled.photos / "2001")
+    shutil.rmtree(filled.photos / "2002")
+    due = look(filled.library.manifest, settle=False).due
+    assert len(due) == 3
+    gone = [take_inventory(filled.library.manifest, [key]).changes.gone for key in due]
+    assert gone == [10, 0, 0], "a quarter is gone before it shows that this is more than a quarter"
+    assert state(filled) == "vanished"
+    assert len(present(filled)) == 30
+    assert changes(filled, accept_missing=True) == {"gone": 20}
+    assert state(filled) == "online"
 
 
 def test_vanished_files_that_are_back_end_the_alarm(filled: Shelf, tmp_path: Path) -> None:
