@@ -569,7 +569,7 @@ def test_deleted_previews_and_thumbnails_are_made_again_without_a_model(shelf: S
 
 
 def test_picture_that_the_model_refuses_by_code_costs_itself_alone() -> None:
-    """The encoder names a picture without a finite vector with `EMBED_FAILED`; other codes are not a picture's fault."""
+    """The encoder says `EMBED_FAILED` of a picture without a finite vector; other codes are no picture's fault."""
 
     def refuses_dark(batch: npt.NDArray[np.uint8]) -> list[float]:
         if (batch.reshape(len(batch), -1).max(axis=1) == 0).any():
