@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,13 +20,13 @@ from resources.library import Library
 from resources.models.identity import ModelIdentity
 from resources.models.presets import DEFAULT_CLIP
 from resources.search import PhotoSearch
-from resources.vector_index import IndexFollower, IndexModel, VectorIndex
+from resources.vector_index import IndexFollower, IndexModel, VectorIndex, Verification
 from resources.vector_index.points import Vector
 
 if TYPE_CHECKING:
     from resources.models import ClipEncoder
 
-__all__ = ["LiveIndex", "WarmEncoder"]
+__all__ = ["IndexCounts", "IndexState", "LiveIndex", "WarmEncoder"]
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,18 @@ _LOAD_AGAIN_S = 60.0
 
 IndexState = Literal["ready", "loading", "failed"]
 ModelState = Literal["ready", "loading", "off", "failed"]
+
+
+@dataclass(frozen=True)
+class IndexCounts:
+    """How the index is; zeros and `error` when it cannot be asked. `embedded` counts the photos with a vector."""
+
+    state: IndexState
+    points: int = 0
+    embedded: int = 0
+    applied_seq: int | None = None
+    model: str | None = None
+    error: LoupeError | None = None
 
 
 class WarmEncoder:
@@ -177,6 +190,25 @@ class LiveIndex:
     def model(self) -> IndexModel | None:
         """The model whose vectors the index holds."""
         return self._follower.serving_model if self._follower else None
+
+    def counts(self) -> IndexCounts:
+        """How the index is now; asks a server, so not in the event loop. Raises nothing."""
+        if self._follower is None:
+            state = self.index_state
+            return IndexCounts(state, error=self._index_error if state == "failed" else None)
+        try:
+            index = self._follower.index
+            points, embedded, applied_seq = index.point_count(), index.embedded_count(), index.applied_seq
+        except LoupeError as error:
+            state = "loading" if error.code == "INDEX_LOADING" else "failed"
+            return IndexCounts(state, error=error)
+        return IndexCounts("ready", points, embedded, applied_seq, index.model.name if index.model else None)
+
+    def verify(self) -> Verification:
+        """How the index and the manifest differ; walks both. Raises `INDEX_LOADING`, `INDEX_BEHIND`."""
+        _ = self.index
+        assert self._follower is not None
+        return self._follower.verify()
 
     # The thread
 

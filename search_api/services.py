@@ -9,7 +9,7 @@ from resources.library import Library, LibraryStatus
 from resources.manifest import jobs, outbox
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
-from search_api.live_index import LiveIndex
+from search_api.live_index import IndexCounts, LiveIndex
 from search_api.snapshots import Snapshot
 from search_api.uploads import UploadDecoder
 
@@ -29,7 +29,7 @@ class Services:
         self.dagster = DagsterClient(settings)
         self.live = LiveIndex(self.library)
         self.uploads = UploadDecoder(settings)
-        self.status: Snapshot[tuple[LibraryStatus, int]] = Snapshot(self._load_status, _STATUS_AGE_S)
+        self.status: Snapshot[tuple[LibraryStatus, IndexCounts, int]] = Snapshot(self._load_status, _STATUS_AGE_S)
         self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)
         self.stopping = threading.Event()
 
@@ -44,12 +44,12 @@ class Services:
         self.live.stop()
         self.dagster.close()
 
-    def _load_status(self) -> tuple[LibraryStatus, int]:
-        """The counts, and the newest number of the outbox."""
-        points = self.live.index.stats().points if self.live.index_state == "ready" else 0
-        status = self.library.status(points, {})
+    def _load_status(self) -> tuple[LibraryStatus, IndexCounts, int]:
+        """The counts of the manifest, those of the index, and the newest number of the outbox."""
+        index = self.live.counts()
+        status = self.library.status(index.points, {})
         with self.library.manifest.read() as tx:
-            return status, outbox.newest_seq(tx)
+            return status, index, outbox.newest_seq(tx)
 
     def _load_jobs(self) -> list[dict[str, Any]]:
         with self.library.manifest.read() as tx:

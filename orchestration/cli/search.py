@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from orchestration.cli.options import JsonOption, ModelOption, print_json, settings_from
-from orchestration.cli.running_api import RunningApi
 from resources.errors import LoupeError
 from resources.folders import from_text
 from resources.library import Library
+from resources.running_api import RunningApi
 from resources.settings import Settings
 
 __all__ = ["search_command", "search_library"]

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestration.cli.options import JsonOption, print_json, settings_from
-from orchestration.cli.running_api import RunningApi
 from resources.errors import LoupeError
 from resources.library import Library
+from resources.running_api import RunningApi
 from resources.settings import Settings
 
 __all__ = ["library_status", "status_command"]

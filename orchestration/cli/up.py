@@ -12,8 +12,8 @@ import httpx
 import typer
 
 from orchestration.cli.options import CaptionsOption, ModelOption, megabytes, settings_from
-from orchestration.cli.running_api import RunningApi
 from resources.errors import LoupeError
+from resources.running_api import RunningApi
 
 __all__ = ["up"]
 

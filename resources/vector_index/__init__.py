@@ -24,7 +24,8 @@ from resources.vector_index.opening import open_index
 from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
 from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, StoredPhoto
 from resources.vector_index.protocol import VectorIndex
-from resources.vector_index.publishing import publish
+from resources.vector_index.publishing import publish, wake
+from resources.vector_index.verifying import verify_through_owner
 
 __all__ = [
     "And",
@@ -54,4 +55,6 @@ __all__ = [
     "open_index",
     "publish",
     "verify",
+    "verify_through_owner",
+    "wake",
 ]

@@ -18,11 +18,11 @@ import structlog
 from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.home import Home, this_process, write_atomically
-from resources.manifest import Manifest, VectorStore, models, results
+from resources.manifest import Manifest, VectorStore, models, outbox, results
 from resources.manifest.results import ResultKey
 from resources.settings import Settings
 from resources.vector_index.opening import IndexFolder
-from resources.vector_index.outbox import AppliedCounts, apply_outbox
+from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.protocol import VectorIndex
 from resources.vector_index.server import ServerIndex
@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 
 _WAKE_LOOK_S = 0.2
 _POLL_S = 5.0
+# Photos that are taken in during a verification look like differences: what differs is looked at again.
+_VERIFICATIONS = 3
+_CATCH_UP_S = 60.0
 # A request that began with the index before a switch may ask it again for as long as this.
 _RETIRE_S = 10.0
 
@@ -80,6 +83,7 @@ class IndexFollower:
         self._thread: threading.Thread | None = None
         self._retired: list[tuple[float, VectorIndex]] = []
         self._moved = threading.Condition()
+        self._verifying = threading.Lock()
         self._error: LoupeError | None = None
         self._photos_written = 0
         self._said: tuple[Any, ...] = ()
@@ -147,6 +151,28 @@ class IndexFollower:
         """Whether the serving index reached `seq` in time."""
         with self._moved:
             return self._moved.wait_for(lambda: (reached := self.applied_seq) is not None and reached >= seq, timeout_s)
+
+    def verify(self) -> Verification:
+        """How the serving index and the manifest differ, at any time; blocks while it walks both.
+
+        Raises `INDEX_BEHIND` when the index does not catch up with the manifest first.
+        """
+        with self._verifying:
+            for _ in range(_VERIFICATIONS):
+                with self._manifest.read() as tx:
+                    target = outbox.newest_seq(tx)
+                self.look()
+                if not self.wait_for(target, _CATCH_UP_S):
+                    raise LoupeError(
+                        "INDEX_BEHIND",
+                        "The index does not catch up with the library, so they cannot be compared.",
+                        applied_seq=self.applied_seq,
+                        wanted_seq=target,
+                    )
+                found = verify(self._manifest, self.index)
+                if found.same:
+                    break
+            return found
 
     # The thread
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from resources.manifest import collections
+from resources.vector_index import wake
 from search_api.dependencies import OpenLibrary
 from search_api.error_replies import responses
 from search_api.schemas.collections import (
@@ -49,5 +50,5 @@ def add_photos(name: Name, asked: AddPhotos, library: OpenLibrary) -> AddedPhoto
     with library.manifest.write() as tx:
         added = collections.add_photos(tx, name, [str(photo_id) for photo_id in asked.photo_ids])
         changed = Collection(**collections.get(tx, name))
-    library.home.outbox_wake.touch()
+    wake(library.home)
     return AddedPhotos(added=added, collection=changed)

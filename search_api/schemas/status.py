@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from search_api.schemas.jobs import Job
 from search_api.schemas.search import Warned
 
-__all__ = ["Health", "IndexStatus", "ModelInUse", "Readiness", "Status"]
+__all__ = ["Health", "IndexStatus", "IndexVerification", "ModelInUse", "Readiness", "Status"]
 
 
 class Health(BaseModel):
@@ -40,6 +40,18 @@ class IndexStatus(BaseModel):
     model: str | None
 
 
+class IndexVerification(BaseModel):
+    """How the index and the library differ; the lists hold at most 100 photo ids each."""
+
+    same: bool
+    photos: int = Field(description="Photos that should be found.")
+    points: int = Field(description="Photos that the index holds.")
+    missing_count: int = Field(description="Photos that the index lacks.")
+    unexpected_count: int = Field(description="Photos that it should not hold.")
+    missing: list[str]
+    unexpected: list[str]
+
+
 class Status(BaseModel):
     files: int = Field(description="Files that may be photos, present now.")
     photos: int = Field(description="Different photos: two files with the same bytes are one.")
@@ -56,4 +68,8 @@ class Status(BaseModel):
     models: list[ModelInUse]
     index: IndexStatus
     job: Job | None = Field(description="The run that works now.")
+    named_model: str | None = Field(
+        description="The model named when the API was started (`--model`, LOUPE_MODEL): it goes before the one chosen "
+        "with `loupe models use`."
+    )
     banner: Warned | None = Field(description="What a person should be told on every page.")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from small_library import SmallLibrary
 
+from resources.settings import Settings
 from search_api.main import create_app
 
-__all__ = ["free_port", "running", "wait_until"]
+__all__ = ["free_port", "running", "serving", "wait_until"]
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -37,6 +41,21 @@ def running(small: SmallLibrary, *, model: bool = True) -> Iterator[TestClient]:
     with TestClient(create_app(small.settings), base_url="http://localhost") as client:
         wait_until(lambda: _is_whole(client, model))
         yield client
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[FastAPI]:
+    """The app on the address of `settings`, reached over the network as other processes reach it."""
+    app = create_app(settings)
+    server = uvicorn.Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield app
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 def free_port() -> int:

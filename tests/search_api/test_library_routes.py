@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
-from running_app import running, wait_until
+from qdrant_client import QdrantClient
+from qdrant_client.http.exceptions import ResponseHandlingException
+from running_app import free_port, running, serving, wait_until
 from small_library import PRESET, SmallLibrary, build, draw_photo, write_tiny_clip
 
 from resources.home import this_process
 from resources.manifest import jobs
-from resources.vector_index import open_index
+from resources.vector_index import open_index, verify_through_owner
+from resources.vector_index.server import ServerIndex
 from search_api.main import create_app
 
 
@@ -192,6 +196,74 @@ def test_status_counts_what_the_library_holds(client: TestClient) -> None:
     assert (status["searchable"], status["total"]) == (8, 8)
     assert status["index"]["applied_seq"] == status["index"]["newest_seq"]
     assert status["banner"] is None
+
+
+def test_the_owner_compares_its_index_with_the_library(changing: TestClient, own: SmallLibrary) -> None:
+    whole = changing.get("/api/v1/status/index").json()
+    assert (whole["same"], whole["photos"], whole["points"]) == (True, 8, 8)
+    gone, hidden = own.photo_id("red.jpg"), own.photo_id("white.jpg")
+    changing.app.state.services.live.index.delete([gone])  # type: ignore[attr-defined]
+    with own.library.manifest.write() as tx:  # a change that nobody told the index of
+        tx.execute("UPDATE photos SET hidden_at = now()::TIMESTAMP WHERE photo_id = ?", [hidden])
+    found = changing.get("/api/v1/status/index").json()
+    assert (found["same"], found["photos"], found["points"]) == (False, 7, 7)
+    assert (found["missing"], found["unexpected"]) == ([gone], [hidden])
+    assert (found["missing_count"], found["unexpected_count"]) == (1, 1)
+
+
+def test_a_process_that_does_not_own_the_index_has_it_compared_by_the_owner(own: SmallLibrary) -> None:
+    clip = own.library.clip()
+    assert verify_through_owner(own.library.manifest, own.settings, clip).same  # nobody owns it
+    served = own.settings.model_copy(update={"port": free_port()})
+    with serving(served) as app:
+        wait_until(lambda: httpx.get(f"http://127.0.0.1:{served.port}/api/v1/health/ready").status_code == 200)
+        app.state.services.live.index.delete([own.photo_id("red.jpg")])
+        found = verify_through_owner(own.library.manifest, own.settings, clip)
+        assert (found.same, found.photos, found.points) == (False, 8, 7)
+        assert found.missing == (own.photo_id("red.jpg"),)
+
+
+def test_status_answers_while_the_server_of_the_index_does_not(
+    own: SmallLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = QdrantClient(":memory:")  # stands for a server, until it is cut off
+    monkeypatch.setattr(server, "close", lambda: None)
+    lock = own.library.home.index / "server.lock"
+    monkeypatch.setattr(
+        ServerIndex, "connect", classmethod(lambda cls, settings, model: cls(server, "loupe", model, lock))
+    )
+    settings = own.settings.model_copy(update={"qdrant_url": "http://unused"})
+
+    def cut_off(*_: Any, **__: Any) -> None:
+        raise ResponseHandlingException(ConnectionError("cut off"))
+
+    with running(SmallLibrary(settings, own.photos)) as client:
+        for name in ("count", "get_collection", "query_points", "scroll", "retrieve", "get_aliases"):
+            monkeypatch.setattr(server, name, cut_off)
+        wait_until(lambda: client.get("/api/v1/status").json()["index"]["state"] == "failed", 20)
+        status = client.get("/api/v1/status")
+        assert status.status_code == 200
+        assert (status.json()["photos"], status.json()["points"]) == (8, 0)
+        assert status.json()["banner"]["code"] == "INDEX_UNREACHABLE"
+        assert client.post("/api/v1/search", json={}).json()["error"]["code"] == "INDEX_UNREACHABLE"
+
+
+def test_no_count_is_taken_in_the_event_loop(own: SmallLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted_in: list[str] = []
+    with running(own) as client:
+        index = client.app.state.services.live.index  # type: ignore[attr-defined]
+        for name in ("count", "point_count", "embedded_count"):
+            taken = getattr(index, name)
+            monkeypatch.setattr(
+                index,
+                name,
+                lambda *given, taken=taken: (counted_in.append(threading.current_thread().name), taken(*given))[1],
+            )
+        client.app.state.services.status.forget()  # type: ignore[attr-defined]
+        loop = client.portal.call(lambda: threading.current_thread().name)  # type: ignore[union-attr]
+        assert client.get("/api/v1/status").json()["points"] == 8
+    assert counted_in
+    assert loop not in counted_in
 
 
 # Life of the process

@@ -1,4 +1,4 @@
-"""Talking to the search API of this home, when it runs."""
+"""Talking to the search API of this home, when it runs: the command line and the pipeline's checks ask through it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from resources.home import Home
 
 __all__ = ["RunningApi"]
 
+_TIMEOUT_S = 60.0
+
 
 class RunningApi:
     """The running API, found by the file it leaves in the home. Replies become `LoupeError`s as the API made them."""
 
     def __init__(self, base_url: str) -> None:
         self.url = base_url
-        self._client = httpx.Client(base_url=base_url, timeout=60.0, trust_env=False)
+        self._client = httpx.Client(base_url=base_url, timeout=_TIMEOUT_S, trust_env=False)
 
     @classmethod
     def of(cls, home: Home) -> RunningApi | None:
@@ -32,13 +34,16 @@ class RunningApi:
             return None
         return api
 
-    def get(self, path: str, **params: Any) -> dict[str, Any]:
-        return self._answer(self._client.get(f"/api/v1{path}", params=params))
+    def get(self, path: str, *, timeout_s: float = _TIMEOUT_S, **params: Any) -> dict[str, Any]:
+        """The reply's JSON. Raises the API's error, and `httpx.HTTPError` when it stopped answering."""
+        return self._answer(self._client.get(f"/api/v1{path}", params=params, timeout=timeout_s))
 
     def post(self, path: str, json: dict[str, Any]) -> dict[str, Any]:
+        """As `get`."""
         return self._answer(self._client.post(f"/api/v1{path}", json=json))
 
     def post_image(self, path: str, image: bytes, fields: dict[str, Any]) -> dict[str, Any]:
+        """As `get`, for a form with a picture."""
         return self._answer(self._client.post(f"/api/v1{path}", files={"image": ("image", image)}, data=fields))
 
     @staticmethod
