@@ -83,6 +83,7 @@ _TABLE = (
     ErrorCode("INDEX_LOADING", 503, EX_TEMPFAIL, "The index is being opened or rebuilt."),
     ErrorCode("INDEX_BUSY", 503, EX_TEMPFAIL, "Another process owns the index."),
     ErrorCode("INDEX_UNREACHABLE", 503, EX_UNAVAILABLE, "The Qdrant server cannot be reached."),
+    ErrorCode("UPLOADS_BUSY", 503, EX_TEMPFAIL, "Too many pictures are being searched with at once."),
     ErrorCode("INDEX_BEHIND", 503, EX_TEMPFAIL, "The index did not catch up with the manifest in time."),
     ErrorCode("DAGSTER_UNREACHABLE", 503, EX_UNAVAILABLE, "Dagster is not running; search works, new jobs do not."),
     ErrorCode("INTERNAL", 500, EX_SOFTWARE, "A fault in Loupe itself; the request id finds it in the log."),

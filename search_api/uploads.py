@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from resources.engine import DecodeTask, LocalEngine, Outcome
-from resources.errors import CODES, DecodeError
+from resources.errors import CODES, DecodeError, LoupeError
 from resources.models.preprocess import ModelInputSpec
 from resources.settings import Settings
 
@@ -25,6 +25,9 @@ __all__ = ["MAX_UPLOAD_BYTES", "UploadDecoder"]
 
 MAX_UPLOAD_BYTES = 128 << 20  # a raw file of today's largest sensors
 _TIMEOUT_S = 20.0
+# Pictures that wait for the one worker, and how long one more waits for a place among them.
+_MOST_WAITING = 32
+_PLACE_S = 5.0
 
 
 class UploadDecoder:
@@ -40,7 +43,7 @@ class UploadDecoder:
                 }
             )
         )
-        self._tasks: queue.Queue[DecodeTask | None] = queue.Queue(maxsize=32)
+        self._tasks: queue.Queue[DecodeTask | None] = queue.Queue(maxsize=_MOST_WAITING)
         self._waiting: dict[int, Future[Outcome]] = {}
         self._numbers = itertools.count()
         self._stop = threading.Event()
@@ -48,7 +51,10 @@ class UploadDecoder:
         self._starting = threading.Lock()
 
     def model_input(self, data: bytes, spec: ModelInputSpec) -> npt.NDArray[np.uint8]:
-        """uint8 `[size, size, 3]` of a picture. Raises `DecodeError` as decoding a file does."""
+        """uint8 `[size, size, 3]` of a picture.
+
+        Raises `DecodeError` as decoding a file does, `UPLOADS_BUSY` when too many others wait before it.
+        """
         if not data:
             raise DecodeError("EMPTY_FILE", "The picture has no bytes.")
         self._ensure_running()
@@ -58,11 +64,13 @@ class UploadDecoder:
             path = Path(folder) / "picture"
             path.write_bytes(data)
             # Read like a stored preview: decoded, never stored or hashed.
-            self._tasks.put(DecodeTask(str(path), "preview", number, (spec,)), timeout=_TIMEOUT_S)
             try:
+                self._tasks.put(DecodeTask(str(path), "preview", number, (spec,)), timeout=_PLACE_S)
                 outcome = future.result(timeout=3 * _TIMEOUT_S)
-            except TimeoutError as error:
-                raise DecodeError("DECODE_TIMEOUT", "Too many pictures are being read. Try again.") from error
+            except (queue.Full, TimeoutError) as error:
+                raise LoupeError(
+                    "UPLOADS_BUSY", "Too many pictures are being searched with. Try again in a moment."
+                ) from error
             finally:
                 self._waiting.pop(number, None)
         if outcome.status != "decoded":

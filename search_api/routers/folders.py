@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from resources.errors import LoupeError
-from resources.folders import check_root
+from resources.folders import check_root, from_text
 from resources.imaging import DECODER_VERSION
-from resources.inventory import add_root
+from resources.inventory import AddedRoot, add_root
 from resources.library import Library
-from resources.manifest import files, jobs, roots
+from resources.manifest import files, jobs, roots, signatures
 from resources.watching import look
 from search_api.dependencies import Held, OpenLibrary
 from search_api.error_replies import responses
@@ -20,8 +21,8 @@ from search_api.schemas.folders import AddedFolder, AddFolder, Folder, Folders
 router = APIRouter(prefix="/folders", tags=["folders"])
 
 INGEST_JOB = "ingest"
-# Folders that the first run takes; the sensor asks for the others.
-_FOLDERS_A_RUN = 500
+# Folders that the first run takes: each is a call to Dagster while a person waits. The sensor asks for the others.
+_FOLDERS_A_RUN = 20
 
 
 @router.get("", responses=responses("MANIFEST_BUSY"))
@@ -33,18 +34,25 @@ def list_folders(library: OpenLibrary) -> Folders:
 @router.post(
     "",
     status_code=201,
-    responses=responses(
-        "DIR_NOT_FOUND",
-        "NOT_A_DIRECTORY",
-        "NO_PERMISSION",
-        "DIR_EMPTY",
-        "ROOT_NESTED",
-        "ROOT_IN_HOME",
-        "DAGSTER_UNREACHABLE",
-    ),
+    responses={
+        202: {"model": AddedFolder, "description": "The folder is watched; `note` says why its run did not start."},
+        **responses(
+            "DIR_NOT_FOUND",
+            "NOT_A_DIRECTORY",
+            "NO_PERMISSION",
+            "DIR_EMPTY",
+            "ROOT_NESTED",
+            "ROOT_IN_HOME",
+            "DAGSTER_UNREACHABLE",
+        ),
+    },
 )
-def add_folder(asked: AddFolder, services: Held) -> AddedFolder:
-    """Watch a folder and begin to read it. When Dagster is down nothing is added."""
+def add_folder(asked: AddFolder, services: Held, response: Response) -> AddedFolder:
+    """Watch a folder and begin to read it, its folders that changed last first.
+
+    When Dagster does not answer nothing is added. When it answers but does not start the run (202), the folder is
+    watched all the same, and read as soon as Dagster looks for new photos.
+    """
     check_root(asked.path)
     if not services.dagster.is_reachable():
         raise LoupeError(
@@ -54,14 +62,40 @@ def add_folder(asked: AddFolder, services: Held) -> AddedFolder:
     library = services.library
     added = add_root(library.manifest, library.home, asked.path, services.settings.max_partitions)
     look(library.manifest)  # the inventory looks at partitions that were seen
-    first = added.partition_keys[:_FOLDERS_A_RUN]
-    job_id = services.dagster.launch_folders(INGEST_JOB, first)
-    with library.manifest.write() as tx:
-        jobs.queue(tx, job_id, INGEST_JOB, f"{len(first)} folders")
+    first = _newest_first(library, added)[:_FOLDERS_A_RUN]
+    job_id = note = None
+    try:
+        job_id = services.dagster.launch_folders(INGEST_JOB, first)
+    except LoupeError as error:
+        response.status_code = 202
+        note = f"The folder is watched. Reading it was not begun: {error.message} It begins once Dagster works."
+    else:
+        with library.manifest.write() as tx:
+            jobs.queue(tx, job_id, INGEST_JOB, f"{len(first)} folders")
     services.status.forget()
     services.jobs.forget()
     folder = next(folder for folder in _folders(library) if folder.root_id == added.root_id)
-    return AddedFolder(folder=folder, photo_files=added.photo_files, total_bytes=added.total_bytes, job_id=job_id)
+    return AddedFolder(
+        folder=folder, photo_files=added.photo_files, total_bytes=added.total_bytes, job_id=job_id, note=note
+    )
+
+
+def _newest_first(library: Library, added: AddedRoot) -> list[str]:
+    """The partitions of the added folder, that of the folder which changed last first."""
+    with library.manifest.read() as tx:
+        seen = signatures.by_key(tx)
+        paths = {root["root_id"]: root["path"] for root in roots.list_all(tx)}
+
+    def changed_ns(key: str) -> int:
+        row = seen.get(key)
+        if row is None:
+            return 0
+        try:
+            return os.stat(os.path.join(from_text(paths[row["root_id"]]), from_text(row["rel_path"]))).st_mtime_ns
+        except OSError:
+            return 0
+
+    return sorted(added.partition_keys, key=lambda key: (-changed_ns(key), key))
 
 
 def _folders(library: Library) -> list[Folder]:

@@ -41,7 +41,7 @@ def search(query: SearchQuery, live: Live) -> SearchReply:
 
 @router.post(
     "/image",
-    responses=responses(*_ERRORS, *_CONTENT_ERRORS, *_PICTURE_ERRORS),
+    responses=responses(*_ERRORS, *_CONTENT_ERRORS, *_PICTURE_ERRORS, "UPLOADS_BUSY"),
 )
 async def search_with_image(
     image: Annotated[UploadFile, File(description="A picture of any kind that Loupe reads; it is not kept.")],

@@ -40,4 +40,5 @@ class AddedFolder(BaseModel):
     folder: Folder
     photo_files: int = Field(description="Files found that may be photos.")
     total_bytes: int = Field(description="Their size.")
-    job_id: str = Field(description="The run that begins to read it.")
+    job_id: str | None = Field(description="The run that begins to read it; null when it could not be started.")
+    note: str | None = Field(None, description="What to tell the person: why the run could not be started.")

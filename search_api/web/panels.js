@@ -31,7 +31,8 @@ export class FoldersPanel {
       field.removeAttribute("aria-invalid");
       button.disabled = true;
       try {
-        await api.addFolder(field.value.trim());
+        const added = await api.addFolder(field.value.trim());
+        error.textContent = added.note ?? "";
         field.value = "";
         onAdded();
         await this.#fill();

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from dagster import DagsterInstance
 from fastapi.testclient import TestClient
 from qdrant_client import QdrantClient
 from qdrant_client.http.exceptions import ResponseHandlingException
 from running_app import free_port, running, serving, wait_until
 from small_library import PRESET, SmallLibrary, build, draw_photo, write_tiny_clip
 
+from resources.engine import LocalEngine
 from resources.home import this_process
 from resources.manifest import jobs
 from resources.vector_index import open_index, verify_through_owner
 from resources.vector_index.server import ServerIndex
+from search_api import uploads
 from search_api.main import create_app
 
 
@@ -73,8 +79,64 @@ def test_adding_a_folder_watches_it_and_starts_its_run(
     assert (added["folder"]["path"], added["photo_files"]) == (str(folder), 2)
     job = with_dagster.get(f"/api/v1/jobs/{added['job_id']}").json()
     assert (job["state"], job["kind"], job["target"]) == ("queued", "ingest", "2 folders")
-    with_dagster.post(f"/api/v1/jobs/{added['job_id']}/cancel")
+    # Dagster does not stop a run in the moment in which it starts.
+    wait_until(lambda: with_dagster.post(f"/api/v1/jobs/{added['job_id']}/cancel").status_code == 202, 20)
     assert with_dagster.get(f"/api/v1/jobs/{added['job_id']}").json()["state"] == "cancelled"
+
+
+@pytest.mark.slow
+def test_the_first_run_takes_the_folders_that_changed_last(
+    with_dagster: TestClient, own: SmallLibrary, dagster_home: Path
+) -> None:
+    folder = own.settings.home.parent / "Many"
+    for day in range(24):
+        draw_photo(folder / f"day {day:02}/one.jpg", "red", "white", 60 + day, (64, 48))
+        os.utime(folder / f"day {day:02}", (1_600_000_000 + day, 1_600_000_000 + day))
+    with DagsterInstance.from_config(str(dagster_home)) as instance:
+        before = set(instance.get_dynamic_partitions("folders"))
+        added = with_dagster.post("/api/v1/folders", json={"path": str(folder)}).json()
+        keys = set(instance.get_dynamic_partitions("folders")) - before
+    assert with_dagster.get(f"/api/v1/jobs/{added['job_id']}").json()["target"] == "20 folders"
+    assert sorted(key[:6] for key in keys) == [f"day-{day:02}" for day in range(4, 24)]
+
+
+def test_a_folder_whose_run_does_not_start_is_watched_and_the_reply_says_both(own: SmallLibrary) -> None:
+    class Stranger(BaseHTTPRequestHandler):
+        """Answers where Dagster should, but does not know Loupe's job."""
+
+        def do_GET(self) -> None:
+            self._answer({"dagster_version": "1"})
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            nodes: list[Any] = []
+            self._answer({"data": {"repositoriesOrError": {"__typename": "RepositoryConnection", "nodes": nodes}}})
+
+        def _answer(self, content: dict[str, Any]) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(content).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    folder = own.settings.home.parent / "More"
+    draw_photo(folder / "one.jpg", "red", "white", 53)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as stranger:
+        threading.Thread(target=stranger.serve_forever, daemon=True).start()
+        own.library.home.run.mkdir(exist_ok=True)
+        said = {"url": f"http://127.0.0.1:{stranger.server_port}", **this_process()}
+        own.library.home.dagster_file.write_text(json.dumps(said))
+        with running(own) as client:
+            reply = client.post("/api/v1/folders", json={"path": str(folder)})
+            assert reply.status_code == 202
+            assert reply.json()["job_id"] is None
+            assert "is watched" in reply.json()["note"]
+            assert "does not know the job" in reply.json()["note"]
+            watched = client.get("/api/v1/folders").json()["folders"]
+            assert [each["path"] for each in watched] == [str(own.photos), str(folder)]
+            assert client.get("/api/v1/jobs").json()["jobs"] == []
+        stranger.shutdown()
 
 
 @pytest.mark.slow
@@ -264,6 +326,31 @@ def test_no_count_is_taken_in_the_event_loop(own: SmallLibrary, monkeypatch: pyt
         assert client.get("/api/v1/status").json()["points"] == 8
     assert counted_in
     assert loop not in counted_in
+
+
+# Pictures to search with
+
+
+def test_one_picture_too_many_is_told_to_come_again(own: SmallLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_MOST_WAITING", 1)
+    monkeypatch.setattr(uploads, "_PLACE_S", 0.2)
+    busy, decode = threading.Event(), LocalEngine.decode
+
+    def slowly(engine: LocalEngine, tasks: Any, *given: Any) -> Any:
+        busy.wait(60)
+        yield from decode(engine, tasks, *given)
+
+    monkeypatch.setattr(LocalEngine, "decode", slowly)
+    picture = {"image": (own.photos / "Garden/pink.jpg").read_bytes()}
+    with running(own) as client, ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(client.post, "/api/v1/search/image", files=picture)
+        tasks = client.app.state.services.uploads._tasks  # type: ignore[attr-defined]
+        wait_until(tasks.full, 10)
+        refused = client.post("/api/v1/search/image", files=picture)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "UPLOADS_BUSY")
+        assert refused.headers["retry-after"]
+        busy.set()
+        assert waiting.result(60).json()["hits"][0]["file_name"] == "pink.jpg"
 
 
 # Life of the process
