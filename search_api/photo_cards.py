@@ -10,7 +10,7 @@ from typing import Any
 from resources.search import Hit
 from search_api.schemas.photos import Location, Photo, PhotoCard, PhotoFile
 
-__all__ = ["card", "hit_card", "photo"]
+__all__ = ["card", "file_name", "hit_card", "photo"]
 
 _SHOWN = (
     "file_name",
@@ -69,7 +69,7 @@ def photo(row: Mapping[str, Any], paths: list[dict[str, Any]], searchable_by_con
         **{
             **known,
             **_image_urls(row["photo_id"], row["pixel_hash"]),
-            "file_name": row["file_name"] or (os.path.basename(files[0].path) if files else row["photo_id"]),
+            "file_name": file_name(row, paths),
             "camera": camera or None,
             "location": Location(lat=row["gps_lat"], lon=row["gps_lon"]) if located else None,
             "added_at": row["created_at"],
@@ -80,6 +80,13 @@ def photo(row: Mapping[str, Any], paths: list[dict[str, Any]], searchable_by_con
             "original_url": f"/api/v1/images/{row['photo_id']}/original",
         }
     )
+
+
+def file_name(row: Mapping[str, Any], paths: list[dict[str, Any]]) -> str:
+    """The name of the first file that is there, else of the one that was there last."""
+    there = [file for file in paths if file["missing_since"] is None]
+    known = there[:1] or sorted(paths, key=lambda file: file["missing_since"])[-1:]
+    return str(os.path.basename(known[0]["rel_path"]) if known else row["file_name"] or row["photo_id"])
 
 
 def _image_urls(photo_id: str, pixel_hash: str | None) -> dict[str, Any]:

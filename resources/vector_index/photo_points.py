@@ -145,7 +145,8 @@ def build_point(facts: PhotoFacts, vectors: Mapping[str, Vector]) -> PhotoPoint:
         "photo_id": row["photo_id"],
         "sha256": row["sha256"],
         "pixel_hash": facts.pixel_hash,
-        "file_name": _text(row["file_name"]) or (_text(paths[0].name) if paths else None),
+        # Of a file that is there now: the row keeps the name under which the photo was first read.
+        "file_name": _text(paths[0].name if paths else row["file_name"]),
         "paths": [_text(str(path)) for path in paths],
         "folders": [_text(folder) for folder in folders],
         "root_ids": sorted({file["root_id"] for file in facts.files}),

@@ -74,17 +74,18 @@ def original(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
         watched = [root["path"] for root in roots.list_all(tx)]
     if row is None:
         raise _not_found(photo_id)
-    path = _reachable_original(paths, watched)
-    if path is None:
+    found = _reachable_original(paths, watched)
+    if found is None:
         raise LoupeError(
             "ORIGINAL_OFFLINE",
             "No file of this photo can be reached now: the disk may be unplugged, or it was moved or deleted.",
             photo_id=str(photo_id),
         )
+    path, name = found
     return FileResponse(
         path,
         media_type=row["mime"] or "application/octet-stream",
-        filename=row["file_name"],
+        filename=name,
         content_disposition_type="inline",
         headers={"Cache-Control": _ASK_EACH_TIME},
     )
@@ -141,8 +142,11 @@ def _picture(path: Path, pixel_hash: str, request: Request, version: str | None)
     return FileResponse(path, media_type="image/jpeg", headers=headers, stat_result=info)
 
 
-def _reachable_original(paths: list[dict[str, Any]], watched: list[str]) -> str | None:
-    """The first file of the photo that is there: a regular file that, links resolved, lies in a watched folder."""
+def _reachable_original(paths: list[dict[str, Any]], watched: list[str]) -> tuple[str, str] | None:
+    """The first file of the photo that is there, and its name in the library.
+
+    A regular file that, links resolved, lies in a watched folder.
+    """
     folders = [os.path.realpath(from_text(root)) for root in watched]
     for file in paths:
         if file["missing_since"] is not None:
@@ -152,7 +156,7 @@ def _reachable_original(paths: list[dict[str, Any]], watched: list[str]) -> str 
             continue
         try:
             if stat.S_ISREG(os.stat(real).st_mode) and os.access(real, os.R_OK):
-                return real
+                return real, os.path.basename(file["rel_path"])
         except OSError:
             continue
     return None

@@ -63,6 +63,24 @@ def test_an_original_comes_whole_and_by_range(client: TestClient, small: SmallLi
     assert client.get(url, headers={"Range": f"bytes={len(data)}-"}).status_code == 416
 
 
+def test_a_renamed_photo_goes_by_its_new_name(own: SmallLibrary) -> None:
+    folder = own.settings.home.parent / "Scans"
+    draw_photo(folder / "scan0001.jpg", "cyan", "maroon", 99)
+    own.add_folder(folder)
+    own.take_in()
+    photo_id = own.photo_id("scan0001.jpg")
+    (folder / "scan0001.jpg").rename(folder / "Grandma größer.jpg")
+    own.take_in()
+    with own.library.manifest.read() as tx:  # what was first read stays on record
+        assert tx.value("SELECT file_name FROM photos WHERE photo_id = ?", [photo_id]) == "scan0001.jpg"
+    with running(own) as client:
+        [hit] = client.post("/api/v1/search", json={"filters": {"folder": str(folder)}}).json()["hits"]
+        assert (hit["photo_id"], hit["file_name"]) == (photo_id, "Grandma größer.jpg")
+        assert client.get(f"/api/v1/images/{photo_id}").json()["file_name"] == "Grandma größer.jpg"
+        original = client.get(f"/api/v1/images/{photo_id}/original")
+        assert "filename*=utf-8''Grandma%20gr%C3%B6%C3%9Fer.jpg" in original.headers["content-disposition"]
+
+
 @pytest.mark.parametrize("path", ["", "/thumbnail", "/preview", "/original", "/similar"])
 def test_an_unknown_photo_is_not_found(client: TestClient, path: str) -> None:
     reply = client.get(f"/api/v1/images/{uuid.uuid4()}{path}")
