@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,6 +16,8 @@ from orchestration.cli.options import ModelOption, settings_from
 from resources.errors import LoupeError
 from resources.library import Library, result_key
 from resources.manifest import results
+from resources.models import ModelIdentity
+from resources.running_api import RunningApi
 
 __all__ = ["challenge_command"]
 
@@ -25,11 +30,7 @@ def challenge_command(
     model: ModelOption = None,
 ) -> None:
     """Measure search on your own photos: describe each from memory. Nothing leaves this machine."""
-    from resources.models import GpuResource, load_clip
-    from resources.search import PhotoSearch
     from resources.search.challenge import choose_photos, rank_of, score
-    from resources.vector_index import apply_outbox, open_index
-    from resources.vector_index.follower import vector_store
 
     library = Library(settings_from(model=model)).open()
     clip = library.clip()
@@ -40,12 +41,8 @@ def challenge_command(
     if len(pixels) < _LEAST_PHOTOS:
         raise LoupeError("DIR_EMPTY", f"The challenge needs {_LEAST_PHOTOS} searchable photos; {len(pixels)} are.")
     console = Console()
-    encoder = load_clip(library.settings, clip.name, GpuResource(library.settings))
-    index = open_index(library.settings, clip)
-    try:
-        apply_outbox(library.manifest, vector_store(library.home, index.model), index)
-        search = PhotoSearch(index, encoder)
-        ranks: list[int] = []
+    ranks: list[int] = []
+    with _searching(library, clip) as search:
         for number, photo_id in enumerate(choose_photos(list(pixels), rounds), 1):
             console.clear()
             console.print(_drawn(str(library.store.preview_path(pixels[photo_id])), console.width, console.height - 3))
@@ -55,7 +52,7 @@ def challenge_command(
             if not said:
                 break
             try:
-                ranks.append(rank_of(search, photo_id, said, len(pixels)))
+                ranks.append(rank_of(photo_id, len(pixels), partial(search, said)))
             except LoupeError as error:
                 if error.code != "QUERY_WORDS_UNKNOWN":
                     raise
@@ -63,8 +60,6 @@ def challenge_command(
                 console.print(error.message)
             console.print(f"It ranks {ranks[-1]:,} of {len(pixels):,}.")
             time.sleep(min(seconds, 2.0))
-    finally:
-        index.close()
     if not ranks:
         return
     found = score(ranks, len(pixels))
@@ -73,6 +68,47 @@ def challenge_command(
         f"(chance {found.chance_median_rank:g}), in the first ten {found.top_10:.0%} "
         f"(chance {found.chance_top_10:.0%})."
     )
+
+
+Search = Callable[[str, int, int], list[str]]
+"""`search(text, offset, limit)`: the ids that a search by meaning alone finds, best first."""
+
+
+@contextmanager
+def _searching(library: Library, clip: ModelIdentity) -> Iterator[Search]:
+    """Search by the running API, which owns the index; without one by the index itself."""
+    api = RunningApi.of(library.home)
+    if api is not None:
+        served = api.get("/status")["index"]["model"]
+        if served != clip.name:
+            raise LoupeError(
+                "INDEX_BUSY", f"`loupe up` serves the model {served or 'none'}: stop it to measure {clip.name}."
+            )
+
+        def ask(text: str, offset: int, limit: int) -> list[str]:
+            reply = api.post("/search", {"mode": "meaning", "text": text, "offset": offset, "limit": limit})
+            return [hit["photo_id"] for hit in reply["hits"]]
+
+        yield ask
+        return
+    from resources.models import GpuResource, load_clip
+    from resources.search import PhotoSearch, SearchRequest
+    from resources.vector_index import apply_outbox, open_index
+    from resources.vector_index.follower import vector_store
+
+    encoder = load_clip(library.settings, clip.name, GpuResource(library.settings))
+    index = open_index(library.settings, clip)
+    try:
+        apply_outbox(library.manifest, vector_store(library.home, index.model), index)
+        search = PhotoSearch(index, encoder)
+
+        def look(text: str, offset: int, limit: int) -> list[str]:
+            request = SearchRequest(texts=((text, 1.0),), mode="meaning", limit=limit, offset=offset)
+            return [hit.photo_id for hit in search.search(request).hits]
+
+        yield look
+    finally:
+        index.close()
 
 
 def _drawn(path: str, columns: int, rows: int) -> Text:

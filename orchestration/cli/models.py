@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from orchestration.cli.options import JsonOption, megabytes, print_json, settings_from
 from resources.errors import LoupeError
 from resources.library import Library
+from resources.running_api import RunningApi
 
 __all__ = ["app"]
 
@@ -100,6 +103,7 @@ def use_model(name: NameArgument) -> None:
     """Use a model from now on. Photos are embedded anew from their previews; captions made before stay."""
     from resources.manifest import models
     from resources.models import CAPTIONERS, PRESETS, captioner_spec, clip_spec
+    from resources.vector_index import wake
 
     settings = settings_from()
     library = Library(settings).open()
@@ -114,4 +118,20 @@ def use_model(name: NameArgument) -> None:
                 tx, kind, identity.name, identity.revision, identity.preprocess_version, identity.dim or None
             )
         print(f"{kind}: {name} {'is now in use' if changed else 'was in use already'}.")
-    library.home.outbox_wake.touch()
+        for note in _overrides(library, kind, name):
+            print(f"note: {note}", file=sys.stderr)
+    wake(library.home)
+
+
+def _overrides(library: Library, kind: str, name: str) -> Iterator[str]:
+    """What goes before the choice of `name`: a setting, or the model that a running `loupe up` was started with."""
+    setting, variable = ("model", "LOUPE_MODEL") if kind == "clip" else ("captioner", "LOUPE_CAPTIONER")
+    named = getattr(library.settings, setting)
+    if named not in (None, name):
+        yield f"{variable}, or `{setting}` in loupe.toml, names '{named}', which goes before this choice. Remove it."
+    api = RunningApi.of(library.home) if kind == "clip" else None
+    if api is None:
+        return
+    served = api.get("/status")["named_model"]
+    if served not in (None, name):
+        yield f"`loupe up` was started with the model '{served}' and goes on with it: start it again without --model."

@@ -36,12 +36,16 @@ def status_command(as_json: JsonOption = False) -> None:
         print(f"  missing: {status['missing']:,} files")
     for folder in status["folders"]:
         print(f"  {folder['path']}: {folder['photos']:,} photos, {folder['state']}")
+    if (index := status["index"])["state"] == "behind":
+        print("  the index is behind: the next `loupe ingest`, `loupe search` or `loupe up` brings it up to date")
+    elif "message" in index:
+        print(f"  the index: {index['message']}")
     model = status["models"]["clip"]
     print(f"  model: {model['name'] if model else 'none; run `loupe models fetch siglip2-b32`'}")
 
 
 def library_status(settings: Settings) -> dict[str, Any]:
-    """The counts, with the index asked through its owner or, when nobody owns it, opened."""
+    """The counts, with the index asked through the search API or, when that does not run, looked at from outside."""
     library = Library(settings).open()
     points, index = _index_state(library)
     return asdict(library.status(points, index))
@@ -52,16 +56,15 @@ def _index_state(library: Library) -> tuple[int, dict[str, Any]]:
     if api is not None:
         status = api.get("/status")
         return int(status["points"]), {**status["index"], "owner": "search API"}
-    from resources.vector_index import apply_outbox, open_index
-    from resources.vector_index.follower import vector_store
+    from resources.manifest import outbox
+    from resources.vector_index import read_position
 
+    with library.manifest.read() as tx:
+        newest = outbox.newest_seq(tx)
     try:
-        index = open_index(library.settings, library.clip())
+        at = read_position(library.settings, library.clip())
     except LoupeError as error:
         return 0, {"state": error.code, "message": error.message}
-    try:
-        apply_outbox(library.manifest, vector_store(library.home, index.model), index)
-        stats = index.stats()
-        return stats.points, {**asdict(stats), "state": "ready", "applied_seq": index.applied_seq}
-    finally:
-        index.close()
+    # With an empty outbox there is nothing to show yet, and an index that was never made shows it.
+    state = "ready" if (at.applied_seq or 0) >= newest else "behind"
+    return at.points, {"state": state, **asdict(at), "newest_seq": newest, "owner": None}

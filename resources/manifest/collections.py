@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -13,20 +14,38 @@ from resources.errors import LoupeError
 from resources.manifest import outbox
 from resources.manifest.database import Transaction
 
-__all__ = ["add_photos", "create", "get", "list_all"]
+__all__ = ["MOST_NAME_CHARS", "NAME_PATTERN", "add_photos", "create", "get", "list_all"]
+
+# A name is part of an address, where "/" would divide it; it is kept without spaces around it.
+MOST_NAME_CHARS = 200
+NAME_PATTERN = r"^[^/\x00-\x1f]+$"
 
 _COUNTED = """SELECT c.*, count(p.photo_id) AS photos FROM collections c
     LEFT JOIN collection_photos p USING (collection_id) {where} GROUP BY ALL ORDER BY c.name"""
 
 
 def create(tx: Transaction, name: str) -> dict[str, Any]:
-    """A new, empty collection. Raises `COLLECTION_EXISTS`."""
+    """A new, empty collection. Raises `INVALID_REQUEST` for what cannot be a name, `COLLECTION_EXISTS`."""
+    name = _usable(name)
     if tx.value("SELECT count(*) FROM collections WHERE name = ?", [name]):
         raise LoupeError("COLLECTION_EXISTS", f"A collection named '{name}' exists already.", name=name)
     now = utc_now()
     row = {"collection_id": uuid.uuid4().hex, "name": name, "created_at": now, "updated_at": now}
     tx.insert("collections", [row])
     return {**row, "photos": 0}
+
+
+def _usable(name: str) -> str:
+    """The name without spaces around it. Raises `INVALID_REQUEST`."""
+    name = name.strip()
+    if not name:
+        raise LoupeError("INVALID_REQUEST", "A collection needs a name.")
+    if len(name) > MOST_NAME_CHARS:
+        raise LoupeError("INVALID_REQUEST", f"A collection's name has at most {MOST_NAME_CHARS} characters.")
+    # A lone surrogate is a byte of the terminal that is no text.
+    if not re.fullmatch(NAME_PATTERN, name) or name in (".", "..") or any("\ud800" <= c <= "\udfff" for c in name):
+        raise LoupeError("INVALID_REQUEST", "A collection's name is text without '/' and line breaks.")
+    return name
 
 
 def get(tx: Transaction, name: str) -> dict[str, Any]:

@@ -6,12 +6,9 @@ Belongs here: choosing photos, ranks, the score against chance. Not here: showin
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-
-from resources.search.photo_search import PhotoSearch
-from resources.search.requests import SearchRequest
 
 __all__ = ["ChallengeScore", "choose_photos", "rank_of", "score"]
 
@@ -38,17 +35,13 @@ def choose_photos(photo_ids: Sequence[str], rounds: int, seed: int | None = None
     return random.Random(seed).sample(list(photo_ids), min(rounds, len(photo_ids)))
 
 
-def rank_of(search: PhotoSearch, photo_id: str, text: str, candidates: int) -> int:
-    """Where `photo_id` stands, 1 first, when the library is searched for `text` by meaning alone.
-
-    Raises `QUERY_WORDS_UNKNOWN` when the model knows none of the words.
-    """
+def rank_of(photo_id: str, candidates: int, page: Callable[[int, int], Sequence[str]]) -> int:
+    """Where `photo_id` stands, 1 first, in `page(offset, limit)`: the ids that a search by meaning alone finds."""
     for offset in range(0, candidates, _PAGE):
-        page = search.search(SearchRequest(texts=((text, 1.0),), mode="meaning", limit=_PAGE, offset=offset))
-        for place, hit in enumerate(page.hits, offset + 1):
-            if hit.photo_id == photo_id:
-                return place
-        if len(page.hits) < _PAGE:
+        found = page(offset, _PAGE)
+        if photo_id in found:
+            return offset + 1 + list(found).index(photo_id)
+        if len(found) < _PAGE:
             break
     return candidates
 

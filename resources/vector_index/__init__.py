@@ -20,7 +20,7 @@ from resources.vector_index.conditions import (
     SearchFilters,
 )
 from resources.vector_index.follower import IndexFollower
-from resources.vector_index.opening import open_index
+from resources.vector_index.opening import IndexPosition, open_index, read_position
 from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
 from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, StoredPhoto
 from resources.vector_index.protocol import VectorIndex
@@ -39,6 +39,7 @@ __all__ = [
     "InBox",
     "IndexFollower",
     "IndexModel",
+    "IndexPosition",
     "IndexStats",
     "ModelKey",
     "Near",
@@ -54,6 +55,7 @@ __all__ = [
     "apply_outbox",
     "open_index",
     "publish",
+    "read_position",
     "verify",
     "verify_through_owner",
     "wake",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import structlog
@@ -19,7 +19,7 @@ from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.protocol import VectorIndex
 from resources.vector_index.server import ServerIndex
 
-__all__ = ["IndexFolder", "open_index"]
+__all__ = ["IndexFolder", "IndexPosition", "open_index", "read_position"]
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,31 @@ def open_index(settings: Settings, model: ModelKey | None) -> VectorIndex:
     except BaseException:
         folder.release()
         raise
+
+
+@dataclass(frozen=True)
+class IndexPosition:
+    """How far an index was when it was last brought up to date; `applied_seq` is None while it was never whole."""
+
+    generation: str
+    points: int
+    applied_seq: int | None
+
+
+def read_position(settings: Settings, model: ModelKey | None) -> IndexPosition:
+    """What the index of `model` holds, without opening, creating or changing it, whoever owns it.
+
+    Raises `INDEX_UNREACHABLE` when the server of `Settings.qdrant_url` is.
+    """
+    wanted = None if model is None else IndexModel.of(model)
+    generation = generation_name(wanted)
+    if settings.qdrant_url:
+        return IndexPosition(generation, *ServerIndex.position(settings, wanted))
+    try:
+        said = json.loads((Home(settings.home).index / generation / "applied.json").read_bytes())
+        return IndexPosition(generation, int(said["points"]), said["seq"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return IndexPosition(generation, 0, None)
 
 
 class IndexFolder:

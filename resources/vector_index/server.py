@@ -68,12 +68,28 @@ class ServerIndex(QdrantIndex):
 
     @classmethod
     def connect(cls, settings: Settings, model: IndexModel | None) -> ServerIndex:
-        key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
         home = Home(settings.home)
         home.index.mkdir(parents=True, exist_ok=True)
+        return cls(cls._client_of(settings), settings.qdrant_collection, model, home.index / "server.lock")
+
+    @classmethod
+    def position(cls, settings: Settings, model: IndexModel | None) -> tuple[int, int | None]:
+        """Points and `applied_seq` of the collection of `model`; nothing is created when there is none."""
+        client, collection = cls._client_of(settings), f"{settings.qdrant_collection}-{generation_name(model)}"
+        try:
+            with _reachable():
+                if not client.collection_exists(collection):
+                    return 0, None
+                seq = (client.get_collection(collection).config.metadata or {}).get("applied_seq")
+                return client.count(collection, exact=True).count, None if seq is None else int(seq)
+        finally:
+            client.close()
+
+    @staticmethod
+    def _client_of(settings: Settings) -> QdrantClient:
+        key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
         with _reachable():
-            client = QdrantClient(url=settings.qdrant_url, api_key=key, timeout=_TIMEOUT_S, check_compatibility=False)
-        return cls(client, settings.qdrant_collection, model, home.index / "server.lock")
+            return QdrantClient(url=settings.qdrant_url, api_key=key, timeout=_TIMEOUT_S, check_compatibility=False)
 
     def _create(self) -> None:
         dense = models.VectorParams(

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from resources.manifest.collections import MOST_NAME_CHARS, NAME_PATTERN
+
 __all__ = ["AddPhotos", "AddedPhotos", "Collection", "Collections", "CreateCollection"]
 
 
@@ -26,7 +28,8 @@ class Collections(BaseModel):
 class CreateCollection(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^/\x00-\x1f]+$")
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_NAME_CHARS, pattern=NAME_PATTERN),
     ] = Field(examples=["Lisbon 2023"])
 
 
