@@ -6,12 +6,13 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from orchestration.cli import main
 
@@ -30,7 +31,9 @@ class Ended:
 
 
 @pytest.fixture
-def loupe(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Ended]:
+def loupe(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Iterator[Callable[..., Ended]]:
     monkeypatch.setenv("LOUPE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOUPE_DECODE_WORKERS", "1")
 
@@ -45,7 +48,8 @@ def loupe(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tm
         out, err = capfd.readouterr()
         return Ended(status, out, err)
 
-    return run
+    yield run
+    structlog.reset_defaults()  # commands log to a standard error that is closed after this test
 
 
 Loupe = Callable[..., Ended]
