@@ -3,11 +3,10 @@
 import dagster as dg
 import numpy as np
 
-from resources.errors import LoupeError
 from resources.imaging import DECODER_VERSION
 from resources.library import Library, result_key
 from resources.manifest import VectorStore, files, integrity, projections, results, roots
-from resources.vector_index import open_index, verify
+from resources.vector_index import verify_through_owner
 
 __all__ = ["asset_checks"]
 
@@ -84,18 +83,7 @@ def vectors_are_sound(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult
 @dg.asset_check(asset="qdrant_points")
 def index_matches_manifest(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
     """The index holds exactly the photos that the manifest says a person can see."""
-    try:
-        index = open_index(library.settings, library.clip())
-    except LoupeError as error:
-        if error.code != "INDEX_BUSY":
-            raise
-        return dg.AssetCheckResult(
-            passed=True, severity=dg.AssetCheckSeverity.WARN, metadata={"not checked": "the search API owns the index"}
-        )
-    try:
-        found = verify(library.manifest, index)
-    finally:
-        index.close()
+    found = verify_through_owner(library.manifest, library.settings, library.clip())
     return dg.AssetCheckResult(passed=found.same, metadata={name: str(value) for name, value in vars(found).items()})
 
 

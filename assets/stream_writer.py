@@ -21,6 +21,7 @@ from resources.manifest import Manifest, VectorStore
 from resources.manifest.files import PendingFile
 from resources.manifest.recording import Failed, Flush, Read, record
 from resources.manifest.results import PendingPreview, ResultKey, Stage
+from resources.vector_index import wake
 
 __all__ = ["StreamWriter"]
 
@@ -130,7 +131,7 @@ class StreamWriter:
             self._vectors.put(self._pending_vectors)
         with self._manifest.write() as tx:
             record(tx, self._flush)
-        self._home.outbox_wake.touch()
+        wake(self._home)
         self._flush = Flush(DECODER_VERSION)
         self._pending_vectors = {}
         self._on_flush()

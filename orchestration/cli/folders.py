@@ -55,12 +55,14 @@ def list_folders(as_json: JsonOption = False) -> None:
 @app.command("remove")
 def remove(path: PathArgument) -> None:
     """Stop watching a folder. Its photos leave the library; the files, and what you made of them, stay."""
+    from resources.vector_index import wake
+
     library = Library(settings_from()).open()
     with library.manifest.write() as tx:
         root = _root_at(tx, path)
         photo_ids = roots.remove(tx, root["root_id"])
         outbox.push(tx, photo_ids, "paths")
-    library.home.outbox_wake.touch()
+    wake(library.home)
     print(f"{root['path']} is no longer watched; {len(photo_ids):,} photos leave search. No file was touched.")
 
 
@@ -69,13 +71,14 @@ def accept_missing(path: PathArgument) -> None:
     """Believe that the files which vanished from a folder are gone for good."""
     from resources.inventory import take_inventory
     from resources.manifest import signatures
+    from resources.vector_index import wake
 
     library = Library(settings_from()).open()
     with library.manifest.read() as tx:
         root = _root_at(tx, path)
         keys = [key for key, row in signatures.by_key(tx).items() if row["root_id"] == root["root_id"]]
     report = take_inventory(library.manifest, keys, accept_missing=True)
-    library.home.outbox_wake.touch()
+    wake(library.home)
     if report.offline_roots:
         raise LoupeError("ROOT_OFFLINE", f"{root['path']} cannot be reached now; nothing was removed.")
     print(f"{report.changes.gone:,} files of {root['path']} are now missing.")
