@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 from rich.table import Table
 
+from demo.evidence import NOTICE
 from orchestration.cli.options import quiet_terminal
 from resources.errors import LoupeError
 from resources.library import Library
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     quiet_terminal()
     started = time.monotonic()
     settings = Settings.load(home=_PLACE / "home", model=DEMO_MODEL, captions="now")
+    console.print(f"[bold]{NOTICE}[/bold]\n")
     try:
         if options.serve:
             _check_ports(settings, options.port, options.dagster_port)

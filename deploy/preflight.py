@@ -11,7 +11,7 @@ from pathlib import Path
 
 _OLDEST, _NEWEST = (3, 11), (3, 13)
 # Measured on Linux x86-64, where torch comes with its CUDA libraries.
-_DOWNLOAD_GB, _DISK_GB = 3.5, 9
+_DOWNLOAD_GB, _DISK_GB = 3.5, 8
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from resources.folder_runs import folder_run
 from resources.imaging import DECODER_VERSION
 from resources.inventory import AddedRoot, add_root
 from resources.library import Library, result_key
-from resources.manifest import files, jobs, results
+from resources.manifest import failures, files, jobs, results
 from resources.manifest.results import ResultKey, Stage
 from resources.models import GpuResource
 from resources.repair import forget_lost_pictures
@@ -68,6 +68,8 @@ def ingest(
     forget_lost_pictures(library.manifest, library.store)
     due = set(look(library.manifest, settle=False, every_file=True).due)
     keys = sorted({key for root in added for key in root.partition_keys})
+    with library.manifest.write() as tx:
+        failures.retry_transient(tx, keys)  # a person who asks again has mended what was wrong
     counts = IngestCounts()
     waiting = _Waiting(library, keys)
     if due & set(keys) or waiting.count():

@@ -31,9 +31,11 @@ def ingest_command(
         figures = {name: value for name, value in counts.to_dict().items() if name != "totals"}
         print_json({**figures, "folders": [root.path for root in added]})
         return
+    before = counts.files - counts.decoded - counts.known - counts.failed - counts.skipped
     print(
-        f"{counts.files:,} files: {counts.decoded:,} decoded, {counts.embedded:,} embedded, "
-        f"{counts.captioned:,} captioned, {counts.known:,} known already, {counts.failed:,} failed, "
+        f"{counts.files:,} files: {max(0, before):,} as before, {counts.decoded:,} decoded, "
+        f"{counts.embedded:,} embedded, {counts.captioned:,} captioned, "
+        f"{counts.known:,} with bytes known already, {counts.failed:,} failed, "
         f"{counts.skipped:,} skipped; {counts.seconds:.1f} s."
     )
     if library.clip() is None:

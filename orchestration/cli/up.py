@@ -45,6 +45,10 @@ def up(
     running = RunningApi.of(library.home)
     if running is not None:
         raise LoupeError("PORT_TAKEN", f"Loupe is running for {library.home.path} already, at {running.url}.")
+    from orchestration.services import check_port
+
+    check_port(settings.port, settings.host, "--port")
+    check_port(settings.dagster_port, "127.0.0.1", "--dagster-port")
     clip, captioning = library.use_models()
     added = [add_root(library.manifest, library.home, path, settings.max_partitions) for path in paths or []]
     for root in added:
@@ -57,10 +61,6 @@ def up(
             f"Loupe's own data goes to {library.home.path}: about {megabytes(needed)}, "
             f"{megabytes(free_bytes(library.home.path))} free."
         )
-    from orchestration.services import check_port
-
-    check_port(settings.port, settings.host, "--port")
-    check_port(settings.dagster_port, "127.0.0.1", "--dagster-port")
     # A settled first look: what stands there now is taken in on the sensor's first tick.
     look(library.manifest)
 

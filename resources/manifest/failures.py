@@ -10,8 +10,10 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["clear", "count_by_code", "list_all", "record", "retry"]
+__all__ = ["TRANSIENT", "clear", "count_by_code", "list_all", "record", "retry", "retry_transient"]
 
+# May pass by themselves: permissions, a file on its way, memory, a worker that the system or a person killed.
+TRANSIENT = ("FILE_UNREADABLE", "FILE_VANISHED", "DECODE_MEMORY", "DECODE_CRASH")
 _PATH_TYPES = {"root_id": pa.string(), "rel_path": pa.string()}
 
 
@@ -58,6 +60,15 @@ def retry(tx: Transaction, code: str | None = None) -> int:
     """Forget failures (of one code, or all), so that the next run tries them again. Returns how many."""
     count = int(tx.value("SELECT count(*) FROM failures WHERE ? IS NULL OR code = ?", [code, code]))
     tx.execute("DELETE FROM failures WHERE ? IS NULL OR code = ?", [code, code])
+    return count
+
+
+def retry_transient(tx: Transaction, partition_keys: Sequence[str]) -> int:
+    """Forget failures in these folders that may have passed by themselves (permissions, memory). Returns how many."""
+    where = "list_contains($keys, partition_key) AND list_contains($codes, code)"
+    params = {"keys": list(partition_keys), "codes": list(TRANSIENT)}
+    count = int(tx.value(f"SELECT count(*) FROM failures WHERE {where}", params))
+    tx.execute(f"DELETE FROM failures WHERE {where}", params)
     return count
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest import outbox
 from resources.manifest.database import Transaction
+from resources.manifest.failures import TRANSIENT
 
 __all__ = [
     "NOT_A_PHOTO",
@@ -34,7 +35,6 @@ __all__ = [
 NOT_A_PHOTO = "not a photo"
 
 # A failure that may pass by itself is tried again after this many seconds times its attempts.
-_TRANSIENT = ("FILE_UNREADABLE", "FILE_VANISHED", "DECODE_MEMORY")
 _RETRY_AFTER_S = 600
 _MAX_ATTEMPTS = 5
 # Rank within a folder by which its files are interleaved with those of other folders, newest first within each.
@@ -213,7 +213,7 @@ _PENDING = f"""
       AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
             AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns
             AND x.decoder_version = $decoder_version
-            AND NOT (x.code IN {_TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS}
+            AND NOT (x.code IN {TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS}
                 AND x.last_at < $now - to_seconds(x.attempts * {_RETRY_AFTER_S})))
 """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +16,9 @@ from orchestration.definitions import build_defs
 from orchestration.ingest import ingest
 from orchestration.instance import GPU_POOL, dagster_instance
 from resources.errors import LoupeError
+from resources.imaging import DECODER_VERSION
 from resources.library import Library
-from resources.manifest import jobs
+from resources.manifest import failures, jobs
 from resources.settings import Settings
 
 Draw = Callable[..., list[Path]]
@@ -165,3 +168,47 @@ def test_run_whose_process_is_gone_is_failed_and_its_row_closed(instance: dg.Dag
         row = jobs.get(tx, run.run_id)
     assert row is not None
     assert (row["state"], row["error_code"]) == ("failed", "JOB_FAILED")
+
+
+def test_full_disk_is_an_error_with_a_code_and_the_same_command_goes_on(tmp_path: Path, draw_photos: Draw) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("mounting a small disk is not allowed here")
+    try:
+        small = Library(Settings.load(home=place / "home", captions="off", decode_workers=1))
+        draw_photos(tmp_path / "photos", 3)
+        ingest(small, [str(tmp_path / "photos")])
+        draw_photos(tmp_path / "photos", 4, seed=2)
+        other = place / "other"
+        other.write_bytes(bytes(shutil.disk_usage(place).free - (2 << 20)))
+        with pytest.raises(LoupeError) as caught:
+            ingest(small, [str(tmp_path / "photos")])
+        assert caught.value.code == "DISK_FULL"
+        other.unlink()
+        counts, _ = ingest(small, [str(tmp_path / "photos")])
+        assert (counts.decoded, counts.left) == (4, 0)
+        with small.manifest.read() as tx:
+            assert tx.value("SELECT count(*) FROM photos") == 7
+            assert tx.value("SELECT count(*) FROM failures") == 0
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def test_asking_again_retries_what_may_have_passed(library: Library, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 2)
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff" + bytes(50))
+    ingest(library, [str(tmp_path / "photos")])
+    with library.manifest.write() as tx:  # as if one had been unreadable when it was looked at
+        tx.execute("UPDATE files SET sha256 = NULL, photo_id = NULL WHERE rel_path = 'IMG_0100.jpg'")
+        tx.execute(
+            """INSERT INTO failures SELECT root_id, 'IMG_0100.jpg', partition_key, NULL, size_bytes, mtime_ns,
+                'decoded_images', 'FILE_UNREADABLE', 'Permission denied', 1, ?, now(), now()
+            FROM files WHERE rel_path = 'IMG_0100.jpg'""",
+            [DECODER_VERSION],
+        )
+    counts, _ = ingest(library, [str(tmp_path / "photos")])
+    assert (counts.known, counts.failed, counts.left) == (1, 0, 0)
+    with library.manifest.read() as tx:
+        assert list(failures.count_by_code(tx).values()) == [1], "the broken file is not read again"
