@@ -79,7 +79,7 @@ def test_adding_a_folder_watches_it_and_starts_its_run(
     assert (added["folder"]["path"], added["photo_files"]) == (str(folder), 2)
     job = with_dagster.get(f"/api/v1/jobs/{added['job_id']}").json()
     assert (job["state"], job["kind"], job["target"]) == ("queued", "ingest", "2 folders")
-    # Dagster does not stop a run in the moment in which it starts.
+    time.sleep(4)  # Dagster does not stop a run in the moment in which it starts, and then not at all
     wait_until(lambda: with_dagster.post(f"/api/v1/jobs/{added['job_id']}/cancel").status_code == 202, 20)
     assert with_dagster.get(f"/api/v1/jobs/{added['job_id']}").json()["state"] == "cancelled"
 
