@@ -102,6 +102,7 @@ _TABLE = (
     ErrorCode("TOO_LARGE", 413, EX_DATAERR, "More pixels or bytes than allowed."),
     ErrorCode("FILE_VANISHED", 404, EX_NOINPUT, "The file was listed but is gone."),
     ErrorCode("FILE_UNREADABLE", 403, EX_IOERR, "The file cannot be read."),
+    ErrorCode("SIDECAR_INVALID", 422, EX_DATAERR, "The .xmp file beside a photo is no XMP; the photo itself is fine."),
     ErrorCode("EMBED_FAILED", 500, EX_SOFTWARE, "The model failed on this photo."),
     ErrorCode("CAPTION_FAILED", 500, EX_SOFTWARE, "The captioner failed on this photo."),
 )

@@ -7,10 +7,11 @@ Reading the blocks out of a container belongs to the decoders (`raster`, `heif`,
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +27,7 @@ _EXIF_HEADER = b"Exif\0\0"
 
 @dataclass(frozen=True)
 class PhotoMetadata:
-    """Every field is None (keywords: empty) when the file does not say, or says something impossible."""
+    """Every field is None (keywords, people: empty) when the file does not say, or says something impossible."""
 
     taken_at: datetime | None = None  # naive: the local wall clock as the camera wrote it
     taken_at_offset_min: int | None = None  # minutes east of UTC
@@ -49,10 +50,36 @@ class PhotoMetadata:
     title: str | None = None
     description: str | None = None
     keywords: tuple[str, ...] = ()
+    color_label: str | None = None  # in the editor's words: "Red", "Select"
+    people: tuple[str, ...] = ()  # names that somebody gave to faces or to the photo
+    country_code: str | None = None  # ISO 3166-1 alpha-2; this and the next three as somebody wrote them
+    country: str | None = None
+    region: str | None = None  # state or province
+    city: str | None = None
+    burst_id: str | None = None  # what the camera calls the burst that the photo belongs to
+    motion: bool | None = None  # True: a short video stands behind the picture in the same file
 
     def to_row(self) -> dict[str, Any]:
-        """Column to value, names as the fields; keywords as a list."""
-        return {**asdict(self), "keywords": list(self.keywords)}
+        """Column to value, names as the fields; keywords and people as lists."""
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in _LISTS}}
+
+    def to_json(self) -> str:
+        """As text that `from_json` turns back into an equal object; what is not known is left out."""
+        row = {name: value for name, value in self.to_row().items() if value not in (None, [])}
+        return json.dumps(row | ({"taken_at": self.taken_at.isoformat()} if self.taken_at else {}))
+
+    @classmethod
+    def from_json(cls, text: str) -> PhotoMetadata:
+        """The inverse of `to_json`; fields that this version does not know are ignored."""
+        known = {field.name for field in fields(cls)}
+        row = {name: value for name, value in json.loads(text).items() if name in known}
+        row |= {name: tuple(row[name]) for name in _LISTS if name in row}
+        if "taken_at" in row:
+            row["taken_at"] = datetime.fromisoformat(row["taken_at"])
+        return cls(**row)
+
+
+_LISTS = ("keywords", "people")
 
 
 @dataclass(frozen=True)

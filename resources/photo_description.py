@@ -1,0 +1,109 @@
+"""The row that describes a photo: what its bytes say, what its sidecars say, and what can be found out from both.
+
+Pure but for the place names, which are loaded once a process. Reading bytes belongs to `imaging` and `sidecars`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from resources.clock import utc_now
+from resources.imaging.metadata import PhotoMetadata
+
+__all__ = ["date_in_name", "describe"]
+
+# What a person writes, so a sidecar's word counts more than the file's. The rest is the camera's: a sidecar only fills
+# what the file lacks.
+_WRITTEN = ("rating", "title", "description", "keywords", "color_label", "people")
+# Written together or not at all: parts from two sources would make a third place or moment.
+_WRITTEN_TOGETHER = (("country_code", "country", "region", "city"), ("gps_lat", "gps_lon", "gps_alt_m"))
+_PLACE, _POSITION = _WRITTEN_TOGETHER
+
+
+def describe(
+    embedded: PhotoMetadata, sidecars: Sequence[PhotoMetadata], *, file_name: str, mtime_ns: int
+) -> dict[str, Any]:
+    """All metadata columns of `photos`: `PhotoMetadata.to_row()` and place_source ("file", "gps" or None).
+
+    `sidecars` stand newest first. A photo without any date takes the one in its file name (`taken_at_source`
+    "file_name"), else the file's modification time in UTC ("file_modified").
+    """
+    joined = embedded
+    for sidecar in reversed(sidecars):
+        joined = _join(joined, sidecar)
+    if joined.taken_at is None:
+        joined = _dated(joined, file_name, mtime_ns)
+    source = "file" if any(getattr(joined, name) for name in _PLACE) else None
+    return {**joined.to_row(), "place_source": source}
+
+
+def _join(below: PhotoMetadata, sidecar: PhotoMetadata) -> PhotoMetadata:
+    found: dict[str, Any] = {
+        name: value
+        for name, value in vars(sidecar).items()
+        if value not in (None, ()) and (name in _WRITTEN or getattr(below, name) in (None, ()))
+    }
+    for group in _WRITTEN_TOGETHER:
+        values = {name: getattr(sidecar, name) for name in group}
+        for name in group:
+            found.pop(name, None)
+        if any(value is not None for value in values.values()):
+            found |= values
+    for name in ("taken_at", "taken_at_offset_min", "taken_at_source"):
+        found.pop(name, None)
+    return replace(_moment(below, sidecar), **found)
+
+
+def _moment(below: PhotoMetadata, sidecar: PhotoMetadata) -> PhotoMetadata:
+    """The sidecar's date where it is another one: somebody corrected it. The same to the second is the file's."""
+    theirs = sidecar.taken_at
+    if theirs is None:
+        return below
+    if below.taken_at is not None and abs(below.taken_at - theirs) < timedelta(seconds=1):
+        offset = below.taken_at_offset_min
+        return replace(below, taken_at_offset_min=sidecar.taken_at_offset_min if offset is None else offset)
+    return replace(
+        below,
+        taken_at=theirs,
+        taken_at_offset_min=sidecar.taken_at_offset_min,
+        taken_at_source=sidecar.taken_at_source,
+    )
+
+
+def _dated(metadata: PhotoMetadata, file_name: str, mtime_ns: int) -> PhotoMetadata:
+    moment, offset = date_in_name(file_name)
+    if moment is not None:
+        return replace(metadata, taken_at=moment, taken_at_offset_min=offset, taken_at_source="file_name")
+    try:
+        modified = datetime.fromtimestamp(mtime_ns // 1_000_000_000, UTC).replace(tzinfo=None)
+    except (OverflowError, OSError, ValueError):
+        return metadata
+    return replace(metadata, taken_at=modified, taken_at_offset_min=0, taken_at_source="file_modified")
+
+
+_NAME_DATE = re.compile(
+    r"(?<![0-9])(?P<year>19[89]\d|20\d\d)(?P<sep>[-_.]?)(?P<month>\d\d)(?P=sep)(?P<day>\d\d)"
+    r"(?:[-_ T]+(?:at )?(?P<hour>\d\d)(?P<colon>[-_.:]?)(?P<minute>\d\d)(?P=colon)(?P<second>\d\d)(?P<milli>\d{3})?)?"
+    r"(?![0-9])"
+)
+
+
+def date_in_name(file_name: str) -> tuple[datetime | None, int | None]:
+    """The date that a camera or program wrote into a file's name: (wall clock, offset in minutes where known)."""
+    match = _NAME_DATE.search(file_name)
+    if match is None:
+        return None, None
+    year, month, day, hour, minute, second = (
+        int(match[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")
+    )
+    try:
+        moment = datetime(year, month, day, hour, minute, second, int(match["milli"] or 0) * 1000)
+    except ValueError:
+        return None, None
+    if moment > utc_now() + timedelta(days=1):
+        return None, None
+    return moment, (0 if file_name.upper().startswith("PXL_") else None)

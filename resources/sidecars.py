@@ -1,0 +1,34 @@
+"""The `.xmp` file beside a photo: what it is called, and what it says.
+
+Editors leave a photo's bytes alone and write ratings, words and corrections into a sidecar. Which sidecar of a folder
+belongs to which photo is asked by name only (`folders` finds them); how what it says joins what the photo says belongs
+to `photo_description`.
+"""
+
+from __future__ import annotations
+
+from resources.errors import DecodeError
+from resources.imaging.metadata import PhotoMetadata, read_metadata
+from resources.imaging.xmp import read_xmp
+
+__all__ = ["read_sidecar", "sidecar_candidates"]
+
+_SUFFIX = ".xmp"
+
+
+def read_sidecar(buffer: bytes, name: str) -> PhotoMetadata:
+    """What a sidecar says. Raises `SIDECAR_INVALID` for what is no XMP; `name` is used in the sentence only."""
+    if not read_xmp(buffer):
+        raise DecodeError("SIDECAR_INVALID", f"{name} is no XMP sidecar: it holds no packet that can be read.")
+    return read_metadata(xmp=buffer)
+
+
+def sidecar_candidates(file_name: str) -> tuple[str, ...]:
+    """The names, in lower case, that a photo's sidecar can have, the surest first.
+
+    "IMG_1.JPG" gives "img_1.jpg.xmp" (darktable, digiKam, XnView) and "img_1.xmp" (Lightroom, Capture One, Photo
+    Mechanic).
+    """
+    name = file_name.lower()
+    stem, dot, _ = name.rpartition(".")
+    return (name + _SUFFIX, *([stem + _SUFFIX] if dot and stem else []))
