@@ -4,9 +4,9 @@ No file access, no storage, no model: callers bring bytes and take pixels. Impor
 """
 
 from resources.imaging import limits as _limits  # first: it sets the decoders' switches
-from resources.imaging.decode import DECODER_VERSION, DecodedPhoto, decode
+from resources.imaging.decode import DECODER_VERSION, DecodedPhoto, decode, decode_pages
 from resources.imaging.metadata import PhotoMetadata
-from resources.imaging.previews import encode_jpeg, pixel_hash, thumbnail
+from resources.imaging.previews import encode_jpeg, perceptual_hash, pixel_hash, thumbnail
 from resources.imaging.sniff import Kind, Sniffed, kind_by_name, sniff
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "PhotoMetadata",
     "Sniffed",
     "decode",
+    "decode_pages",
     "encode_jpeg",
     "kind_by_name",
+    "perceptual_hash",
     "pixel_hash",
     "sniff",
     "thumbnail",

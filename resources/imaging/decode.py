@@ -5,21 +5,23 @@ The only door to the decoders. Whatever the bytes are, the answer is a `DecodedP
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from resources.errors import DecodeError
 from resources.imaging.heif import decode_heif
 from resources.imaging.metadata import PhotoMetadata
+from resources.imaging.pages import Pages, of_page
 from resources.imaging.previews import Pixels
-from resources.imaging.raster import Raster, decode_raster
+from resources.imaging.raster import Raster, TiffPage, decode_raster
 from resources.imaging.raw import decode_raw
-from resources.imaging.sniff import foreign_kind, sniff
+from resources.imaging.sniff import Sniffed, foreign_kind, sniff
 
-__all__ = ["DECODER_VERSION", "DecodedPhoto", "decode"]
+__all__ = ["DECODER_VERSION", "DecodedPhoto", "decode", "decode_pages"]
 
 # Part of what a preview is known by: bump it when the same bytes could give other pixels, another answer or other
 # metadata. Failures are tried again when it changes.
-DECODER_VERSION = "1"
+DECODER_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,10 @@ class DecodedPhoto:
     format: str
     mime: str
     rung: str  # "raster", "draft" (JPEG scaled while decoding), "embedded_preview", "half_size", "full"
-    warnings: tuple[str, ...]  # codes: "TRUNCATED", "CORRUPT", "PREVIEW_ONLY"
+    warnings: tuple[str, ...]  # codes: "TRUNCATED", "CORRUPT", "PREVIEW_ONLY", "PAGE_UNREADABLE", "PAGES_LEFT_OUT"
     metadata: PhotoMetadata
+    page: int = 1  # of a multi-page TIFF, from 1; every other photo is one page
+    pages: int = 1  # how many the file holds, with those that are unreadable or left out
 
 
 def decode(buffer: bytes | memoryview, *, name: str, preview_px: int, max_pixels: int) -> DecodedPhoto:
@@ -44,23 +48,97 @@ def decode(buffer: bytes | memoryview, *, name: str, preview_px: int, max_pixels
     else for bad bytes.
     """
     data = buffer if isinstance(buffer, bytes) else bytes(buffer)
+    sniffed = _sniffed(data, name)
+    if sniffed.format == "TIFF":
+        document = _Document(data, sniffed, name, preview_px, max_pixels)
+        return document.page(0)
+    return _photo(_decoded(data, sniffed, name, preview_px, max_pixels), sniffed)
+
+
+def decode_pages(
+    buffer: bytes | memoryview, *, name: str, preview_px: int, max_pixels: int, max_pages: int
+) -> Iterator[DecodedPhoto]:
+    """All photos of one file in order: the pages of a TIFF, for any other format the one that `decode` gives.
+
+    Thumbnails, masks and the smaller copies of a pyramid are no pages. A page that cannot be decoded is left out,
+    and the first page carries "PAGE_UNREADABLE"; where more than `max_pages` stand in the file, "PAGES_LEFT_OUT".
+    Raises `DecodeError` where `decode` does: the first page must be readable.
+    """
+    data = buffer if isinstance(buffer, bytes) else bytes(buffer)
+    sniffed = _sniffed(data, name)
+    if sniffed.format != "TIFF":
+        yield _photo(_decoded(data, sniffed, name, preview_px, max_pixels), sniffed)
+        return
+    document = _Document(data, sniffed, name, preview_px, max_pixels, max_pages)
+    first = document.page(0)
+    warnings = ["PAGES_LEFT_OUT"] if document.total > document.count else []
+    # Only a look at every page tells whether the first must carry a warning. So that a book does not stand in
+    # memory whole, pages beyond the first few are decoded a second time when it is their turn.
+    kept: dict[int, DecodedPhoto] = {}
+    good: list[int] = []
+    for index in range(1, document.count):
+        try:
+            photo = document.page(index)
+        except DecodeError:
+            warnings.append("PAGE_UNREADABLE")
+            continue
+        good.append(index)
+        if len(kept) < _PAGES_KEPT:
+            kept[index] = photo
+    yield replace(first, warnings=tuple(dict.fromkeys((*first.warnings, *warnings))))
+    for index in good:
+        photo = kept.pop(index) if index in kept else document.page(index)
+        yield replace(photo, metadata=of_page(first.metadata, photo.metadata))
+
+
+# Decoded pages that wait in memory at once, 2 to 3 MB each.
+_PAGES_KEPT = 32
+
+
+class _Document:
+    """A TIFF, page by page."""
+
+    def __init__(
+        self, data: bytes, sniffed: Sniffed, name: str, preview_px: int, max_pixels: int, max_pages: int = 1 << 16
+    ) -> None:
+        self._arguments = (data, sniffed, name, preview_px, max_pixels)
+        pages = Pages.of(data, max_pages, lambda page: _decoded(*self._arguments, page))
+        self._pages: tuple[TiffPage | None, ...] = pages.pages if pages else (None,)
+        self.count = len(self._pages)
+        self.total = pages.total if pages else 1
+
+    def page(self, index: int) -> DecodedPhoto:
+        raster = _decoded(*self._arguments, self._pages[index])
+        photo = _photo(raster, self._arguments[1])
+        return replace(photo, page=index + 1, pages=self.total)
+
+
+def _sniffed(data: bytes, name: str) -> Sniffed:
+    """What the bytes are. Raises `EMPTY_FILE`, `NOT_AN_IMAGE`, `UNSUPPORTED_FORMAT`."""
     if not data:
         raise DecodeError("EMPTY_FILE", f"{name} is empty: it has no bytes.")
     sniffed = sniff(data)
-    if sniffed is None:
-        foreign = foreign_kind(data)
-        if foreign is None:
-            raise DecodeError("NOT_AN_IMAGE", f"{name} does not begin like any image that is known.")
-        words, image = foreign
-        code = "UNSUPPORTED_FORMAT" if image else "NOT_AN_IMAGE"
-        raise DecodeError(code, f"{name} is {words}, which " + ("no decoder here reads." if image else "is no photo."))
-    raster: Raster
+    if sniffed is not None:
+        return sniffed
+    foreign = foreign_kind(data)
+    if foreign is None:
+        raise DecodeError("NOT_AN_IMAGE", f"{name} does not begin like any image that is known.")
+    words, image = foreign
+    code = "UNSUPPORTED_FORMAT" if image else "NOT_AN_IMAGE"
+    raise DecodeError(code, f"{name} is {words}, which " + ("no decoder here reads." if image else "is no photo."))
+
+
+def _decoded(
+    data: bytes, sniffed: Sniffed, name: str, preview_px: int, max_pixels: int, page: TiffPage | None = None
+) -> Raster:
     if sniffed.family == "raw":
-        raster = decode_raw(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels)
-    elif sniffed.family == "heif":
-        raster = decode_heif(data, name=name, preview_px=preview_px, max_pixels=max_pixels)
-    else:
-        raster = decode_raster(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels)
+        return decode_raw(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels)
+    if sniffed.family == "heif":
+        return decode_heif(data, name=name, preview_px=preview_px, max_pixels=max_pixels)
+    return decode_raster(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels, page=page)
+
+
+def _photo(raster: Raster, sniffed: Sniffed) -> DecodedPhoto:
     return DecodedPhoto(
         pixels=raster.pixels,
         width=raster.width,

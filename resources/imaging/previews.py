@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["encode_jpeg", "fit_within", "orient", "pixel_hash", "reduce_rows", "reduce_to", "thumbnail"]
+__all__ = [
+    "encode_jpeg",
+    "fit_within",
+    "orient",
+    "perceptual_hash",
+    "pixel_hash",
+    "reduce_rows",
+    "reduce_to",
+    "thumbnail",
+]
 
 Pixels = NDArray[np.uint8]
 
@@ -88,3 +97,18 @@ def pixel_hash(pixels: Pixels) -> str:
     digest = hashlib.sha256(f"{pixels.shape}".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
+
+
+_HASH_COLUMNS, _HASH_ROWS = 9, 8
+
+
+def perceptual_hash(pixels: Pixels) -> int:
+    """A difference hash of 64 bits, unsigned: alike pictures differ in few bits (`(a ^ b).bit_count()`).
+
+    The picture is averaged over 9 x 8 areas of grey; a bit tells whether an area is brighter than its right
+    neighbour, row by row from the top left, most significant first (N. Krawetz, "Kind of Like That", 2013).
+    """
+    grey = Image.fromarray(pixels).resize((_HASH_COLUMNS, _HASH_ROWS), Image.Resampling.BOX).convert("L")
+    areas = np.asarray(grey)
+    bits = np.packbits(areas[:, :-1] > areas[:, 1:])
+    return int.from_bytes(bits.tobytes(), "big")

@@ -10,6 +10,7 @@ import io
 import struct
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import IO, cast
 
 import numpy as np
 from PIL import (  # the imports register the openers; `Image.open` would otherwise import every plugin there is
@@ -32,6 +33,7 @@ from resources.imaging.color import coded_to_srgb, flatten_depth, to_srgb
 from resources.imaging.iptc import photoshop_iptc
 from resources.imaging.isobmff import Container
 from resources.imaging.metadata import (
+    ExifDirectories,
     PhotoMetadata,
     exif_directories,
     read_metadata,
@@ -39,9 +41,9 @@ from resources.imaging.metadata import (
 from resources.imaging.previews import Pixels, fit_within, orient, reduce_to
 from resources.imaging.quiet import silenced
 from resources.imaging.sniff import Sniffed
-from resources.imaging.tiff import Tiff, TiffError
+from resources.imaging.tiff import Directory, PageFile, Tiff, TiffError
 
-__all__ = ["Raster", "check_size", "decode_raster"]
+__all__ = ["Raster", "TiffPage", "check_size", "decode_raster"]
 
 _OPENERS = {
     "JPEG": JpegImagePlugin.JpegImageFile.format,
@@ -141,8 +143,12 @@ def decode_raster(
     preview_px: int,
     max_pixels: int,
     orientation: int | None = None,
+    page: TiffPage | None = None,
 ) -> Raster:
-    """One picture through Pillow, turned by `orientation` where given, else by its own. Raises `DecodeError`."""
+    """One picture through Pillow, turned by `orientation` where given, else by its own. Raises `DecodeError`.
+
+    `page` names one of several pictures of a TIFF; without it the first is read.
+    """
     warnings: list[str] = []
     if sniffed.format == "PNG":
         buffer, warnings = png.checked(buffer, name)
@@ -155,10 +161,10 @@ def decode_raster(
         container = Container.parse(buffer)
         warnings += check_container(container, name)
         buffer = padded(buffer, container)
-    source = _classic_tiff(buffer) if buffer.startswith(b"MM\0+") else buffer
     try:
-        with Image.open(io.BytesIO(source), formats=[_OPENERS[sniffed.format]]) as image:
-            return _decode(image, buffer, sniffed, warnings, name, preview_px, max_pixels, orientation)
+        source = _tiff_file(buffer, page) if sniffed.format == "TIFF" else io.BytesIO(buffer)
+        with Image.open(source, formats=[_OPENERS[sniffed.format]]) as image:
+            return _decode(image, buffer, sniffed, warnings, name, preview_px, max_pixels, orientation, page)
     except MemoryError as error:
         raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to decode than there is.") from error
     except PILLOW_ERRORS as error:
@@ -174,6 +180,7 @@ def _decode(
     preview_px: int,
     max_pixels: int,
     given_orientation: int | None,
+    page: TiffPage | None,
 ) -> Raster:
     check_size(*image.size, max_pixels, name)
     if any(
@@ -200,7 +207,7 @@ def _decode(
         if sniffed.format == "JPEG" and _tail_is_missing(buffer):
             _check_readable(image, name)
             warnings.append("TRUNCATED")
-    metadata, orientation = _metadata(image, buffer, sniffed)  # after loading: PNG may carry it at its end
+    metadata, orientation = _metadata(image, buffer, sniffed, page)  # after loading: PNG may carry it at its end
     orientation = given_orientation or orientation
     if sniffed.format == "TIFF":  # Pillow turns TIFF upright while loading
         orientation = 1
@@ -219,7 +226,7 @@ def _decode(
     return Raster(np.asarray(image), width, height, rung, tuple(dict.fromkeys(warnings)), metadata)
 
 
-def _metadata(image: Image.Image, buffer: bytes, sniffed: Sniffed) -> tuple[PhotoMetadata, int]:
+def _metadata(image: Image.Image, buffer: bytes, sniffed: Sniffed, page: TiffPage | None) -> tuple[PhotoMetadata, int]:
     """What the file says, and the orientation to apply to the pixels as they are decoded."""
     info = image.info
     if sniffed.format == "AVIF":
@@ -238,6 +245,8 @@ def _metadata(image: Image.Image, buffer: bytes, sniffed: Sniffed) -> tuple[Phot
     iptc: bytes | None = None
     if sniffed.format == "TIFF":
         directories = exif_directories(buffer)
+        if page is not None:
+            directories = page.exif_directories()
         main = directories.main
         if main is not None:
             xmp = main.blob(_TIFF_XMP) or xmp
@@ -301,11 +310,35 @@ def _check_readable(image: Image.Image, name: str) -> None:
         )
 
 
-def _classic_tiff(buffer: bytes) -> bytes:
-    try:
-        return Tiff(buffer).as_classic() or buffer
-    except (TiffError, ValueError, struct.error):
-        return buffer
+@dataclass(frozen=True)
+class TiffPage:
+    """One picture of a TIFF whose directory is not the first; `shared` is the document's changeable copy."""
+
+    tiff: Tiff
+    offset: int
+    directory: Directory
+    shared: bytearray
+
+    def exif_directories(self) -> ExifDirectories:
+        exif, gps = (self.tiff.child(self.directory, tag) for tag in (_EXIF_IFD, _GPS_IFD))
+        return ExifDirectories(self.directory, exif, gps)
+
+
+_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
+
+
+def _tiff_file(buffer: bytes, page: TiffPage | None) -> IO[bytes]:
+    """What Pillow is to read for one picture of a TIFF: it knows no big-endian BigTIFF and no page by its place."""
+    if buffer.startswith(b"MM\0+"):
+        try:
+            tiff = Tiff(buffer)
+            directory = page.directory if page else tiff.first()
+            return io.BytesIO((directory and tiff.as_classic(directory)) or buffer)
+        except (TiffError, ValueError, struct.error):
+            return io.BytesIO(buffer)
+    if page is not None:
+        return cast("IO[bytes]", PageFile(page.shared, page.offset, page.tiff))
+    return io.BytesIO(buffer)
 
 
 def _is_cut_tiff(buffer: bytes) -> bool:

@@ -7,12 +7,17 @@ a millisecond, where a broken entry reads as absent and a loop ends. Meanings of
 
 from __future__ import annotations
 
+import io
 import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-__all__ = ["Directory", "Tiff", "TiffError"]
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["Directory", "PageFile", "Tiff", "TiffError"]
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
@@ -213,6 +218,17 @@ class Tiff:
             if directory.next_offset:
                 pending.append(directory.next_offset)
 
+    def chain(self, limit: int) -> Iterator[tuple[int, Directory]]:
+        """The main chain alone, at most `limit` directories: each offset and its directory. Ends where it loops."""
+        offset, seen = self.first_offset, set[int]()
+        while offset and offset not in seen and len(seen) < limit:
+            seen.add(offset)
+            directory = self.directory(offset)
+            if directory is None or not len(directory):
+                return
+            yield offset, directory
+            offset = directory.next_offset
+
     def is_cut(self) -> bool:
         """Whether the first directory or the data of any picture lies beyond the end of the buffer."""
         end = len(self.buffer)
@@ -220,14 +236,13 @@ class Tiff:
             start + size > end for directory in self.directories() for start, size in directory.extents()
         )
 
-    def as_classic(self) -> bytes | None:
-        """A BigTIFF's first picture behind a classic header and directory appended at the end; None over 4 GB.
+    def as_classic(self, directory: Directory) -> bytes | None:
+        """One picture of a BigTIFF behind a classic header and directory appended at the end; None over 4 GB.
 
         Pillow reads BigTIFF in little-endian order only. Picture data stays where it is, so offsets stay valid;
         pointers to other directories are left out.
         """
-        directory = self.first()
-        if directory is None or len(self.buffer) >= 1 << 32:
+        if len(self.buffer) >= 1 << 32:
             return None
         order = self.byte_order
         start = len(self.buffer) + len(self.buffer) % 2
@@ -247,3 +262,42 @@ class Tiff:
         header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", start)
         body = bytes(self.buffer[8:]).ljust(start - 8, b"\0")
         return header + body + b"".join(table) + struct.pack(order + "I", 0) + tail
+
+
+class PageFile(io.RawIOBase):
+    """A TIFF as a file whose first picture is the one at `offset`, for readers that know only the first.
+
+    All pages of a document share one changeable copy of its bytes, so only one may be open at a time.
+    """
+
+    def __init__(self, buffer: bytearray, offset: int, tiff: Tiff) -> None:
+        super().__init__()
+        at, code = (8, "Q") if tiff.big else (4, "I")
+        struct.pack_into(tiff.byte_order + code, buffer, at, offset)
+        self._buffer = buffer
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, target: WriteableBuffer, /) -> int:
+        view = memoryview(target).cast("B")
+        part = self._buffer[self._at : self._at + len(view)]
+        view[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._buffer)}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def getvalue(self) -> bytearray:
+        """The whole file; Pillow hands it to libtiff without a copy."""
+        return self._buffer
