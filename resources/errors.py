@@ -2,7 +2,10 @@
 
 Every error a person can meet is a `LoupeError` with a code from `CODES`; the API renders it as
 `{"error": {"code", "message", "details"}}` with `http_status`, the command line prints the message and
-exits with `exit_status`. Exit statuses follow BSD `sysexits.h`.
+exits with `exit_status`. Exit statuses follow BSD `sysexits.h`. What was odd in a file and did not stop it is a code
+from `WARNINGS`.
+
+`python -m resources.errors > docs/errors.md` writes the page that documents all of it.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CODES", "DecodeError", "ErrorCode", "LoupeError"]
+__all__ = ["CODES", "WARNINGS", "DecodeError", "ErrorCode", "LoupeError", "WarningCode", "documentation"]
 
 EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_UNAVAILABLE, EX_SOFTWARE = 64, 65, 66, 69, 70
 EX_CANTCREAT, EX_IOERR, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 73, 74, 75, 77, 78
@@ -18,96 +21,482 @@ EX_CANTCREAT, EX_IOERR, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 73, 74, 75, 77, 78
 
 @dataclass(frozen=True)
 class ErrorCode:
-    """One row of the table: what the code means and how each surface reports it."""
+    """One row of the table: what the code means, how each surface reports it, and what a person can do."""
 
     code: str
     http_status: int
     exit_status: int
     meaning: str
+    advice: str
 
 
-_TABLE = (
-    # Requests
-    ErrorCode("INVALID_REQUEST", 422, EX_USAGE, "The request or option is not of the expected form."),
-    ErrorCode("EMPTY_QUERY", 422, EX_USAGE, "A search needs a text, an image or a filter."),
-    ErrorCode("QUERY_WORDS_UNKNOWN", 422, EX_DATAERR, "The model in use knows none of the query's words."),
-    ErrorCode("NOT_FOUND", 404, EX_NOINPUT, "There is no such page or route."),
-    ErrorCode("METHOD_NOT_ALLOWED", 405, EX_USAGE, "The route exists but not for this method."),
-    ErrorCode("HOST_NOT_ALLOWED", 400, EX_USAGE, "The request names a host that Loupe does not answer to."),
-    ErrorCode("CROSS_SITE", 403, EX_NOPERM, "Another web site asked for a change."),
-    ErrorCode("PHOTO_NOT_FOUND", 404, EX_NOINPUT, "No photo has this id."),
-    ErrorCode("PHOTO_NOT_EMBEDDED", 409, EX_TEMPFAIL, "The photo is not searchable by content yet."),
-    ErrorCode("PREVIEW_NOT_FOUND", 404, EX_NOINPUT, "The photo has no stored preview or thumbnail."),
-    ErrorCode("ORIGINAL_OFFLINE", 404, EX_NOINPUT, "The original file cannot be reached now."),
-    ErrorCode("COLLECTION_NOT_FOUND", 404, EX_NOINPUT, "No collection has this name."),
-    ErrorCode("COLLECTION_EXISTS", 409, EX_CANTCREAT, "A collection of this name exists already."),
-    ErrorCode("JOB_NOT_FOUND", 404, EX_NOINPUT, "No job has this id."),
-    ErrorCode("JOB_FAILED", 500, EX_SOFTWARE, "A run ended with an error; its log says more."),
-    ErrorCode("JOB_CANCELLED", 409, EX_TEMPFAIL, "The run was cancelled."),
-    # Folders
-    ErrorCode("DIR_NOT_FOUND", 404, EX_NOINPUT, "The folder does not exist."),
-    ErrorCode("DIR_EMPTY", 422, EX_NOINPUT, "The folder holds no photo."),
-    ErrorCode("NOT_A_DIRECTORY", 422, EX_NOINPUT, "The path is a file, not a folder."),
-    ErrorCode("NO_PERMISSION", 403, EX_NOPERM, "The operating system refuses access."),
-    ErrorCode("ROOT_NESTED", 409, EX_USAGE, "The folder lies inside, or around, one that is watched already."),
-    ErrorCode("ROOT_NOT_FOUND", 404, EX_NOINPUT, "The folder is not one that Loupe watches."),
-    ErrorCode("ROOT_IN_HOME", 422, EX_USAGE, "The folder overlaps Loupe's own data."),
-    ErrorCode("ROOT_OFFLINE", 503, EX_TEMPFAIL, "A watched folder cannot be reached now; nothing was removed."),
+@dataclass(frozen=True)
+class WarningCode:
+    """What was odd in a file that came in all the same: what it means for the photo, and what a person can do."""
+
+    code: str
+    meaning: str
+    advice: str
+
+
+_AGAIN_LATER = "Try again in a moment."
+_FILE_AGAIN = "Open it in another program; if it is damaged there too, replace it by a whole copy. Then try it again."
+_MODEL_AGAIN = "Try it again. If it fails again, the log says what the model met."
+
+_REQUESTS = (
+    ErrorCode(
+        "INVALID_REQUEST",
+        422,
+        EX_USAGE,
+        "The request, option or argument is not of the expected form.",
+        "The message names the field or option; `loupe COMMAND --help` shows the right form.",
+    ),
+    ErrorCode(
+        "EMPTY_QUERY",
+        422,
+        EX_USAGE,
+        "A search needs a text, an image or a filter.",
+        "Say what to look for.",
+    ),
+    ErrorCode(
+        "QUERY_WORDS_UNKNOWN",
+        422,
+        EX_DATAERR,
+        "The model in use knows none of the query's words.",
+        "Use other words; the models of `loupe models list` know more than the demo's.",
+    ),
+    ErrorCode("NOT_FOUND", 404, EX_NOINPUT, "There is no such page or route.", "Check the address."),
+    ErrorCode(
+        "METHOD_NOT_ALLOWED",
+        405,
+        EX_USAGE,
+        "The route exists but not for this method.",
+        "`/api/v1/openapi.json` lists the methods.",
+    ),
+    ErrorCode(
+        "HOST_NOT_ALLOWED",
+        400,
+        EX_USAGE,
+        "The request names a host that Loupe does not answer to.",
+        "Open the page by localhost, or by the host that `loupe up --host` was given.",
+    ),
+    ErrorCode(
+        "CROSS_SITE",
+        403,
+        EX_NOPERM,
+        "Another web site asked for a change.",
+        "Open Loupe's own page and do it there.",
+    ),
+    ErrorCode(
+        "PHOTO_NOT_FOUND", 404, EX_NOINPUT, "No photo has this id.", "Search again: the photo may have been removed."
+    ),
+    ErrorCode(
+        "PHOTO_NOT_EMBEDDED",
+        409,
+        EX_TEMPFAIL,
+        "The photo is not searchable by content yet.",
+        "Wait until the model has seen it; `loupe status` says how many wait.",
+    ),
+    ErrorCode(
+        "PREVIEW_NOT_FOUND",
+        404,
+        EX_NOINPUT,
+        "The photo has no stored preview or thumbnail.",
+        "Nothing: it is made again by the next run.",
+    ),
+    ErrorCode(
+        "ORIGINAL_OFFLINE",
+        404,
+        EX_NOINPUT,
+        "The original file cannot be reached now.",
+        "Plug the disk in, or put the file back; the preview is kept meanwhile.",
+    ),
+    ErrorCode(
+        "FAILURE_NOT_FOUND",
+        404,
+        EX_NOINPUT,
+        "None of these is a problem file.",
+        "`loupe failures` lists them; it may have been read meanwhile.",
+    ),
+    ErrorCode(
+        "STACK_NOT_FOUND",
+        404,
+        EX_NOINPUT,
+        "The photo stands in no stack.",
+        "Nothing: it may have been taken out of its stack meanwhile.",
+    ),
+    ErrorCode(
+        "COLLECTION_NOT_FOUND",
+        404,
+        EX_NOINPUT,
+        "No collection has this name.",
+        "`loupe collections list` names them.",
+    ),
+    ErrorCode(
+        "COLLECTION_EXISTS",
+        409,
+        EX_CANTCREAT,
+        "A collection of this name exists already.",
+        "Use it, or choose another name.",
+    ),
+    ErrorCode("JOB_NOT_FOUND", 404, EX_NOINPUT, "No job has this id.", "`GET /api/v1/jobs` lists them."),
+    ErrorCode(
+        "JOB_FAILED",
+        500,
+        EX_SOFTWARE,
+        "A run ended with an error; its log says more.",
+        "Look at the run in the Dagster UI; finished work is kept, and the next run goes on.",
+    ),
+    ErrorCode(
+        "JOB_CANCELLED",
+        409,
+        EX_TEMPFAIL,
+        "The run was cancelled.",
+        "Nothing: finished work is kept, and the next run goes on.",
+    ),
+)
+
+_FOLDERS = (
+    ErrorCode("DIR_NOT_FOUND", 404, EX_NOINPUT, "The folder does not exist.", "Check the path."),
+    ErrorCode(
+        "DIR_EMPTY",
+        422,
+        EX_NOINPUT,
+        "The folder holds no photo.",
+        "Give a folder with photos in it, or in the folders below it.",
+    ),
+    ErrorCode(
+        "NOT_A_DIRECTORY", 422, EX_NOINPUT, "The path is a file, not a folder.", "Give the folder that holds it."
+    ),
+    ErrorCode(
+        "NO_PERMISSION",
+        403,
+        EX_NOPERM,
+        "The operating system refuses access.",
+        "Let the user that runs Loupe read the folder (its owner, its mode), then try it again.",
+    ),
+    ErrorCode(
+        "ROOT_NESTED",
+        409,
+        EX_USAGE,
+        "The folder lies inside, or around, one that is watched already.",
+        "Remove the watched one first (`loupe folders remove`), or leave it as it is.",
+    ),
+    ErrorCode(
+        "ROOT_NOT_FOUND",
+        404,
+        EX_NOINPUT,
+        "The folder is not one that Loupe watches.",
+        "`loupe folders list` names those that are.",
+    ),
+    ErrorCode(
+        "ROOT_IN_HOME", 422, EX_USAGE, "The folder overlaps Loupe's own data.", "Give a folder outside LOUPE_HOME."
+    ),
+    ErrorCode(
+        "ROOT_OFFLINE",
+        503,
+        EX_TEMPFAIL,
+        "A watched folder cannot be reached now; nothing was removed.",
+        "Plug the disk in or mount the share; its photos stay searchable meanwhile.",
+    ),
     ErrorCode(
         "MASS_VANISH",
         409,
         EX_TEMPFAIL,
         "More than a quarter of a folder's files vanished; waits for a person.",
+        "Check the disk. If the files are gone for good: `loupe folders accept-missing PATH`.",
     ),
-    # Home
-    ErrorCode("HOME_ON_NETWORK", 500, EX_CONFIG, "LOUPE_HOME is on a network share, whose locks cannot be trusted."),
-    ErrorCode("HOME_NOT_WRITABLE", 500, EX_CANTCREAT, "LOUPE_HOME cannot be written to."),
-    ErrorCode("HOME_TOO_NEW", 500, EX_CONFIG, "The data was written by a newer Loupe."),
-    ErrorCode("DISK_FULL", 507, EX_IOERR, "No space left on the disk; finished work is kept."),
-    ErrorCode("MANIFEST_BUSY", 503, EX_TEMPFAIL, "Another process holds the manifest for too long."),
-    ErrorCode("CONFIG_INVALID", 500, EX_CONFIG, "A setting has a value that cannot be used."),
-    ErrorCode("PORT_TAKEN", 500, EX_UNAVAILABLE, "Another program listens on the port."),
-    ErrorCode("INGEST_BUSY", 409, EX_TEMPFAIL, "Another ingest holds the lock."),
-    ErrorCode("SERVICE_DIED", 500, EX_SOFTWARE, "One of the services that `loupe up` started has stopped."),
-    # Models
-    ErrorCode("MODEL_UNKNOWN", 422, EX_USAGE, "No preset has this name."),
-    ErrorCode("MODEL_NOT_FETCHED", 503, EX_UNAVAILABLE, "The model's files are not on this machine."),
-    ErrorCode("MODEL_FILES_INVALID", 500, EX_DATAERR, "The model's files are damaged or of another model."),
-    ErrorCode("MODEL_CHECK_FAILED", 500, EX_DATAERR, "The model loads but does not match well-known photographs."),
-    ErrorCode("HUB_UNREACHABLE", 503, EX_UNAVAILABLE, "The model hub cannot be reached."),
-    ErrorCode("SEARCH_BY_CONTENT_OFF", 503, EX_UNAVAILABLE, "No model is set up, so text and image search are off."),
-    ErrorCode("MODEL_LOADING", 503, EX_TEMPFAIL, "The model is being loaded; words and browsing work meanwhile."),
-    ErrorCode("DEVICE_UNAVAILABLE", 500, EX_CONFIG, "The requested device is not on this machine."),
-    ErrorCode("OUT_OF_MEMORY", 500, EX_SOFTWARE, "Even a batch of one does not fit the device's memory."),
-    # Index and services
-    ErrorCode("INDEX_LOADING", 503, EX_TEMPFAIL, "The index is being opened or rebuilt."),
-    ErrorCode("INDEX_BUSY", 503, EX_TEMPFAIL, "Another process owns the index."),
-    ErrorCode("INDEX_UNREACHABLE", 503, EX_UNAVAILABLE, "The Qdrant server cannot be reached."),
-    ErrorCode("UPLOADS_BUSY", 503, EX_TEMPFAIL, "Too many pictures are being searched with at once."),
-    ErrorCode("INDEX_BEHIND", 503, EX_TEMPFAIL, "The index did not catch up with the manifest in time."),
-    ErrorCode("DAGSTER_UNREACHABLE", 503, EX_UNAVAILABLE, "Dagster is not running; search works, new jobs do not."),
-    ErrorCode("INTERNAL", 500, EX_SOFTWARE, "A fault in Loupe itself; the request id finds it in the log."),
-    # One file
-    ErrorCode("NOT_AN_IMAGE", 422, EX_DATAERR, "The content is not an image."),
-    ErrorCode("UNSUPPORTED_FORMAT", 415, EX_DATAERR, "An image of a kind that no decoder here reads."),
-    ErrorCode("EMPTY_FILE", 422, EX_DATAERR, "The file has no bytes."),
-    ErrorCode("TRUNCATED", 422, EX_DATAERR, "The file ends before its pixels do."),
-    ErrorCode("CORRUPT", 422, EX_DATAERR, "The content is damaged."),
-    ErrorCode("DECODE_RAW", 422, EX_DATAERR, "LibRaw cannot develop the file and it carries no usable preview."),
-    ErrorCode("DECODE_BLANK", 422, EX_DATAERR, "The decoder answered a blank picture instead of an error."),
-    ErrorCode("DECODE_TIMEOUT", 422, EX_DATAERR, "Decoding took too long and was stopped."),
-    ErrorCode("DECODE_CRASH", 422, EX_DATAERR, "The decoder crashed on this file; nothing else was touched."),
-    ErrorCode("DECODE_MEMORY", 422, EX_DATAERR, "Decoding needs more memory than allowed."),
-    ErrorCode("PREVIEW_ONLY", 422, EX_DATAERR, "Warning: only the preview inside the file could be used."),
-    ErrorCode("TOO_LARGE", 413, EX_DATAERR, "More pixels or bytes than allowed."),
-    ErrorCode("FILE_VANISHED", 404, EX_NOINPUT, "The file was listed but is gone."),
-    ErrorCode("FILE_UNREADABLE", 403, EX_IOERR, "The file cannot be read."),
-    ErrorCode("SIDECAR_INVALID", 422, EX_DATAERR, "The .xmp file beside a photo is no XMP; the photo itself is fine."),
-    ErrorCode("EMBED_FAILED", 500, EX_SOFTWARE, "The model failed on this photo."),
-    ErrorCode("CAPTION_FAILED", 500, EX_SOFTWARE, "The captioner failed on this photo."),
 )
 
-CODES: dict[str, ErrorCode] = {row.code: row for row in _TABLE}
+_HOME = (
+    ErrorCode(
+        "HOME_ON_NETWORK",
+        500,
+        EX_CONFIG,
+        "LOUPE_HOME is on a network share, whose locks cannot be trusted.",
+        "Set LOUPE_HOME to a folder on a local disk; the photos themselves may be on the share.",
+    ),
+    ErrorCode(
+        "HOME_NOT_WRITABLE",
+        500,
+        EX_CANTCREAT,
+        "LOUPE_HOME cannot be written to.",
+        "Check the owner of the folder and whether the disk is mounted read-only.",
+    ),
+    ErrorCode("HOME_TOO_NEW", 500, EX_CONFIG, "The data was written by a newer Loupe.", "Upgrade Loupe."),
+    ErrorCode(
+        "DISK_FULL",
+        507,
+        EX_IOERR,
+        "No space left on the disk; finished work is kept.",
+        "Free some space; work goes on by itself with the next run.",
+    ),
+    ErrorCode(
+        "MANIFEST_BUSY",
+        503,
+        EX_TEMPFAIL,
+        "Another process holds the manifest for too long.",
+        "Close the program that has manifest.duckdb open, then try again.",
+    ),
+    ErrorCode(
+        "MANIFEST_DAMAGED",
+        500,
+        EX_DATAERR,
+        "The manifest cannot be read: the file is damaged.",
+        "Put a backup of manifest.duckdb in its place. Without one move the file away and run `loupe up` with your "
+        "folders: photos and their previews are found again, tags and collections are not.",
+    ),
+    ErrorCode(
+        "CONFIG_INVALID",
+        500,
+        EX_CONFIG,
+        "A setting has a value that cannot be used.",
+        "The message names the setting; `loupe config` shows all of them and where they come from.",
+    ),
+    ErrorCode(
+        "PORT_TAKEN",
+        500,
+        EX_UNAVAILABLE,
+        "Another program listens on the port.",
+        "Stop it, or choose another with --port or --dagster-port.",
+    ),
+    ErrorCode(
+        "INGEST_BUSY", 409, EX_TEMPFAIL, "Another ingest holds the lock.", "Nothing: what it leaves is taken up next."
+    ),
+    ErrorCode(
+        "SERVICE_DIED",
+        500,
+        EX_SOFTWARE,
+        "One of the services that `loupe up` started has stopped.",
+        "Run `loupe up` again; its log in LOUPE_HOME/logs says why it stopped.",
+    ),
+)
+
+_MODELS = (
+    ErrorCode("MODEL_UNKNOWN", 422, EX_USAGE, "No preset has this name.", "`loupe models list` names them."),
+    ErrorCode(
+        "MODEL_NOT_FETCHED",
+        503,
+        EX_UNAVAILABLE,
+        "The model's files are not on this machine.",
+        "`loupe models fetch NAME`, or bring its folder from a machine that has it.",
+    ),
+    ErrorCode(
+        "MODEL_FILES_INVALID",
+        500,
+        EX_DATAERR,
+        "The model's files are damaged or of another model.",
+        "`loupe models fetch NAME` brings them anew.",
+    ),
+    ErrorCode(
+        "MODEL_CHECK_FAILED",
+        500,
+        EX_DATAERR,
+        "The model loads but does not match well-known photographs.",
+        "`loupe models fetch NAME` brings its files anew.",
+    ),
+    ErrorCode(
+        "HUB_UNREACHABLE",
+        503,
+        EX_UNAVAILABLE,
+        "The model hub cannot be reached.",
+        "Check the network, name a mirror (LOUPE_HUB_URL), or fetch with `--to` on another machine and carry it.",
+    ),
+    ErrorCode(
+        "SEARCH_BY_CONTENT_OFF",
+        503,
+        EX_UNAVAILABLE,
+        "No model is set up, so text and image search are off.",
+        "`loupe models fetch siglip2-b32`; browsing and words work meanwhile.",
+    ),
+    ErrorCode(
+        "MODEL_LOADING",
+        503,
+        EX_TEMPFAIL,
+        "The model is being loaded; words and browsing work meanwhile.",
+        _AGAIN_LATER,
+    ),
+    ErrorCode(
+        "DEVICE_UNAVAILABLE",
+        500,
+        EX_CONFIG,
+        "The requested device is not on this machine.",
+        "Set LOUPE_DEVICE to auto, or to a device that `loupe doctor` names.",
+    ),
+    ErrorCode(
+        "OUT_OF_MEMORY",
+        500,
+        EX_SOFTWARE,
+        "Even a batch of one does not fit the device's memory.",
+        "Close other programs that use the device, choose a smaller model, or set LOUPE_DEVICE=cpu.",
+    ),
+)
+
+_SERVICES = (
+    ErrorCode("INDEX_LOADING", 503, EX_TEMPFAIL, "The index is being opened or rebuilt.", _AGAIN_LATER),
+    ErrorCode(
+        "INDEX_BUSY",
+        503,
+        EX_TEMPFAIL,
+        "Another process owns the index.",
+        "Wait for it to end, or ask the `loupe up` that runs.",
+    ),
+    ErrorCode(
+        "INDEX_UNREACHABLE",
+        503,
+        EX_UNAVAILABLE,
+        "The Qdrant server cannot be reached.",
+        "Start it, or check QDRANT_URL.",
+    ),
+    ErrorCode("UPLOADS_BUSY", 503, EX_TEMPFAIL, "Too many pictures are being searched with at once.", _AGAIN_LATER),
+    ErrorCode("INDEX_BEHIND", 503, EX_TEMPFAIL, "The index did not catch up with the manifest in time.", _AGAIN_LATER),
+    ErrorCode(
+        "DAGSTER_UNREACHABLE",
+        503,
+        EX_UNAVAILABLE,
+        "Dagster is not running; search works, new jobs do not.",
+        "Run `loupe up`.",
+    ),
+    ErrorCode(
+        "INTERNAL",
+        500,
+        EX_SOFTWARE,
+        "A fault in Loupe itself; the request id finds it in the log.",
+        "Report it with the lines of the log.",
+    ),
+)
+
+_ONE_FILE = (
+    ErrorCode(
+        "NOT_AN_IMAGE",
+        422,
+        EX_DATAERR,
+        "The content is not an image.",
+        "Nothing, if its name is wrong: a line in `.loupeignore` hides it. Else replace it by a whole copy.",
+    ),
+    ErrorCode(
+        "UNSUPPORTED_FORMAT",
+        415,
+        EX_DATAERR,
+        "An image of a kind that no decoder here reads.",
+        "Convert it to a kind that Loupe reads (docs/formats.md), beside the original.",
+    ),
+    ErrorCode("EMPTY_FILE", 422, EX_DATAERR, "The file has no bytes.", "Copy it again from where it came."),
+    ErrorCode(
+        "TRUNCATED",
+        422,
+        EX_DATAERR,
+        "The file ends before its pixels do.",
+        "Copy it again from where it came: the copy was cut off.",
+    ),
+    ErrorCode("CORRUPT", 422, EX_DATAERR, "The content is damaged.", _FILE_AGAIN),
+    ErrorCode(
+        "DECODE_RAW",
+        422,
+        EX_DATAERR,
+        "LibRaw cannot develop the file and it carries no usable preview.",
+        "Convert it to DNG. A newer Loupe may read the camera.",
+    ),
+    ErrorCode(
+        "DECODE_BLANK",
+        422,
+        EX_DATAERR,
+        "The decoder answered a blank picture instead of an error.",
+        _FILE_AGAIN,
+    ),
+    ErrorCode(
+        "DECODE_TIMEOUT",
+        422,
+        EX_DATAERR,
+        "Decoding took too long and was stopped.",
+        "Try it again when the machine is idle, or give it longer (LOUPE_DECODE_TIMEOUT_S).",
+    ),
+    ErrorCode(
+        "DECODE_CRASH",
+        422,
+        EX_DATAERR,
+        "The decoder crashed on this file; nothing else was touched.",
+        _FILE_AGAIN,
+    ),
+    ErrorCode(
+        "DECODE_MEMORY",
+        422,
+        EX_DATAERR,
+        "Decoding needs more memory than allowed.",
+        "Try it again when less else is running, or lower LOUPE_DECODE_WORKERS.",
+    ),
+    ErrorCode(
+        "TOO_LARGE",
+        413,
+        EX_DATAERR,
+        "More pixels or bytes than allowed.",
+        "Raise LOUPE_MAX_PIXELS or LOUPE_MAX_FILE_BYTES if the picture is genuine, then try it again.",
+    ),
+    ErrorCode(
+        "FILE_VANISHED",
+        404,
+        EX_NOINPUT,
+        "The file was listed but is gone.",
+        "Nothing: the next look at its folder notes it.",
+    ),
+    ErrorCode(
+        "FILE_UNREADABLE",
+        403,
+        EX_IOERR,
+        "The file cannot be read.",
+        "Check its owner and mode, and the disk. Then try it again.",
+    ),
+    ErrorCode(
+        "SIDECAR_INVALID",
+        422,
+        EX_DATAERR,
+        "The .xmp file beside a photo is no XMP; the photo itself is fine.",
+        "Save the photo's metadata again in the program that wrote the .xmp file, or delete that file.",
+    ),
+    ErrorCode("EMBED_FAILED", 500, EX_SOFTWARE, "The model failed on this photo.", _MODEL_AGAIN),
+    ErrorCode("CAPTION_FAILED", 500, EX_SOFTWARE, "The captioner failed on this photo.", _MODEL_AGAIN),
+)
+
+# In the order in which the documentation shows them.
+_GROUPS = {
+    "Requests": _REQUESTS,
+    "Folders": _FOLDERS,
+    "Data and settings": _HOME,
+    "Models": _MODELS,
+    "Index and services": _SERVICES,
+    "One file": _ONE_FILE,
+}
+
+_WARNINGS = (
+    WarningCode(
+        "TRUNCATED",
+        "The file is cut off: a part of the picture is missing.",
+        "Copy it again from where it came; the photo is then read anew.",
+    ),
+    WarningCode(
+        "CORRUPT",
+        "The file is damaged: a part of the picture may be wrong.",
+        "Compare it with a backup; a whole copy in its place is read anew.",
+    ),
+    WarningCode(
+        "PREVIEW_ONLY",
+        "Only the preview inside the file could be used: the picture is smaller than the photo.",
+        "Nothing, if the camera is new: a newer Loupe may read the file itself. Else look whether the file is whole.",
+    ),
+    WarningCode(
+        "PAGE_UNREADABLE",
+        "A page of the file could not be read and is left out.",
+        "Open the file in another program, save it whole, and it is read anew.",
+    ),
+    WarningCode(
+        "PAGES_LEFT_OUT",
+        "The file has more pages than are taken in; the later ones are left out.",
+        "Raise LOUPE_MAX_PAGES, then try the file again.",
+    ),
+)
+
+CODES: dict[str, ErrorCode] = {row.code: row for rows in _GROUPS.values() for row in rows}
+WARNINGS: dict[str, WarningCode] = {row.code: row for row in _WARNINGS}
 
 
 class LoupeError(Exception):
@@ -140,3 +529,62 @@ class DecodeError(LoupeError):
 
 def _rebuild(kind: type[LoupeError], code: str, message: str, details: dict[str, Any]) -> LoupeError:
     return kind(code, message, **details)
+
+
+_SYSEXITS = {
+    EX_USAGE: "EX_USAGE",
+    EX_DATAERR: "EX_DATAERR",
+    EX_NOINPUT: "EX_NOINPUT",
+    EX_UNAVAILABLE: "EX_UNAVAILABLE",
+    EX_SOFTWARE: "EX_SOFTWARE",
+    EX_CANTCREAT: "EX_CANTCREAT",
+    EX_IOERR: "EX_IOERR",
+    EX_TEMPFAIL: "EX_TEMPFAIL",
+    EX_NOPERM: "EX_NOPERM",
+    EX_CONFIG: "EX_CONFIG",
+}
+
+_INTRODUCTION = """# Errors
+
+Written by `python -m resources.errors > docs/errors.md`; a test holds it in step with the table in the source.
+
+Pipeline, search API and command line share one table of codes. The API answers
+`{"error": {"code": ..., "message": ..., "details": ...}}` with the HTTP status; a command prints
+`error [CODE]: message` on standard error, with `--json` the API's body on standard output as well, and ends with the
+exit status of `sysexits.h`. Beside these a command ends with 0 when it did what was asked, 130 after Ctrl-C, and 141
+when the program it writes to has closed the pipe. A message says what happened and to what; the table says what a code
+means and what to do.
+
+A file that fails is kept in the list of problem files (`loupe failures`, `GET /api/v1/failures`, "Problem files" on the
+page) with one of the codes under "One file", or NO_PERMISSION for a folder, and stops nothing else. It is tried again
+when the file changes, when a newer decoder comes, and when a person asks.
+"""
+
+_WARNINGS_INTRODUCTION = """## Warnings
+
+A photo that came in although something was odd carries one of these (`warnings` in the API). It is searchable like
+any other; `loupe failures --warnings`, `GET /api/v1/warnings` and "Came in, but look" on the page list them.
+
+| code | meaning | what to do |
+|---|---|---|
+"""
+
+
+def documentation() -> str:
+    """The page `docs/errors.md`."""
+    parts = [_INTRODUCTION]
+    for group, rows in _GROUPS.items():
+        lines = [
+            f"| `{row.code}` | {row.http_status} | {row.exit_status} {_SYSEXITS[row.exit_status]} "
+            f"| {row.meaning} | {row.advice} |"
+            for row in rows
+        ]
+        head = "| code | HTTP | exit status | meaning | what to do |\n|---|---|---|---|---|\n"
+        parts.append(f"## {group}\n\n{head}" + "\n".join(lines) + "\n")
+    lines = [f"| `{row.code}` | {row.meaning} | {row.advice} |" for row in _WARNINGS]
+    parts.append(_WARNINGS_INTRODUCTION + "\n".join(lines) + "\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(documentation(), end="")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import pickle
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from resources.errors import CODES, DecodeError, LoupeError
+from resources.errors import CODES, WARNINGS, DecodeError, LoupeError
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("resources", "assets", "orchestration", "search_api")
@@ -21,6 +24,21 @@ def test_every_row_can_be_shown() -> None:
         assert 400 <= row.http_status <= 599, code
         assert 64 <= row.exit_status <= 78, f"{code}: not one of sysexits.h"
         assert row.meaning.endswith("."), code
+        assert row.advice.endswith("."), code
+    for code, warning in WARNINGS.items():
+        assert code == warning.code
+        assert warning.meaning.endswith("."), code
+        assert warning.advice.endswith("."), code
+
+
+def test_the_documentation_is_in_step_with_the_table() -> None:
+    written = subprocess.run(
+        [sys.executable, "-m", "resources.errors"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert written == (ROOT / "docs/errors.md").read_text(encoding="utf-8"), (
+        "run: python -m resources.errors > docs/errors.md"
+    )
+    assert all(f"| `{code}` |" in written for code in [*CODES, *WARNINGS])
 
 
 def test_error_carries_its_row_and_details() -> None:
@@ -54,3 +72,13 @@ def test_codes_raised_in_the_source_stand_in_the_table() -> None:
                         raised[first.value] = f"{path.relative_to(ROOT)}:{node.lineno}"
     assert len(raised) > 20, "the search finds what it should"
     assert {code: place for code, place in raised.items() if code not in CODES} == {}
+
+
+def test_warnings_of_the_decoders_stand_in_the_table() -> None:
+    given = set()
+    for path in (ROOT / "resources/imaging").glob("*.py"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if "warnings" in line:
+                given.update(re.findall(r'"([A-Z_]{5,})"', line))
+    assert len(given) > 2, "the search finds what it should"
+    assert given - set(WARNINGS) == set()
