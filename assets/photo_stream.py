@@ -25,10 +25,11 @@ from resources.errors import LoupeError
 from resources.folders import from_text
 from resources.home import Home
 from resources.imaging import DECODER_VERSION, kind_by_name
-from resources.manifest import Manifest, VectorStore, files, photos, previews, results
+from resources.manifest import Manifest, VectorStore, files, photos, previews, results, sidecars
 from resources.manifest.files import PendingFile
 from resources.manifest.recording import Failed, Read
 from resources.manifest.results import PendingPreview, ResultKey, Stage
+from resources.manifest.sidecars import PendingSidecar, ReadSidecar
 from resources.models.preprocess import ModelInputSpec
 from resources.photo_store import PhotoStore
 
@@ -86,6 +87,8 @@ class StreamCounts:
     known: int = 0
     failed: int = 0
     skipped: int = 0
+    sidecars: int = 0
+    stacked: int = 0
     files_read: int = 0
     bytes_read: int = 0
     embedding_model_images: int = 0
@@ -145,6 +148,7 @@ class PhotoStream:
         try:
             if "decoded_images" in stages:
                 self._originals(counts, budget, writer, partition_keys, embed="embeddings" in stages)
+                self._sidecars(counts, budget, writer, partition_keys)
             if "embeddings" in stages and self._embedding:
                 self._from_previews("embeddings", counts, budget, writer, partition_keys)
             if "captions" in stages and self._captioning:
@@ -163,7 +167,9 @@ class PhotoStream:
 
     def _left(self, stages: set[str]) -> int:
         with self._manifest.read() as tx:
-            left = files.count_pending(tx, DECODER_VERSION) if "decoded_images" in stages else 0
+            left = 0
+            if "decoded_images" in stages:
+                left += files.count_pending(tx, DECODER_VERSION) + sidecars.count_pending(tx)
             if "embeddings" in stages and self._embedding:
                 left += results.count_pending(tx, "embeddings", self._embedding.key)
             if "captions" in stages and self._captioning:
@@ -249,7 +255,7 @@ class PhotoStream:
     ) -> None:
         targets = [
             PendingPreview(
-                outcome.decoded.pixel_hash if outcome.decoded else "",
+                outcome.decoded.pages[0].pixel_hash if outcome.decoded else "",
                 outcome.sha256 or "",
                 file.root_id,
                 file.rel_path,
@@ -267,6 +273,42 @@ class PhotoStream:
         }
         counts.embedded += len(targets) - len(images)
         self._embed(embedding, list(images), list(images.values()), counts, writer)
+
+    # Sidecars: what editors wrote beside the photos.
+
+    def _sidecars(
+        self, counts: StreamCounts, budget: _Budget, writer: StreamWriter, partition_keys: Sequence[str] | None
+    ) -> None:
+        writer.flush()
+        with self._manifest.read() as tx:
+            work = sidecars.pending(tx, self._limits.photos, partition_keys)
+        for gone in (each for each in work if each.sidecar is None):
+            writer.sidecar(ReadSidecar(gone, None))
+            counts.sidecars += 1
+        tasks = (
+            DecodeTask(os.path.join(from_text(each.root_path), from_text(each.sidecar)), "sidecar", each)
+            for each in work
+            if each.sidecar is not None
+        )
+        for outcome in self._engine.decode(budget.take(tasks), lambda sha256: True, budget.stop):
+            each: PendingSidecar = outcome.task.reference
+            if outcome.sidecar:
+                counts.sidecars += 1
+                writer.sidecar(ReadSidecar(each, outcome.sidecar.to_json()))
+                continue
+            counts.failed += 1
+            writer.failed(
+                Failed(
+                    each.root_id,
+                    each.rel_path,
+                    each.partition_key,
+                    sidecars.STAGE,
+                    outcome.code or "INTERNAL",
+                    outcome.message or "",
+                    size_bytes=each.size_bytes,
+                    mtime_ns=each.mtime_ns,
+                )
+            )
 
     # Stored previews: a new model, captions, or what an interrupted run left.
 
@@ -410,6 +452,7 @@ def _model_failure(stage: Stage, key: ResultKey, target: PendingPreview, message
         message or code,
         sha256=target.sha256,
         made_by=key.made_by,
+        page=target.page,
     )
 
 
@@ -434,6 +477,10 @@ class _Budget:
         self._photos = limits.photos
         self._deadline = started + limits.seconds
         self.stop = stop
+
+    def left_s(self) -> float:
+        """Seconds that the run may still take, at least one."""
+        return max(1.0, self._deadline - time.monotonic())
 
     def take(self, tasks: Iterable[DecodeTask]) -> Iterator[DecodeTask]:
         for task in islice(tasks, self._photos):

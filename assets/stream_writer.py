@@ -21,6 +21,7 @@ from resources.manifest import Manifest, VectorStore
 from resources.manifest.files import PendingFile
 from resources.manifest.recording import Failed, Flush, Read, record
 from resources.manifest.results import PendingPreview, ResultKey, Stage
+from resources.manifest.sidecars import ReadSidecar
 from resources.vector_index import wake
 
 __all__ = ["StreamWriter"]
@@ -52,6 +53,9 @@ class StreamWriter:
 
     def read(self, read: Read) -> None:
         self._put(lambda: self._flush.reads.append(read))
+
+    def sidecar(self, read: ReadSidecar) -> None:
+        self._put(lambda: self._flush.sidecars.append(read))
 
     def not_photo(self, file: PendingFile) -> None:
         self._put(lambda: self._flush.not_photos.append(file))

@@ -22,7 +22,7 @@ from resources.folder_runs import folder_run
 from resources.imaging import DECODER_VERSION
 from resources.inventory import AddedRoot, add_root
 from resources.library import Library, result_key
-from resources.manifest import failures, files, jobs, results
+from resources.manifest import failures, files, jobs, results, sidecars
 from resources.manifest.results import ResultKey, Stage
 from resources.models import GpuResource
 from resources.repair import forget_lost_pictures
@@ -102,6 +102,7 @@ class _Waiting:
     def count(self) -> int:
         with self._library.manifest.read() as tx:
             waiting = len(files.pending(tx, DECODER_VERSION, _ALL, list(self._keys)))
+            waiting += sidecars.count_pending(tx, list(self._keys))
             return waiting + sum(
                 len(results.pending(tx, stage, key, _ALL, list(self._keys))) for stage, key in self._models
             )

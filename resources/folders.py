@@ -23,6 +23,7 @@ import pathspec
 
 from resources.errors import LoupeError
 from resources.imaging import kind_by_name
+from resources.sidecars import sidecar_candidates
 
 __all__ = [
     "FolderScan",
@@ -249,7 +250,7 @@ def _collect(walked: Iterator[_Directory]) -> FolderScan:
             here = _files_of(directory)
             files.extend(here)
             for row in here:
-                facts = (row["rel_path"], row["size_bytes"], row["mtime_ns"], row["sidecar_mtime_ns"])
+                facts = (row["rel_path"], row["size_bytes"], row["mtime_ns"])
                 full.update("\0".join(map(str, facts)).encode() + b"\n")
     folders = [directory.rel for directory in directories]
     return FolderScan(files, folders, unreadable, _signature(directories), full.hexdigest())
@@ -257,7 +258,7 @@ def _collect(walked: Iterator[_Directory]) -> FolderScan:
 
 def _files_of(directory: _Directory) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    sidecars: dict[str, tuple[str, int]] = {}
+    sidecars: dict[str, tuple[str, int, int]] = {}
     for entry in directory.entries:
         if _is_folder(entry):
             continue
@@ -278,7 +279,7 @@ def _files_of(directory: _Directory) -> list[dict[str, Any]]:
         )
         size, mtime = (info.st_size, info.st_mtime_ns) if info is not None else (0, 0)
         if reason == "sidecar" and name.lower().endswith(".xmp"):
-            sidecars[name.lower()] = (rel_path, mtime)
+            sidecars[name.lower()] = (rel_path, mtime, size)
         rows.append(
             {
                 "rel_path": rel_path,
@@ -286,15 +287,16 @@ def _files_of(directory: _Directory) -> list[dict[str, Any]]:
                 "mtime_ns": mtime,
                 "sidecar": None,
                 "sidecar_mtime_ns": None,
+                "sidecar_size": None,
                 "skip_reason": reason,
             }
         )
     if sidecars:
         for row in rows:
-            name = row["rel_path"].rpartition("/")[2].lower()
-            found = sidecars.get(f"{name}.xmp") or sidecars.get(f"{name.rpartition('.')[0]}.xmp")
-            if found and row["skip_reason"] is None:
-                row["sidecar"], row["sidecar_mtime_ns"] = found
+            if row["skip_reason"] is None:
+                names = sidecar_candidates(row["rel_path"].rpartition("/")[2])
+                if found := next((sidecars[name] for name in names if name in sidecars), None):
+                    row["sidecar"], row["sidecar_mtime_ns"], row["sidecar_size"] = found
     return rows
 
 

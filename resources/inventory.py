@@ -26,7 +26,7 @@ from resources.folders import (
     to_text,
 )
 from resources.home import Home
-from resources.manifest import Manifest, files, outbox, roots, signatures
+from resources.manifest import Manifest, failures, files, outbox, roots, signatures
 from resources.manifest.files import FolderChanges
 
 __all__ = ["AddedRoot", "InventoryReport", "add_root", "reachable", "set_root_state", "take_inventory"]
@@ -121,7 +121,7 @@ def take_inventory(
         stored = signatures.by_key(tx)
     found: list[dict[str, Any]] = []
     scanned: dict[str, tuple[str, str]] = {}
-    locked: list[tuple[str, str]] = []
+    locked: list[tuple[str, str, str]] = []
     emptied: set[str] = set()
     for root in all_roots:
         path = from_text(root["path"])
@@ -146,7 +146,7 @@ def take_inventory(
             continue
         for key, scan in scans.items():
             report.unreadable.update({f"{root['path']}/{rel}": why for rel, why in scan.unreadable.items()})
-            locked.extend((key, rel) for rel in scan.unreadable)
+            locked.extend((key, rel, why) for rel, why in scan.unreadable.items())
             for row in scan.files:
                 inside = partition_folder(folder_of(row["rel_path"]), root["partition_depth"])
                 if inside == mine[key]:
@@ -154,7 +154,7 @@ def take_inventory(
             scanned[key] = (scan.signature, scan.full_signature)
     report.folders = len(scanned)
     with manifest.write() as tx:
-        for key, rel in locked:  # what cannot be looked at is as it was
+        for key, rel, _ in locked:  # what cannot be looked at is as it was
             found.extend(files.present_below(tx, key, rel))
         losses = files.would_vanish(tx, found, list(scanned), _ONE_LOSS)
         report.vanished = {
@@ -170,6 +170,7 @@ def take_inventory(
                 rows = [row for row in found if row["partition_key"] in inside_part]
                 parts.append(files.apply_inventory(tx, rows, keys_part, remove_gone=remove_gone))
         report.changes = _sum(parts)
+        failures.record(tx, [_unreadable_row(stored[key], rel, why) for key, rel, why in locked])
         signatures.inventoried(tx, {key: pair for key, pair in scanned.items() if key not in held_back})
         # A root is whole again when none of its folders waits to be believed.
         waiting = {
@@ -195,11 +196,25 @@ def set_root_state(manifest: Manifest, root: dict[str, Any], state: str) -> None
         return
     with manifest.write() as tx:
         roots.set_state(tx, root["root_id"], state)
-        shown = tx.execute(
-            "SELECT DISTINCT photo_id FROM files WHERE root_id = ? AND photo_id IS NOT NULL", [root["root_id"]]
-        ).fetchall()
-        outbox.push(tx, [row[0] for row in shown], "offline")
+        outbox.push(tx, roots.photo_ids(tx, root["root_id"]), "offline")
     root["state"] = state
+
+
+def _unreadable_row(signature: dict[str, Any], rel_folder: str, why: str) -> dict[str, Any]:
+    """The failure of a folder that cannot be looked into."""
+    return {
+        "root_id": signature["root_id"],
+        "rel_path": rel_folder,
+        "partition_key": signature["partition_key"],
+        "sha256": None,
+        "size_bytes": None,
+        "mtime_ns": None,
+        "stage": "file_inventory",
+        "code": "NO_PERMISSION",
+        "message": f"The folder cannot be read: {why}. Nothing in it is taken in; what was in it stays as it was.",
+        "decoder_version": "",
+        "page": 1,
+    }
 
 
 def reachable(path: str) -> bool:

@@ -16,7 +16,7 @@ from filelock import Timeout
 from resources.errors import LoupeError
 from resources.home import Home
 from resources.imaging import DECODER_VERSION
-from resources.manifest import Manifest, failures, files, models, results, roots
+from resources.manifest import Manifest, failures, files, models, results, roots, sidecars
 from resources.manifest.results import ResultKey
 from resources.models import ModelIdentity, captioner_spec, clip_spec
 from resources.models.presets import DEMO_MODEL
@@ -136,6 +136,7 @@ class Library:
         with self.manifest.read() as tx:
             return {
                 "decoded": files.count_pending(tx, DECODER_VERSION),
+                "sidecars": sidecars.count_pending(tx),
                 "embeddings": results.count_pending(tx, "embeddings", result_key(clip)) if clip else 0,
                 "captions": results.count_pending(tx, "captions", result_key(captioner)) if captioner else 0,
             }
@@ -147,12 +148,14 @@ class Library:
         with self.manifest.read() as tx:
             row = tx.one(
                 """SELECT count(*) FILTER (missing_since IS NULL) AS files,
-                    count(DISTINCT photo_id) FILTER (missing_since IS NULL AND skip_reason IS NULL) AS photos,
-                    count(*) FILTER (missing_since IS NOT NULL) AS missing FROM files"""
+                    count(*) FILTER (missing_since IS NOT NULL) AS missing,
+                    (SELECT count(DISTINCT p.photo_id) FROM photos p JOIN files f ON f.photo_id = p.document_id
+                        WHERE f.missing_since IS NULL AND f.skip_reason IS NULL) AS photos
+                FROM files"""
             )
             decoded = tx.value(
-                """SELECT count(DISTINCT p.photo_id) FROM photos p JOIN previews v USING (sha256)
-                JOIN files f ON f.photo_id = p.photo_id AND f.missing_since IS NULL"""
+                """SELECT count(DISTINCT p.photo_id) FROM photos p JOIN previews v USING (sha256, page)
+                JOIN files f ON f.photo_id = p.document_id AND f.missing_since IS NULL"""
             )
             by_code = failures.count_by_code(tx)
             assert row is not None

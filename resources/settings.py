@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     decode_workers: int | None = Field(None, ge=1, description="Decode processes; unset: one per core.")
     decode_timeout_s: float = Field(120.0, gt=0, description="Seconds one file may take to decode.")
     max_pixels: int = Field(500_000_000, ge=1, description="Largest picture that is decoded, pixels.")
+    max_pages: int = Field(1000, ge=1, description="Pages of one file that are taken in.")
     max_file_bytes: int = Field(4 << 30, ge=1, description="Largest file that is read, bytes.")
 
     run_photos: int = Field(2000, ge=1, description="Photos one pipeline run takes at most.")

@@ -18,16 +18,31 @@ from io import FileIO
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from resources.engine.tasks import Decoded, DecodeTask, Outcome
+import numpy as np
+import numpy.typing as npt
+
+from resources.engine.tasks import Decoded, DecodedPage, DecodeTask, Outcome
 from resources.errors import LoupeError
 from resources.home import Home
-from resources.imaging import decode, encode_jpeg, pixel_hash, sniff, thumbnail
+from resources.imaging import (
+    DecodedPhoto,
+    decode,
+    decode_pages,
+    encode_jpeg,
+    perceptual_hash,
+    pixel_hash,
+    sniff,
+    thumbnail,
+)
 from resources.models.preprocess import model_input
 from resources.photo_store import PhotoStore
+from resources.sidecars import read_sidecar
 
 __all__ = ["WorkerConfig", "main"]
 
 _SNIFF_BYTES = 64 * 1024
+# An editing history can make a sidecar of megabytes.
+_MAX_SIDECAR_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,7 @@ class WorkerConfig:
     preview_px: int
     thumbnail_px: int
     max_pixels: int
+    max_pages: int
     max_file_bytes: int
     memory_bytes: int
 
@@ -68,8 +84,9 @@ class _Worker:
         self._store = PhotoStore(Home(Path(config.home)))
 
     def outcome(self, task: DecodeTask) -> Outcome:
+        read = {"original": self._original, "preview": self._preview, "sidecar": self._sidecar}[task.source]
         try:
-            return self._original(task) if task.source == "original" else self._preview(task)
+            return read(task)
         except MemoryError:
             return Outcome(task, "failed", code="DECODE_MEMORY", message="Decoding needs more memory than allowed.")
         except LoupeError as error:
@@ -100,38 +117,63 @@ class _Worker:
 
     def _decoded(self, task: DecodeTask, buffer: bytearray, seen: Outcome) -> Outcome:
         started = time.perf_counter()
+        inputs: tuple[npt.NDArray[np.uint8], ...] = ()
+        pages: list[DecodedPage] = []
         try:
-            photo = decode(
+            for photo in decode_pages(
                 memoryview(buffer),
                 name=os.path.basename(task.path),
                 preview_px=self._config.preview_px,
                 max_pixels=self._config.max_pixels,
-            )
+                max_pages=self._config.max_pages,
+            ):
+                if not pages:
+                    first = photo
+                    inputs = tuple(model_input(photo.pixels, spec) for spec in task.input_specs)
+                pages.append(self._stored(photo))
+                self._connection.send(None)  # a page is done: the time for the next begins
         except MemoryError:
             return replace(seen, code="DECODE_MEMORY", message="Decoding needs more memory than allowed.")
         except LoupeError as error:
             if error.code == "NOT_AN_IMAGE" and not task.name_promises:
                 return replace(seen, status="not_a_photo")
             return replace(seen, code=error.code, message=error.message)
+        decoded = Decoded(first.format, first.mime, tuple(pages), first.pages)
+        took = time.perf_counter() - started
+        return replace(seen, status="decoded", decoded=decoded, inputs=inputs, decode_s=took)
+
+    def _stored(self, photo: DecodedPhoto) -> DecodedPage:
+        """The page's facts, after its preview and thumbnail are in the store."""
         name = pixel_hash(photo.pixels)
+        small = thumbnail(photo.pixels, self._config.thumbnail_px)
         if not self._store.has(name):
-            small = thumbnail(photo.pixels, self._config.thumbnail_px)
             self._store.put(name, encode_jpeg(photo.pixels), encode_jpeg(small, quality=80))
-        decoded = Decoded(
+        return DecodedPage(
+            page=photo.page,
             pixel_hash=name,
+            perceptual_hash=perceptual_hash(small),
             preview_width=photo.pixels.shape[1],
             preview_height=photo.pixels.shape[0],
             width=photo.width,
             height=photo.height,
-            format=photo.format,
-            mime=photo.mime,
             rung=photo.rung,
             warnings=photo.warnings,
-            metadata=photo.metadata.to_row(),
+            metadata=photo.metadata,
         )
-        inputs = tuple(model_input(photo.pixels, spec) for spec in task.input_specs)
-        took = time.perf_counter() - started
-        return replace(seen, status="decoded", decoded=decoded, inputs=inputs, decode_s=took)
+
+    def _sidecar(self, task: DecodeTask) -> Outcome:
+        with open(task.path, "rb") as stream:
+            info = os.fstat(stream.fileno())
+            seen = Outcome(task, "failed", size_bytes=info.st_size, mtime_ns=info.st_mtime_ns)
+            if info.st_size > _MAX_SIDECAR_BYTES:
+                message = f"The sidecar has {info.st_size:,} bytes; {_MAX_SIDECAR_BYTES:,} are read at most."
+                return replace(seen, code="TOO_LARGE", message=message)
+            buffer = stream.read(_MAX_SIDECAR_BYTES)
+        try:
+            said = read_sidecar(buffer, os.path.basename(task.path))
+        except LoupeError as error:
+            return replace(seen, code=error.code, message=error.message)
+        return replace(seen, status="decoded", sidecar=said)
 
     def _preview(self, task: DecodeTask) -> Outcome:
         started = time.perf_counter()

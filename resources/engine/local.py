@@ -31,6 +31,8 @@ __all__ = ["LocalEngine"]
 
 _POLL_S = 0.25
 _START_TIMEOUT_S = 60.0
+# A file of many pages may take this many times as long as one of a single page.
+_PAGES_TIMEOUTS = 10
 # Finished pictures that may wait for the device, per worker.
 _QUEUE_PER_WORKER = 16
 
@@ -47,6 +49,7 @@ class LocalEngine:
             preview_px=settings.preview_px,
             thumbnail_px=settings.thumbnail_px,
             max_pixels=settings.max_pixels,
+            max_pages=settings.max_pages,
             max_file_bytes=settings.max_file_bytes,
             # Address space, not resident memory: room for one picture of `max_pixels`, never the whole machine.
             memory_bytes=max(4 << 30, int(psutil.virtual_memory().total * 0.5)),
@@ -140,7 +143,8 @@ class _WorkerProcess:
     def run(self, task: DecodeTask, claim: Claim, stop: _Either, timeout_s: float) -> Outcome | None:
         """The outcome of `task`, a crash or time-out included; None when stopped in the middle."""
         sha256: str | None = None
-        deadline = time.monotonic() + timeout_s
+        started = time.monotonic()
+        deadline = started + timeout_s
         try:
             self._connection.send(task)
             while True:
@@ -155,6 +159,9 @@ class _WorkerProcess:
                 answer = self._connection.recv()
                 if isinstance(answer, Outcome):
                     return answer
+                if answer is None:
+                    deadline = min(time.monotonic() + timeout_s, started + _PAGES_TIMEOUTS * timeout_s)
+                    continue
                 sha256 = answer
                 self._connection.send(claim(answer))
         except (EOFError, OSError):

@@ -10,10 +10,17 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["TRANSIENT", "clear", "count_by_code", "list_all", "record", "retry", "retry_transient"]
+__all__ = ["TO_RETRY", "TRANSIENT", "clear", "count_by_code", "list_all", "record", "retry", "retry_transient"]
 
 # May pass by themselves: permissions, a file on its way, memory, a worker that the system or a person killed.
-TRANSIENT = ("FILE_UNREADABLE", "FILE_VANISHED", "DECODE_MEMORY", "DECODE_CRASH")
+TRANSIENT = ("FILE_UNREADABLE", "FILE_VANISHED", "DECODE_MEMORY", "DECODE_CRASH", "NO_PERMISSION")
+# Such a failure is tried again after this many seconds times its attempts, and at last left to a person.
+_RETRY_AFTER_S = 600
+_MAX_ATTEMPTS = 5
+# Of a failure `x`, with the parameter $now: whether its time has come.
+TO_RETRY = f"""(x.code IN {TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS}
+                AND x.last_at < $now - to_seconds(x.attempts * {_RETRY_AFTER_S}))"""
+_KEY = ("root_id", "rel_path", "stage", "page")
 _PATH_TYPES = {"root_id": pa.string(), "rel_path": pa.string()}
 
 
@@ -22,12 +29,12 @@ def record(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     now = utc_now()
-    unique = {(row["root_id"], row["rel_path"], row["stage"]): row for row in rows}
-    columns = {name: [row[name] for row in unique.values()] for name in ("root_id", "rel_path", "stage")}
-    with tx.relation(columns, {**_PATH_TYPES, "stage": pa.string()}) as given:
-        same = "x.root_id = g.root_id AND x.rel_path = g.rel_path AND x.stage = g.stage"
+    unique = {tuple(row[name] for name in _KEY): row for row in rows}
+    columns = {name: [row[name] for row in unique.values()] for name in _KEY}
+    with tx.relation(columns, {**_PATH_TYPES, "stage": pa.string(), "page": pa.int32()}) as given:
+        same = " AND ".join(f"x.{name} = g.{name}" for name in _KEY)
         earlier = {
-            (row["root_id"], row["rel_path"], row["stage"]): row
+            tuple(row[name] for name in _KEY): row
             for row in tx.rows(f"SELECT x.* FROM failures x JOIN {given} g ON {same}")
         }
         tx.execute(f"DELETE FROM failures AS x USING {given} g WHERE {same}")

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from resources.clock import utc_now
-from resources.manifest import outbox
+from resources.manifest import outbox, photos, sidecars
 from resources.manifest.database import Transaction
-from resources.manifest.failures import TRANSIENT
+from resources.manifest.failures import TO_RETRY
 
 __all__ = [
     "NOT_A_PHOTO",
@@ -34,9 +34,6 @@ __all__ = [
 # The skip reason of a file whose name promised nothing and whose content is no picture; kept until its bytes change.
 NOT_A_PHOTO = "not a photo"
 
-# A failure that may pass by itself is tried again after this many seconds times its attempts.
-_RETRY_AFTER_S = 600
-_MAX_ATTEMPTS = 5
 # Rank within a folder by which its files are interleaved with those of other folders, newest first within each.
 _INTERLEAVE = 100
 
@@ -48,6 +45,7 @@ _FOUND_TYPES = {
     "mtime_ns": pa.int64(),
     "sidecar": pa.string(),
     "sidecar_mtime_ns": pa.int64(),
+    "sidecar_size": pa.int64(),
     "skip_reason": pa.string(),
 }
 
@@ -118,10 +116,12 @@ def apply_inventory(
                 sha256 = CASE WHEN {moved_bytes} THEN NULL ELSE f.sha256 END,
                 skip_reason = CASE WHEN f.skip_reason = '{NOT_A_PHOTO}' AND NOT {moved_bytes}
                     THEN f.skip_reason ELSE h.skip_reason END,
-                sidecar = h.sidecar, sidecar_mtime_ns = h.sidecar_mtime_ns, missing_since = NULL
+                sidecar = h.sidecar, sidecar_mtime_ns = h.sidecar_mtime_ns, sidecar_size = h.sidecar_size,
+                missing_since = NULL
             FROM {here} h WHERE {same} AND ({moved_bytes} OR f.missing_since IS NOT NULL
                 OR f.partition_key <> h.partition_key OR f.sidecar IS DISTINCT FROM h.sidecar
                 OR f.sidecar_mtime_ns IS DISTINCT FROM h.sidecar_mtime_ns
+                OR f.sidecar_size IS DISTINCT FROM h.sidecar_size
                 OR f.skip_reason IS DISTINCT FROM h.skip_reason)"""
         )
         tx.execute(
@@ -139,7 +139,8 @@ def apply_inventory(
                 f"""DELETE FROM failures AS x WHERE x.partition_key IN (SELECT partition_key FROM {scanned})
                 AND NOT EXISTS (FROM {here} h WHERE h.root_id = x.root_id AND h.rel_path = x.rel_path)"""
             )
-    outbox.push(tx, [photo_id for photo_id in [*gone, *returned, *hidden_or_shown] if photo_id], "paths")
+    shown = photos.of_documents(tx, [photo_id for photo_id in [*gone, *returned, *hidden_or_shown] if photo_id])
+    outbox.push(tx, shown, "paths")
     skipped = sum(row["skip_reason"] is not None for row in found)
     return FolderChanges(
         new=new,
@@ -208,13 +209,13 @@ def _file_name(alias: str) -> str:
 _PENDING = f"""
     FROM files f JOIN roots r USING (root_id)
     WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND r.state <> 'offline'
-      AND (f.sha256 IS NULL OR f.photo_id IS NULL OR NOT EXISTS (FROM previews p WHERE p.sha256 = f.sha256)
+      AND (f.sha256 IS NULL OR f.photo_id IS NULL
+        OR NOT EXISTS (FROM previews p WHERE p.sha256 = f.sha256 AND p.metadata IS NOT NULL)
         OR NOT EXISTS (FROM photos p WHERE p.photo_id = f.photo_id AND p.sha256 = f.sha256))
       AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
             AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns
             AND x.decoder_version = $decoder_version
-            AND NOT (x.code IN {TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS}
-                AND x.last_at < $now - to_seconds(x.attempts * {_RETRY_AFTER_S})))
+            AND NOT {TO_RETRY})
 """
 
 
@@ -250,11 +251,11 @@ def count_pending_by_root(tx: Transaction, decoder_version: str) -> dict[str, in
 
 
 def pending_partitions(tx: Transaction, decoder_version: str) -> list[str]:
-    """Partitions with files that wait to be read."""
+    """Partitions with files or sidecars that wait to be read."""
     rows = tx.execute(
         f"SELECT DISTINCT f.partition_key {_PENDING}", {"decoder_version": decoder_version, "now": utc_now()}
     ).fetchall()
-    return sorted(row[0] for row in rows)
+    return sorted({*(row[0] for row in rows), *sidecars.pending_partitions(tx)})
 
 
 def skipped_by_reason(tx: Transaction) -> dict[str, int]:

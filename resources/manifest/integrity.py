@@ -12,10 +12,11 @@ __all__ = ["duplicate_rows", "embedded_dims", "pixel_hashes", "unaccounted_files
 _KEYS = {
     "files": "root_id, rel_path",
     "photos": "photo_id",
-    "previews": "sha256",
+    "previews": "sha256, page",
     "embeddings": "pixel_hash, model, revision, preprocess_version",
     "captions": "pixel_hash, model, revision, preprocess_version",
-    "failures": "root_id, rel_path, stage",
+    "failures": "root_id, rel_path, stage, page",
+    "stacks": "photo_id",
     "collection_photos": "collection_id, photo_id",
     "tags": "photo_id, tag",
 }

@@ -1,7 +1,8 @@
 """Table `photos`: one row per photo, keyed by the id that a person's tags, collections and the index use.
 
 The id is minted when content is first seen and outlives the bytes: an editor that rewrites a file at the same path
-changes `sha256`, not `photo_id`. Two files with the same bytes are one photo with two paths.
+changes `sha256`, not `photo_id`. Two files with the same bytes are one photo with two paths. A file of several pages is
+a document: each page is a photo, and `document_id` is the photo id of the first.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from resources.manifest.database import Transaction
 
 __all__ = [
     "by_sha256",
+    "drop_pages",
     "get",
     "ids_with_other_files",
     "known_content",
     "mint_photo_id",
+    "of_documents",
+    "page_photo_id",
     "paths",
     "replace",
+    "rows",
     "taken_ids",
 ]
 
@@ -39,12 +44,18 @@ def mint_photo_id(sha256: str, taken: Sequence[str] | set[str] = ()) -> str:
         number += 1
 
 
+def page_photo_id(document_id: str, page: int) -> str:
+    """The id of a page of a document: that of the document for the first, the same at every save for the others."""
+    return document_id if page == 1 else str(uuid.uuid5(uuid.UUID(document_id), str(page)))
+
+
 def by_sha256(tx: Transaction, hashes: Sequence[str]) -> dict[str, str]:
-    """The photo id of each hash that is some photo's current content."""
+    """The photo id (of a document its first page's) of each hash that is some photo's current content."""
     with tx.relation({"sha256": sorted(set(hashes))}, {"sha256": pa.string()}) as given:
         return dict(
             tx.execute(
-                f"SELECT p.sha256, min(p.photo_id) FROM photos p JOIN {given} g USING (sha256) GROUP BY p.sha256"
+                f"""SELECT p.sha256, min(p.photo_id) FROM photos p JOIN {given} g USING (sha256)
+                WHERE p.page = 1 GROUP BY p.sha256"""
             ).fetchall()
         )
 
@@ -87,6 +98,35 @@ def replace(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     tx.insert("photos", [{**row, "hidden_at": None, **kept.get(row["photo_id"], {})} for row in rows])
 
 
+def rows(tx: Transaction, photo_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of these photos and of all other pages of their documents."""
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        return tx.rows(
+            f"""SELECT * FROM photos WHERE document_id IN (SELECT document_id FROM photos JOIN {given} USING (photo_id))
+            ORDER BY photo_id"""
+        )
+
+
+def drop_pages(tx: Transaction, kept: Sequence[tuple[str, int]]) -> list[str]:
+    """Delete what is not among these `(document_id, page)` of their documents. Returns the photo ids that are gone."""
+    columns: dict[str, list[Any]] = {"document_id": [row[0] for row in kept], "page": [row[1] for row in kept]}
+    with tx.relation(columns, {"document_id": pa.string(), "page": pa.int32()}) as given:
+        other = f"""page > 1 AND document_id IN (SELECT document_id FROM {given})
+            AND (document_id, page) NOT IN (SELECT (document_id, page) FROM {given})"""
+        gone = tx.execute(f"SELECT photo_id FROM photos WHERE {other}").fetchall()
+        if gone:
+            tx.execute(f"DELETE FROM photos WHERE {other}")
+    return [row[0] for row in gone]
+
+
+def of_documents(tx: Transaction, document_ids: Sequence[str]) -> list[str]:
+    """The photo ids of all pages of these documents."""
+    with tx.relation({"document_id": sorted(set(document_ids))}, {"document_id": pa.string()}) as given:
+        return [
+            row[0] for row in tx.execute(f"SELECT photo_id FROM photos JOIN {given} USING (document_id)").fetchall()
+        ]
+
+
 def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
     """A photo with its pixel hash, newest caption, tags and collections; None when there is none."""
     return tx.one(
@@ -96,7 +136,7 @@ def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
             (SELECT list(t.tag ORDER BY t.tag) FROM tags t WHERE t.photo_id = p.photo_id) AS tags,
             (SELECT list(c.name ORDER BY c.name) FROM collection_photos m JOIN collections c USING (collection_id)
                 WHERE m.photo_id = p.photo_id) AS collections
-        FROM photos p LEFT JOIN previews v USING (sha256) WHERE p.photo_id = ?""",
+        FROM photos p LEFT JOIN previews v USING (sha256, page) WHERE p.photo_id = ?""",
         [photo_id],
     )
 
@@ -106,7 +146,8 @@ def paths(tx: Transaction, photo_id: str) -> list[dict[str, Any]]:
     return tx.rows(
         """SELECT r.root_id, r.path AS root_path, r.state AS root_state,
             f.rel_path, f.size_bytes, f.mtime_ns, f.missing_since
-        FROM files f JOIN roots r USING (root_id) WHERE f.photo_id = ?
+        FROM files f JOIN roots r USING (root_id)
+        WHERE f.photo_id = (SELECT document_id FROM photos WHERE photo_id = ?)
         ORDER BY f.missing_since NULLS FIRST, r.path, f.rel_path""",
         [photo_id],
     )
@@ -117,6 +158,6 @@ def known_content(tx: Transaction, sizes_bytes: Sequence[int]) -> set[str]:
     with tx.relation({"size_bytes": sorted(set(sizes_bytes))}, {"size_bytes": pa.int64()}) as given:
         rows = tx.execute(
             f"""SELECT DISTINCT p.sha256 FROM photos p JOIN {given} g USING (size_bytes)
-            WHERE EXISTS (FROM previews v WHERE v.sha256 = p.sha256)"""
+            WHERE EXISTS (FROM previews v WHERE v.sha256 = p.sha256 AND v.metadata IS NOT NULL)"""
         ).fetchall()
     return {row[0] for row in rows}

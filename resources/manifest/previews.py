@@ -1,4 +1,4 @@
-"""Table `previews`: which bytes are decoded, and to which pixels."""
+"""Table `previews`: which bytes are decoded, and to which pixels. A file of several pages has a row for each."""
 
 from __future__ import annotations
 
@@ -9,23 +9,35 @@ import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["forget", "newest", "put"]
+__all__ = ["forget", "metadata", "newest", "put"]
 
 
 def put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert the preview rows, replacing those of the same bytes."""
+    """Insert the preview rows, all pages of their bytes, replacing those of the same bytes."""
     if not rows:
         return
-    unique = {row["sha256"]: row for row in rows}
-    with tx.relation({"sha256": list(unique)}, {"sha256": pa.string()}) as given:
+    unique = {(row["sha256"], row["page"]): row for row in rows}
+    with tx.relation({"sha256": sorted({sha256 for sha256, _ in unique})}, {"sha256": pa.string()}) as given:
         tx.execute(f"DELETE FROM previews WHERE sha256 IN (SELECT sha256 FROM {given})")
     tx.insert("previews", list(unique.values()))
 
 
 def forget(tx: Transaction, pixel_hashes: Iterable[str]) -> None:
-    """Delete the rows of these pictures: their files are pending again."""
+    """Delete the rows of the bytes that show these pictures: their files are pending again."""
     with tx.relation({"pixel_hash": sorted(pixel_hashes)}, {"pixel_hash": pa.string()}) as given:
-        tx.execute(f"DELETE FROM previews WHERE pixel_hash IN (SELECT pixel_hash FROM {given})")
+        tx.execute(
+            f"""DELETE FROM previews WHERE sha256 IN
+                (SELECT sha256 FROM previews JOIN {given} USING (pixel_hash))"""
+        )
+
+
+def metadata(tx: Transaction, hashes: Iterable[str]) -> dict[tuple[str, int], str]:
+    """By `(sha256, page)`: what the bytes alone say, as JSON."""
+    with tx.relation({"sha256": sorted(set(hashes))}, {"sha256": pa.string()}) as given:
+        rows = tx.execute(
+            f"SELECT sha256, page, metadata FROM previews JOIN {given} USING (sha256) WHERE metadata IS NOT NULL"
+        ).fetchall()
+    return {(sha256, page): text for sha256, page, text in rows}
 
 
 def newest(tx: Transaction, limit: int) -> list[str]:

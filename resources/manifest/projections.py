@@ -28,9 +28,9 @@ def coverage(tx: Transaction, model: str) -> tuple[int, int]:
     row = tx.execute(
         """SELECT count(*) FILTER (EXISTS (FROM projections j WHERE j.photo_id = p.photo_id AND j.model = $model)),
             count(*)
-        FROM photos p JOIN previews v USING (sha256)
+        FROM photos p JOIN previews v USING (sha256, page)
         WHERE p.hidden_at IS NULL AND EXISTS (FROM embeddings e WHERE e.pixel_hash = v.pixel_hash AND e.model = $model)
-          AND EXISTS (FROM files f WHERE f.photo_id = p.photo_id AND f.missing_since IS NULL)""",
+          AND EXISTS (FROM files f WHERE f.photo_id = p.document_id AND f.missing_since IS NULL)""",
         {"model": model},
     ).fetchone()
     return (row[0], row[1]) if row else (0, 0)

@@ -14,11 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from resources.clock import utc_now
-from resources.engine.tasks import Decoded
-from resources.manifest import failures, outbox, photos, previews, results
+from resources.engine.tasks import Decoded, DecodedPage
+from resources.imaging import PhotoMetadata
+from resources.manifest import failures, outbox, photos, previews, results, sidecars
 from resources.manifest.database import Transaction
 from resources.manifest.files import NOT_A_PHOTO, PendingFile
 from resources.manifest.results import ResultKey, Stage
+from resources.manifest.sidecars import ReadSidecar
+from resources.photo_description import describe
 
 __all__ = ["Failed", "Flush", "Read", "record"]
 
@@ -51,6 +54,7 @@ class Failed:
     size_bytes: int | None = None
     mtime_ns: int | None = None
     made_by: str | None = None
+    page: int = 1
 
 
 @dataclass
@@ -59,6 +63,7 @@ class Flush:
 
     decoder_version: str
     reads: list[Read] = field(default_factory=list)
+    sidecars: list[ReadSidecar] = field(default_factory=list)
     not_photos: list[PendingFile] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
     made: dict[Stage, tuple[ResultKey, list[dict[str, Any]]]] = field(default_factory=dict)
@@ -66,7 +71,7 @@ class Flush:
     @property
     def size(self) -> int:
         made = sum(len(rows) for _, rows in self.made.values())
-        return len(self.reads) + len(self.not_photos) + len(self.failed) + made
+        return len(self.reads) + len(self.sidecars) + len(self.not_photos) + len(self.failed) + made
 
 
 def record(tx: Transaction, flush: Flush) -> None:
@@ -75,6 +80,8 @@ def record(tx: Transaction, flush: Flush) -> None:
     changed: set[str] = set()
     if flush.reads:
         changed |= _record_reads(tx, flush, now)
+    if flush.sidecars:
+        changed |= _record_sidecars(tx, flush.sidecars)
     if flush.not_photos:
         _mark_not_photos(tx, flush.not_photos)
     failures.record(tx, [_failure_row(failed, flush.decoder_version) for failed in flush.failed])
@@ -100,23 +107,48 @@ def _record_reads(tx: Transaction, flush: Flush, now: datetime) -> set[str]:
         [
             {
                 "sha256": sha256,
-                "pixel_hash": each.pixel_hash,
-                "width": each.preview_width,
-                "height": each.preview_height,
+                "page": page.page,
+                "pixel_hash": page.pixel_hash,
+                "perceptual_hash": page.perceptual_hash,
+                "width": page.preview_width,
+                "height": page.preview_height,
                 "decoder_version": flush.decoder_version,
-                "rung": each.rung,
-                "warnings": list(each.warnings),
+                "rung": page.rung,
+                "warnings": list(page.warnings),
+                "metadata": page.metadata.to_json(),
                 "decoded_at": now,
             }
             for sha256, each in decoded.items()
+            for page in each.pages
         ],
     )
     photo_of = _assign(tx, reads, current)
-    rows = [_photo_row(photo_of[_path(read)], read, read.decoded, now) for read in reads if read.decoded]
-    photos.replace(tx, list({row["photo_id"]: row for row in rows}.values()))
     left = _attach(tx, reads, photo_of)
+    documents = {photo_of[_path(read)]: read for read in reads if read.decoded}
+    photos.replace(tx, _photo_rows(tx, documents, now))
+    kept = [(document_id, page.page) for document_id, read in documents.items() for page in _pages(read)]
+    gone = photos.drop_pages(tx, kept)
     failures.clear(tx, [(*_path(read), read.sha256) for read in reads], "decoded_images")
-    return set(photo_of.values()) | left
+    shown = photos.of_documents(tx, [*photo_of.values(), *left])
+    return set(shown) | left | set(gone)
+
+
+def _record_sidecars(tx: Transaction, read: Sequence[ReadSidecar]) -> set[str]:
+    """What sidecars say now, in the rows of their photos. Returns the photos that look different by it."""
+    sidecars.record(tx, read)
+    documents = sorted({each.pending.photo_id for each in read})
+    before = photos.rows(tx, documents)
+    files = sidecars.said(tx, documents)
+    embedded = previews.metadata(tx, [row["sha256"] for row in before])
+    changed: list[dict[str, Any]] = []
+    for row in before:
+        text = embedded.get((row["sha256"], row["page"]))
+        if text and row["document_id"] in files:
+            said = _description(PhotoMetadata.from_json(text), files[row["document_id"]], row)
+            if any(row[name] != value for name, value in said.items()):
+                changed.append({**row, **said, "stack_due": True})
+    photos.replace(tx, changed)
+    return {row["photo_id"] for row in changed}
 
 
 def _path(read: Read) -> tuple[str, str]:
@@ -146,21 +178,56 @@ def _assign(tx: Transaction, reads: Sequence[Read], current: dict[str, str]) -> 
     return assigned
 
 
-def _photo_row(photo_id: str, read: Read, decoded: Decoded, now: datetime) -> dict[str, Any]:
-    return {
-        "photo_id": photo_id,
-        "sha256": read.sha256,
-        "created_at": now,
-        "format": decoded.format,
-        "mime": decoded.mime,
-        "width": decoded.width,
-        "height": decoded.height,
-        "size_bytes": read.size_bytes,
-        "file_name": read.file.rel_path.rpartition("/")[2],
-        **decoded.metadata,
-        "decode_rung": decoded.rung,
-        "warnings": list(decoded.warnings),
-    }
+def _pages(read: Read) -> Sequence[DecodedPage]:
+    return read.decoded.pages if read.decoded else ()
+
+
+def _photo_rows(tx: Transaction, documents: dict[str, Read], now: datetime) -> list[dict[str, Any]]:
+    """A row for each page of these files, by document id. Their files are attached already."""
+    files = sidecars.said(tx, list(documents))
+    earlier = {row["photo_id"]: row for row in photos.rows(tx, list(documents))}
+    return [
+        {
+            "photo_id": photos.page_photo_id(document_id, page.page),
+            "document_id": document_id,
+            "page": page.page,
+            "pages": read.decoded.page_count,
+            "sha256": read.sha256,
+            "created_at": now,
+            "format": read.decoded.format,
+            "mime": read.decoded.mime,
+            "width": page.width,
+            "height": page.height,
+            "size_bytes": read.size_bytes,
+            "file_name": read.file.rel_path.rpartition("/")[2],
+            **_description(page.metadata, files[document_id], earlier.get(document_id)),
+            "decode_rung": page.rung,
+            "warnings": list(page.warnings),
+            "stack_due": True,
+        }
+        for document_id, read in documents.items()
+        if read.decoded
+        for page in read.decoded.pages
+    ]
+
+
+def _description(
+    embedded: PhotoMetadata, files: Sequence[dict[str, Any]], earlier: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The metadata columns of a photo from its bytes and the sidecars beside its files, of which the newest counts."""
+    newest_first = sorted(files, key=lambda file: -(file["sidecar_mtime_ns"] or 0))
+    described = describe(
+        embedded,
+        [PhotoMetadata.from_json(file["sidecar_metadata"]) for file in newest_first if file["sidecar_metadata"]],
+        file_name=files[0]["rel_path"].rpartition("/")[2],
+        mtime_ns=min(file["mtime_ns"] for file in files),
+    )
+    guessed = described["taken_at_source"] == "file_modified"
+    if guessed and earlier and earlier["taken_at_source"] == "file_modified" and earlier["taken_at"]:
+        # Saving a file says nothing of when it was taken.
+        for name in ("taken_at", "taken_at_offset_min"):
+            described[name] = earlier[name] if earlier["taken_at"] < described["taken_at"] else described[name]
+    return described
 
 
 def _attach(tx: Transaction, reads: Sequence[Read], photo_of: dict[tuple[str, str], str]) -> set[str]:

@@ -44,13 +44,14 @@ class ResultKey:
 
 @dataclass(frozen=True)
 class PendingPreview:
-    """A decoded photo that a model has not seen. `root_id` and `rel_path` name one of its files, for failures."""
+    """A decoded photo that a model has not seen. `root_id`, `rel_path` and `page` name one of its files."""
 
     pixel_hash: str
     sha256: str
     root_id: str
     rel_path: str
     partition_key: str
+    page: int = 1
 
 
 _SAME = "x.model = $model AND x.revision = $revision AND x.preprocess_version = $preprocess_version"
@@ -58,11 +59,11 @@ _SAME = "x.model = $model AND x.revision = $revision AND x.preprocess_version = 
 
 def _pending_sql(stage: Stage) -> str:
     return f"""
-    FROM files f JOIN photos p ON p.photo_id = f.photo_id AND p.sha256 = f.sha256
-    JOIN previews v ON v.sha256 = p.sha256
+    FROM files f JOIN photos p ON p.document_id = f.photo_id AND p.sha256 = f.sha256
+    JOIN previews v ON v.sha256 = p.sha256 AND v.page = p.page
     WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND p.hidden_at IS NULL
       AND NOT EXISTS (FROM {stage} x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})
-      AND NOT EXISTS (FROM failures e WHERE e.stage = '{stage}' AND e.sha256 = p.sha256
+      AND NOT EXISTS (FROM failures e WHERE e.stage = '{stage}' AND e.sha256 = p.sha256 AND e.page = p.page
         AND e.decoder_version = $model || '@' || $revision || '/' || $preprocess_version)
     """
 
@@ -82,7 +83,7 @@ def pending(
     """Decoded pictures without this result, newest file first, each picture once."""
     rows = tx.execute(
         f"""SELECT v.pixel_hash, min(p.sha256), arg_min(f.root_id, f.rel_path), min(f.rel_path),
-            arg_min(f.partition_key, f.rel_path) {_pending_sql(stage)}
+            arg_min(f.partition_key, f.rel_path), arg_min(p.page, f.rel_path) {_pending_sql(stage)}
             AND ($keys IS NULL OR list_contains($keys, f.partition_key))
         GROUP BY v.pixel_hash ORDER BY max(f.mtime_ns) DESC, v.pixel_hash LIMIT $limit""",
         _params(key, limit=limit, keys=None if partition_keys is None else list(partition_keys)),
@@ -99,8 +100,8 @@ def count_done(tx: Transaction, stage: Stage, key: ResultKey) -> int:
     """How many photos that a person can see have this result."""
     return int(
         tx.value(
-            f"""SELECT count(DISTINCT p.photo_id) FROM photos p JOIN previews v USING (sha256)
-            JOIN files f ON f.photo_id = p.photo_id AND f.missing_since IS NULL
+            f"""SELECT count(DISTINCT p.photo_id) FROM photos p JOIN previews v USING (sha256, page)
+            JOIN files f ON f.photo_id = p.document_id AND f.missing_since IS NULL
             WHERE p.hidden_at IS NULL AND EXISTS (FROM {stage} x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})""",
             _params(key),
         )
@@ -129,7 +130,7 @@ def photos_showing(tx: Transaction, pixel_hashes: Sequence[str]) -> list[str]:
     """The photos whose current content has one of these pixel hashes."""
     with tx.relation({"pixel_hash": sorted(set(pixel_hashes))}, {"pixel_hash": pa.string()}) as given:
         rows = tx.execute(
-            f"""SELECT DISTINCT p.photo_id FROM photos p JOIN previews v USING (sha256)
+            f"""SELECT DISTINCT p.photo_id FROM photos p JOIN previews v USING (sha256, page)
             JOIN {given} g ON g.pixel_hash = v.pixel_hash"""
         ).fetchall()
     return [row[0] for row in rows]
@@ -144,8 +145,8 @@ def pending_partitions(tx: Transaction, stage: Stage, key: ResultKey) -> list[st
 def embedded_photos(tx: Transaction, key: ResultKey) -> list[tuple[str, str]]:
     """`(photo_id, pixel_hash)` of every photo that a person can see and this model has embedded, by id."""
     return tx.execute(
-        f"""SELECT DISTINCT p.photo_id, v.pixel_hash FROM photos p JOIN previews v USING (sha256)
-        JOIN files f ON f.photo_id = p.photo_id AND f.missing_since IS NULL
+        f"""SELECT DISTINCT p.photo_id, v.pixel_hash FROM photos p JOIN previews v USING (sha256, page)
+        JOIN files f ON f.photo_id = p.document_id AND f.missing_since IS NULL
         WHERE p.hidden_at IS NULL AND EXISTS (FROM embeddings x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})
         ORDER BY p.photo_id""",
         _params(key),

@@ -8,7 +8,7 @@ from typing import Any
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["add", "list_all", "remove", "set_state"]
+__all__ = ["add", "list_all", "photo_ids", "remove", "set_state"]
 
 
 def add(tx: Transaction, path: str, partition_depth: int) -> dict[str, Any]:
@@ -45,12 +45,16 @@ def set_state(tx: Transaction, root_id: str, state: str) -> None:
 
 def remove(tx: Transaction, root_id: str) -> list[str]:
     """Forget the root and its files, failures and signatures; photos and results stay. Returns its photo ids."""
-    photo_ids = [
-        row[0]
-        for row in tx.execute(
-            "SELECT DISTINCT photo_id FROM files WHERE root_id = ? AND photo_id IS NOT NULL", [root_id]
-        ).fetchall()
-    ]
+    shown = photo_ids(tx, root_id)
     for table in ("files", "failures", "folder_signatures", "roots"):
         tx.execute(f"DELETE FROM {table} WHERE root_id = ?", [root_id])
-    return photo_ids
+    return shown
+
+
+def photo_ids(tx: Transaction, root_id: str) -> list[str]:
+    """The photos that have a file in this root, missing ones too."""
+    rows = tx.execute(
+        "SELECT DISTINCT p.photo_id FROM photos p JOIN files f ON f.photo_id = p.document_id WHERE f.root_id = ?",
+        [root_id],
+    ).fetchall()
+    return [row[0] for row in rows]

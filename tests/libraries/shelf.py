@@ -74,7 +74,13 @@ class InProcessEngine:
 
     def __init__(self, settings: Settings) -> None:
         self._config = WorkerConfig(
-            str(settings.home), settings.preview_px, settings.thumbnail_px, settings.max_pixels, 1 << 30, 1 << 32
+            home=str(settings.home),
+            preview_px=settings.preview_px,
+            thumbnail_px=settings.thumbnail_px,
+            max_pixels=settings.max_pixels,
+            max_pages=settings.max_pages,
+            max_file_bytes=1 << 30,
+            memory_bytes=1 << 32,
         )
 
     def decode(self, tasks: Iterable[DecodeTask], claim: Claim, stop: threading.Event) -> Iterator[Outcome]:

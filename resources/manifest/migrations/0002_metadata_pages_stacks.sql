@@ -27,6 +27,8 @@ ALTER TABLE files ADD COLUMN sidecar_metadata TEXT;                -- JSON
 ALTER TABLE files ADD COLUMN sidecar_size BIGINT;
 ALTER TABLE files ADD COLUMN motion_of TEXT;                       -- photo_id: this video is a Live Photo's motion
 
+ALTER TABLE failures ADD COLUMN page INTEGER DEFAULT 1;            -- of a model's failure: the page it failed on
+
 CREATE TABLE stacks (
     stack_id TEXT NOT NULL,
     photo_id TEXT NOT NULL,           -- a photo stands in one stack at most
@@ -34,3 +36,17 @@ CREATE TABLE stacks (
     is_cover BOOLEAN NOT NULL,
     position INTEGER NOT NULL         -- from 0, the cover first
 );
+
+-- By what restacking finds a file's neighbours without reading its folder. NULL: not compared yet; of a file that is
+-- gone: that was taken notice of. The folder fills the high bits, so that a folder's keys lie close together.
+ALTER TABLE files ADD COLUMN stack_key UBIGINT;                    -- folder and name, without what an editor adds
+ALTER TABLE files ADD COLUMN shot_key UBIGINT;                     -- folder, camera and size; second of the capture
+
+-- A person's word: photos of one choice that stand in different parts never come together.
+CREATE TABLE stack_separations (
+    choice_id TEXT NOT NULL,
+    photo_id TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    decided_at TIMESTAMP NOT NULL
+);
+CREATE TABLE stack_covers (photo_id TEXT NOT NULL, decided_at TIMESTAMP NOT NULL);

@@ -60,12 +60,13 @@ def test_original_is_read_once_hashed_decoded_and_stored(home: Home, tmp_path: P
     assert outcome.bytes_read == outcome.size_bytes == photo.stat().st_size
     assert outcome.mtime_ns == photo.stat().st_mtime_ns
     assert outcome.decoded is not None
-    assert (outcome.decoded.width, outcome.decoded.height) == (2048, 1024)
-    assert (outcome.decoded.preview_width, outcome.decoded.preview_height) == (1024, 512)
+    (page,) = outcome.decoded.pages
+    assert (page.width, page.height) == (2048, 1024)
+    assert (page.preview_width, page.preview_height) == (1024, 512)
     store = PhotoStore(home)
-    with Image.open(store.preview_path(outcome.decoded.pixel_hash)) as preview:
+    with Image.open(store.preview_path(page.pixel_hash)) as preview:
         assert preview.size == (1024, 512)
-    with Image.open(store.thumbnail_path(outcome.decoded.pixel_hash)) as thumbnail:
+    with Image.open(store.thumbnail_path(page.pixel_hash)) as thumbnail:
         assert thumbnail.size == (256, 128)
     assert [each.shape for each in outcome.inputs] == [(32, 32, 3)]
 

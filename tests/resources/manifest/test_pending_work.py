@@ -44,7 +44,7 @@ def fail(shelf: Shelf, rel_path: str, code: str, **changed: object) -> None:
             [
                 {
                     **row, "sha256": None, "stage": "decoded_images", "code": code, "message": "It failed.",
-                    "decoder_version": DECODER_VERSION, **changed,
+                    "decoder_version": DECODER_VERSION, "page": 1, **changed,
                 }
             ],
         )  # fmt: skip
