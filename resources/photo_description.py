@@ -13,6 +13,7 @@ from typing import Any
 
 from resources.clock import utc_now
 from resources.imaging.metadata import PhotoMetadata
+from resources.places import country_code_of, country_name, place_at
 
 __all__ = ["date_in_name", "describe"]
 
@@ -37,8 +38,22 @@ def describe(
         joined = _join(joined, sidecar)
     if joined.taken_at is None:
         joined = _dated(joined, file_name, mtime_ns)
-    source = "file" if any(getattr(joined, name) for name in _PLACE) else None
-    return {**joined.to_row(), "place_source": source}
+    place, source = _place(joined)
+    return {**joined.to_row(), **place, "place_source": source}
+
+
+def _place(metadata: PhotoMetadata) -> tuple[dict[str, str | None], str | None]:
+    """The place columns: as somebody wrote them, with the country completed, else those of the position."""
+    lat, lon = metadata.gps_lat, metadata.gps_lon
+    found = place_at(lat, lon) if lat is not None and lon is not None else None
+    written = {name: getattr(metadata, name) for name in _PLACE}
+    if not any(written.values()):
+        looked_up = {name: getattr(found, name, None) for name in _PLACE}
+        return looked_up, "gps" if found else None
+    code = country_code_of(written["country_code"] or "") or country_code_of(written["country"] or "")
+    if code is None and written["country"] is None and found is not None:
+        code = found.country_code
+    return {**written, "country_code": code, "country": written["country"] or country_name(code or "")}, "file"
 
 
 def _join(below: PhotoMetadata, sidecar: PhotoMetadata) -> PhotoMetadata:
