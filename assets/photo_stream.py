@@ -135,6 +135,7 @@ class PhotoStream:
         self._on_flush = on_flush
         self._embedder: _Embeds | None = None
         self._captioner: _Captions | None = None
+        self._embedded_now: set[str] = set()  # pixel hashes, at most those of one run's photos
 
     def run(self, stages: set[str], partition_keys: Sequence[str] | None, stop: threading.Event) -> StreamCounts:
         """Run `stages` ("decoded_images", "embeddings", "captions") over what is pending in these partitions.
@@ -263,16 +264,23 @@ class PhotoStream:
             )
             for outcome, file in batch
         ]
-        # An editor's save or a re-encoded copy can have pixels that the model has seen.
+        # An editor's save or a re-encoded copy can have pixels that the model has seen, in this run or before.
         with self._manifest.read() as tx:
             seen = results.known(tx, "embeddings", embedding.key, [target.pixel_hash for target in targets])
-        images = {
-            target: outcome.inputs[0]
+        seen |= self._embedded_now
+        unseen = {
+            target.pixel_hash: (target, outcome.inputs[0])
             for target, (outcome, _) in zip(targets, batch, strict=True)
             if target.pixel_hash not in seen
         }
-        counts.embedded += len(targets) - len(images)
-        self._embed(embedding, list(images), list(images.values()), counts, writer)
+        counts.embedded += len(targets) - len(unseen)
+        self._embed(
+            embedding,
+            [target for target, _ in unseen.values()],
+            [image for _, image in unseen.values()],
+            counts,
+            writer,
+        )
 
     # Sidecars: what editors wrote beside the photos.
 
@@ -409,6 +417,7 @@ class PhotoStream:
                 writer.failed(_model_failure("embeddings", embedding.key, target, message))
             else:
                 counts.embedded += 1
+                self._embedded_now.add(target.pixel_hash)
                 writer.vector(embedding.key, target, vector)
 
     def _caption(

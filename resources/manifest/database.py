@@ -27,6 +27,8 @@ __all__ = ["Database", "Transaction"]
 # Same for every open: DuckDB refuses a second connection with another configuration in one process.
 _CONFIG: dict[str, Any] = {"threads": 2, "memory_limit": "2GB", "preserve_insertion_order": False}
 _LOCK_POLL_S = 0.004
+# What DuckDB says of a file that is none of its own, cut or altered.
+_DAMAGED = ("not a valid DuckDB database", "Could not read enough bytes", "Corrupt database file", "checksum")
 # What DuckDB says of a file that another process holds, on POSIX and on Windows.
 _HELD_ELSEWHERE = ("Could not set lock on file", "being used by another process")
 
@@ -167,6 +169,8 @@ class Database:
                 if time.monotonic() > deadline:
                     raise self._busy() from error
                 time.sleep(random.uniform(0.01, 0.05))
+            except duckdb.Error as error:
+                raise self._translated(error) from error
 
     def _busy(self) -> LoupeError:
         return LoupeError(
@@ -183,6 +187,12 @@ class Database:
             )
         if "Read-only file system" in text or "Permission denied" in text:
             return LoupeError("HOME_NOT_WRITABLE", f"{self.path} cannot be written to. Check its owner and the disk.")
+        if any(sign in text for sign in _DAMAGED):
+            return LoupeError(
+                "MANIFEST_DAMAGED",
+                f"{self.path} is damaged. Your photos are not affected. Stop Loupe and put back a copy of this file.",
+                path=str(self.path),
+            )
         return error
 
 

@@ -128,11 +128,16 @@ def of_documents(tx: Transaction, document_ids: Sequence[str]) -> list[str]:
 
 
 def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
-    """A photo with its pixel hash, newest caption, tags and collections; None when there is none."""
+    """A photo with its pixel hash, newest caption (in a stack its own or the cover's), tags and collections, or None."""
     return tx.one(
         """SELECT p.*, v.pixel_hash, v.width AS preview_width, v.height AS preview_height,
-            (SELECT c.text FROM captions c WHERE c.pixel_hash = v.pixel_hash
-                ORDER BY c.created_at DESC LIMIT 1) AS caption,
+            coalesce(
+                (SELECT c.text FROM captions c WHERE c.pixel_hash = v.pixel_hash ORDER BY c.created_at DESC LIMIT 1),
+                (SELECT c.text FROM stacks s JOIN stacks o USING (stack_id) JOIN photos q ON q.photo_id = o.photo_id
+                    JOIN previews w ON w.sha256 = q.sha256 AND w.page = q.page
+                    JOIN captions c ON c.pixel_hash = w.pixel_hash
+                    WHERE s.photo_id = p.photo_id AND o.is_cover ORDER BY c.created_at DESC LIMIT 1)
+            ) AS caption,
             (SELECT list(t.tag ORDER BY t.tag) FROM tags t WHERE t.photo_id = p.photo_id) AS tags,
             (SELECT list(c.name ORDER BY c.name) FROM collection_photos m JOIN collections c USING (collection_id)
                 WHERE m.photo_id = p.photo_id) AS collections

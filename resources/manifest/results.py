@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from resources.manifest.database import Transaction
+from resources.manifest.stacks import is_member_sql
 
 __all__ = [
     "PendingPreview",
@@ -58,10 +59,12 @@ _SAME = "x.model = $model AND x.revision = $revision AND x.preprocess_version = 
 
 
 def _pending_sql(stage: Stage) -> str:
+    # A stack is captioned once: by its cover.
+    alone = f"AND NOT {is_member_sql('p')}" if stage == "captions" else ""
     return f"""
     FROM files f JOIN photos p ON p.document_id = f.photo_id AND p.sha256 = f.sha256
     JOIN previews v ON v.sha256 = p.sha256 AND v.page = p.page
-    WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND p.hidden_at IS NULL
+    WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND p.hidden_at IS NULL {alone}
       AND NOT EXISTS (FROM {stage} x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})
       AND NOT EXISTS (FROM failures e WHERE e.stage = '{stage}' AND e.sha256 = p.sha256 AND e.page = p.page
         AND e.decoder_version = $model || '@' || $revision || '/' || $preprocess_version)

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pytest
 
 from resources.errors import LoupeError
-from resources.manifest import Database
+from resources.home import Home
+from resources.manifest import Database, Manifest
 
 _WRITE_ROWS = """
 import sys
@@ -135,9 +136,9 @@ def test_other_trouble_is_not_waited_for(tmp_path: Path) -> None:
     damaged.parent.mkdir()
     damaged.write_bytes(b"not a database, but long enough to look at " * 400)
     started = time.monotonic()
-    with pytest.raises(Exception, match="valid DuckDB") as caught, Database(damaged, timeout_s=5).read():
+    with pytest.raises(LoupeError) as caught, Database(damaged, timeout_s=5).read():
         pass
-    assert not isinstance(caught.value, LoupeError)
+    assert caught.value.code == "MANIFEST_DAMAGED"
     assert time.monotonic() - started < 3
 
 
@@ -215,3 +216,24 @@ def test_quotes_in_values_are_values(database: Database) -> None:
         tx.execute("INSERT INTO t VALUES (?, 2)", [hostile])
     with database.read() as tx:
         assert tx.value("SELECT count(*) FROM t WHERE who = ?", [hostile]) == 2
+
+
+@pytest.mark.parametrize("damage", ["emptied", "cut", "overwritten", "flipped"])
+def test_damaged_file_has_a_code_and_stays_as_it_is(home: Home, damage: str) -> None:
+    manifest = Manifest(home).prepare()
+    with manifest.write() as tx:
+        tx.execute("INSERT INTO tags SELECT 'photo' || i, 'holiday', now() FROM range(50000) r(i)")
+    manifest.checkpoint()
+    path = manifest.path
+    whole = path.read_bytes()
+    broken = {
+        "emptied": b"",
+        "cut": whole[:6000],
+        "overwritten": b"not a database " * 1000,
+        "flipped": whole[:4100] + bytes(byte ^ 0xFF for byte in whole[4100:4200]) + whole[4200:],
+    }[damage]
+    path.write_bytes(broken)
+    with pytest.raises(LoupeError) as caught, Manifest(home).read() as tx:
+        tx.value("SELECT count(*) FROM tags WHERE tag = 'holiday'")
+    assert caught.value.code == "MANIFEST_DAMAGED"
+    assert path.read_bytes() == broken
