@@ -119,13 +119,6 @@ _REQUESTS = (
         "`loupe failures` lists them; it may have been read meanwhile.",
     ),
     ErrorCode(
-        "STACK_NOT_FOUND",
-        404,
-        EX_NOINPUT,
-        "The photo stands in no stack.",
-        "Nothing: it may have been taken out of its stack meanwhile.",
-    ),
-    ErrorCode(
         "COLLECTION_NOT_FOUND",
         404,
         EX_NOINPUT,
@@ -138,6 +131,13 @@ _REQUESTS = (
         EX_CANTCREAT,
         "A collection of this name exists already.",
         "Use it, or choose another name.",
+    ),
+    ErrorCode(
+        "NOT_IN_A_STACK",
+        409,
+        EX_DATAERR,
+        "The photo stands in no stack.",
+        "Nothing: it may have been taken out of its stack meanwhile.",
     ),
     ErrorCode("JOB_NOT_FOUND", 404, EX_NOINPUT, "No job has this id.", "`GET /api/v1/jobs` lists them."),
     ErrorCode(
