@@ -17,7 +17,6 @@ from resources.manifest.database import Transaction
 
 __all__ = [
     "Key",
-    "bytes_motion",
     "chosen_covers",
     "count_due",
     "cover_of",
@@ -26,9 +25,9 @@ __all__ = [
     "due_videos",
     "frames",
     "is_member_sql",
-    "key_changes",
     "mates",
     "members",
+    "motion",
     "of_bursts",
     "of_keys",
     "reunite",
@@ -38,6 +37,7 @@ __all__ = [
     "separations",
     "set_keys",
     "set_motion",
+    "set_motion_of",
     "settled",
     "sightings",
     "videos",
@@ -204,13 +204,11 @@ def of_bursts(tx: Transaction, burst_ids: Collection[str], most: int) -> tuple[s
     return {row[0] for row in rows}, crowded
 
 
-def key_changes(given: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Rows with `root_id`, `rel_path`, `stack_key`, `shot_key` as columns for `set_keys`."""
-    return {name: [row[name] for row in given] for name in ("root_id", "rel_path", "stack_key", "shot_key")}
-
-
-def set_keys(tx: Transaction, columns: dict[str, list[Any]]) -> None:
-    """Write the keys of these files."""
+def set_keys(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write `stack_key` and `shot_key` of the files of these rows (`root_id`, `rel_path`)."""
+    if not rows:
+        return
+    columns = {name: [row[name] for row in rows] for name in ("root_id", "rel_path", "stack_key", "shot_key")}
     types = {"root_id": pa.string(), "rel_path": pa.string(), "stack_key": pa.uint64(), "shot_key": pa.uint64()}
     with tx.relation(columns, types) as given:
         tx.execute(
@@ -222,40 +220,46 @@ def set_keys(tx: Transaction, columns: dict[str, list[Any]]) -> None:
 # Live Photos
 
 
-def videos(tx: Transaction, keys: Collection[int], most: int) -> list[dict[str, Any]]:
-    """Videos under these keys, gone ones that are still said to be a photo's too; at most `most` of them."""
+def videos(tx: Transaction, keys: Collection[int]) -> list[dict[str, Any]]:
+    """The videos under these keys, those that are gone and were not taken notice of too."""
     with _given_keys(tx, keys) as given:
         return tx.rows(
             f"""SELECT f.root_id, f.rel_path, f.size_bytes, f.stack_key, f.motion_of, {_COMPARED} AS present
-            FROM files f WHERE f.photo_id IS NULL AND f.stack_key IN (SELECT key FROM {given})
-            ORDER BY f.root_id, f.rel_path LIMIT ?""",
-            [most],
+            FROM files f WHERE f.photo_id IS NULL AND f.stack_key IN (SELECT key FROM {given})"""
         )
 
 
-def set_motion(tx: Transaction, motion_of: Sequence[tuple[str, str, str | None]], motion: Mapping[str, bool]) -> None:
-    """Say whose motion these videos `(root_id, rel_path, photo_id)` are, and of which photos a video stands behind."""
-    if motion_of:
-        columns = {name: [row[i] for row in motion_of] for i, name in enumerate(("root_id", "rel_path", "photo_id"))}
-        with tx.relation(columns, dict.fromkeys(columns, pa.string())) as given:
-            tx.execute(
-                f"""UPDATE files AS f SET motion_of = g.photo_id FROM {given} g
-                WHERE f.root_id = g.root_id AND f.rel_path = g.rel_path"""
-            )
-    for value in (True, False):
-        with _given(tx, [photo_id for photo_id, moves in motion.items() if moves is value]) as given:
-            tx.execute("UPDATE photos SET motion = ? WHERE photo_id IN (SELECT photo_id FROM " + given + ")", [value])
+def set_motion_of(tx: Transaction, rows: Sequence[tuple[str, str, str | None]]) -> None:
+    """Say whose motion these videos `(root_id, rel_path, photo_id)` are."""
+    if not rows:
+        return
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(("root_id", "rel_path", "photo_id"))}
+    with tx.relation(columns, dict.fromkeys(columns, pa.string())) as given:
+        tx.execute(
+            f"""UPDATE files AS f SET motion_of = g.photo_id FROM {given} g
+            WHERE f.root_id = g.root_id AND f.rel_path = g.rel_path"""
+        )
 
 
-def bytes_motion(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:
-    """What is said of the motion of these photos: `motion` by their rows, `metadata` by their bytes (JSON), and
-    whether a present video is theirs (`video`)."""
+def motion(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:
+    """Of each photo what its bytes say (`metadata`, JSON), and whether a `video` that is there is its motion."""
     with _given(tx, photo_ids) as given:
         return tx.rows(
-            f"""SELECT p.photo_id, p.motion, v.metadata, EXISTS (FROM files f WHERE f.motion_of = p.photo_id
-                AND {_COMPARED}) AS video
+            f"""SELECT p.photo_id, v.metadata, EXISTS (FROM files f WHERE f.motion_of = p.photo_id
+                AND f.missing_since IS NULL) AS video
             FROM photos p JOIN {given} USING (photo_id) LEFT JOIN previews v USING (sha256, page)"""
         )
+
+
+def set_motion(tx: Transaction, motion: Mapping[str, bool]) -> set[str]:
+    """Say of these photos whether they move. Returns those of which it was not said before."""
+    columns: dict[str, list[Any]] = {"photo_id": list(motion), "motion": list(motion.values())}
+    with tx.relation(columns, {"photo_id": pa.string(), "motion": pa.bool_()}) as given:
+        rows = tx.execute(
+            f"""UPDATE photos AS p SET motion = g.motion FROM {given} g
+            WHERE p.photo_id = g.photo_id AND coalesce(p.motion, false) <> g.motion RETURNING p.photo_id"""
+        ).fetchall()
+    return {row[0] for row in rows}
 
 
 # A person's word
