@@ -18,8 +18,10 @@ from resources.folder_runs import PARTITIONS_NAME, folder_run
 from resources.home import Home
 from resources.settings import Settings
 
-__all__ = ["DagsterClient"]
+__all__ = ["CAPTIONS_JOB", "INGEST_JOB", "DagsterClient"]
 
+INGEST_JOB = "ingest"
+CAPTIONS_JOB = "captions"
 _TIMEOUT = httpx.Timeout(30.0, connect=2.0)  # launching may load the code location first
 
 _FIND_JOB = """
@@ -124,6 +126,8 @@ class DagsterClient:
 
     def add_partitions(self, job_name: str, keys: Sequence[str]) -> None:
         """Make the folder partitions known; those known already stay as they are."""
+        if not keys:
+            return
         repository = self._find(job_name).repository_selector
         for key in keys:
             variables = {"repository": repository, "definition": PARTITIONS_NAME, "key": key}
@@ -133,12 +137,14 @@ class DagsterClient:
 
     def launch_folders(self, job_name: str, keys: Sequence[str]) -> str:
         """Start one run of `job_name` over these folder partitions, new ones included; returns its run id."""
-        self.add_partitions(job_name, keys)
+        known = set(self.partition_keys(job_name))
+        self.add_partitions(job_name, [key for key in keys if key not in known])
         try:
             run = folder_run(self.partition_keys(job_name), keys)
         except ValueError as error:
             raise LoupeError("JOB_FAILED", "Dagster did not take all of the folders. Try again.") from error
-        return self.launch(job_name, run.tags, run.run_config)
+        # The configuration is the inventory's, which the captions job does not have.
+        return self.launch(job_name, run.tags, None if job_name == CAPTIONS_JOB else run.run_config)
 
     def launch(
         self, job_name: str, tags: Mapping[str, str] | None = None, run_config: Mapping[str, Any] | None = None

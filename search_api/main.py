@@ -19,13 +19,25 @@ from resources.home import this_process, write_atomically
 from resources.settings import Settings
 from search_api import error_replies, logs
 from search_api.request_context import BodyLimitMiddleware, HostCheckMiddleware, RequestContextMiddleware, allowed_names
-from search_api.routers import browse, collections, failures, folders, health, images, jobs, search, status
+from search_api.routers import (
+    browse,
+    collections,
+    failures,
+    folders,
+    health,
+    images,
+    jobs,
+    search,
+    skipped,
+    status,
+    warnings,
+)
 from search_api.services import Services
 
 __all__ = ["create_app"]
 
 WEB = Path(__file__).with_name("web")
-_NOUNS = (health, search, browse, images, folders, collections, jobs, failures, status)
+_NOUNS = (health, search, browse, images, folders, collections, jobs, failures, warnings, skipped, status)
 _MAX_BODY_BYTES = 4 << 20
 _DESCRIPTION = (
     "Search a photo library by what is in the pictures. Errors have one form, "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import typer
+import typer.main
 
 from orchestration.cli import challenge, collections, failures, folders, ingest, machine, models, search, status, up
 from orchestration.cli.options import console_error, quiet_terminal, wants_json
@@ -16,7 +18,6 @@ __all__ = ["main"]
 app = typer.Typer(
     name="loupe",
     help="A photo library you can search by what is in the pictures. Photos stay where they are, unchanged.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -37,10 +38,12 @@ app.add_typer(collections.app, name="collections")
 def main() -> None:
     """Run the command line; exit statuses follow the table in `resources/errors.py`, 130 for Ctrl-C."""
     quiet_terminal()
+    arguments = sys.argv[1:] or ["--help"]
     try:
-        app()
+        _run(arguments)
+        sys.stdout.flush()  # a reader that is gone is noticed here, not in the interpreter's last moments
     except LoupeError as error:
-        if wants_json(sys.argv):
+        if wants_json(arguments):
             print(json.dumps(error.to_dict()))
         console_error(error)
         sys.exit(error.row.exit_status)
@@ -48,4 +51,26 @@ def main() -> None:
         print("Stopped. Finished work is kept; the same command goes on.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to print goes nowhere
         sys.exit(141)
+
+
+def _run(arguments: list[str]) -> None:
+    """Parse and run. Unlike typer's own `main` it leaves statuses and messages to the one above.
+
+    Raises `INVALID_REQUEST` for what cannot be parsed.
+    """
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("loupe", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        if ended.exit_code:
+            sys.exit(ended.exit_code)
+    except typer.Abort as abort:  # Ctrl-C or Ctrl-D at a question
+        raise KeyboardInterrupt from abort
+    except typer.TyperException as error:
+        context_of = getattr(error, "ctx", None)
+        name = context_of.command_path if context_of else "loupe"
+        sentence = error.format_message().rstrip(".")
+        raise LoupeError("INVALID_REQUEST", f"{sentence}. See `{name} --help`.", command=name) from error

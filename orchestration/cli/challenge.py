@@ -18,6 +18,7 @@ from resources.library import Library, result_key
 from resources.manifest import results
 from resources.models import ModelIdentity
 from resources.running_api import RunningApi
+from resources.wording import counted
 
 __all__ = ["challenge_command"]
 
@@ -64,7 +65,7 @@ def challenge_command(
         return
     found = score(ranks, len(pixels))
     console.print(
-        f"{found.rounds} rounds, {found.candidates:,} photos: median rank {found.median_rank:g} "
+        f"{counted(found.rounds, 'round')}, {counted(found.candidates, 'photo')}: median rank {found.median_rank:g} "
         f"(chance {found.chance_median_rank:g}), in the first ten {found.top_10:.0%} "
         f"(chance {found.chance_top_10:.0%})."
     )

@@ -9,10 +9,11 @@ import typer
 from orchestration.cli.options import JsonOption, print_json, settings_from
 from resources.library import Library
 from resources.manifest import collections
+from resources.wording import counted
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List or create collections.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List or create collections.", rich_markup_mode=None)
 
 
 @app.command("list")
@@ -25,7 +26,7 @@ def list_collections(as_json: JsonOption = False) -> None:
         print_json({"collections": found})
         return
     for row in found:
-        print(f"{row['name']}: {row['photos']:,} photos")
+        print(f"{row['name']}: {counted(row['photos'], 'photo')}")
     if not found:
         print("There is no collection yet: `loupe collections create NAME`.")
 

@@ -12,10 +12,11 @@ from resources.errors import LoupeError
 from resources.folders import to_text
 from resources.library import Library
 from resources.manifest import Transaction, outbox, roots
+from resources.wording import counted
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Add, list or remove watched folders.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Add, list or remove watched folders.", rich_markup_mode=None)
 
 PathArgument = Annotated[str, typer.Argument(help="The folder.")]
 
@@ -34,7 +35,7 @@ def add(paths: Annotated[list[str], typer.Argument(help="Folders of photos.")], 
         return
     for root in added:
         skipped = "".join(f", {count:,} {reason} skipped" for reason, count in root.skipped.items())
-        print(f"{root.path}: {root.photo_files:,} photo files, {megabytes(root.total_bytes)}{skipped}")
+        print(f"{root.path}: {counted(root.photo_files, 'photo file')}, {megabytes(root.total_bytes)}{skipped}")
 
 
 @app.command("list")
@@ -47,7 +48,7 @@ def list_folders(as_json: JsonOption = False) -> None:
         print_json({"folders": watched})
         return
     for root in watched:
-        print(f"{root['path']}: {root['photos']:,} photos, {root['missing']:,} missing, {root['state']}")
+        print(f"{root['path']}: {counted(root['photos'], 'photo')}, {root['missing']:,} missing, {root['state']}")
     if not watched:
         print("No folder is watched yet: `loupe folders add PATH`.")
 
@@ -63,7 +64,8 @@ def remove(path: PathArgument) -> None:
         photo_ids = roots.remove(tx, root["root_id"])
         outbox.push(tx, photo_ids, "paths")
     wake(library.home)
-    print(f"{root['path']} is no longer watched; {len(photo_ids):,} photos leave search. No file was touched.")
+    leave = f"{counted(len(photo_ids), 'photo')} {'leaves' if len(photo_ids) == 1 else 'leave'} search"
+    print(f"{root['path']} is no longer watched; {leave}. No file was touched.")
 
 
 @app.command("accept-missing")
@@ -81,7 +83,8 @@ def accept_missing(path: PathArgument) -> None:
     wake(library.home)
     if report.offline_roots:
         raise LoupeError("ROOT_OFFLINE", f"{root['path']} cannot be reached now; nothing was removed.")
-    print(f"{report.changes.gone:,} files of {root['path']} are now missing.")
+    gone = report.changes.gone
+    print(f"{counted(gone, 'file')} of {root['path']} {'is' if gone == 1 else 'are'} now missing.")
 
 
 def _root_at(tx: Transaction, path: str) -> dict[str, str]:

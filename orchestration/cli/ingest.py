@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from orchestration.cli.options import CaptionsOption, JsonOption, ModelOption, print_json, settings_from
+from resources.wording import counted
 
 __all__ = ["ingest_command"]
 
@@ -33,7 +34,7 @@ def ingest_command(
         return
     before = counts.files - counts.decoded - counts.known - counts.failed - counts.skipped
     print(
-        f"{counts.files:,} files: {max(0, before):,} as before, {counts.decoded:,} decoded, "
+        f"{counted(counts.files, 'file')}: {max(0, before):,} as before, {counts.decoded:,} decoded, "
         f"{counts.embedded:,} embedded, {counts.captioned:,} captioned, "
         f"{counts.known:,} with bytes known already, {counts.failed:,} failed, "
         f"{counts.skipped:,} skipped; {counts.seconds:.1f} s."
@@ -41,7 +42,8 @@ def ingest_command(
     if library.clip() is None:
         print("Search by content is off: run `loupe models fetch siglip2-b32`, then ingest again.")
     if counts.left:
-        print(f"{counts.left:,} photos still wait; run the same command again.")
+        verb = "waits" if counts.left == 1 else "wait"
+        print(f"{counted(counts.left, 'photo')} still {verb}; run the same command again.")
     if counts.failed:
         print("`loupe failures` lists what could not be read, and why.")
 

@@ -18,7 +18,7 @@ from resources.running_api import RunningApi
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, fetch, check or choose models.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, fetch, check or choose models.", rich_markup_mode=None)
 
 NameArgument = Annotated[str, typer.Argument(help="A preset of `loupe models list`, or a captioner as owner/name.")]
 

@@ -16,6 +16,7 @@ from resources.folders import from_text
 from resources.library import Library
 from resources.running_api import RunningApi
 from resources.settings import Settings
+from resources.wording import counted
 
 __all__ = ["search_command", "search_library"]
 
@@ -43,6 +44,8 @@ def search_command(
         return
     for warning in found["warnings"]:
         print(f"note: {warning['message']}", file=sys.stderr)
+    if not found["results"]:
+        print("Nothing found.", file=sys.stderr)
     if paths or null:
         end = b"\0" if null else b"\n"
         for hit in found["results"]:
@@ -51,7 +54,9 @@ def search_command(
     for rank, hit in enumerate(found["results"], 1):
         caption = f"  “{hit['caption']}”" if hit["caption"] else ""
         print(f"{rank:>3}. {hit['score']:.3f}  {hit['path'] or hit['file_name']}{caption}")
-    print(f"{found['searchable']:,} of {found['photos']:,} photos are searchable by content.", file=sys.stderr)
+    photos = counted(found["photos"], "photo")
+    verb = "is" if found["photos"] == 1 else "are"
+    print(f"{found['searchable']:,} of {photos} {verb} searchable by content.", file=sys.stderr)
 
 
 def search_library(

@@ -8,8 +8,11 @@ from typing import Any
 from orchestration.cli.options import JsonOption, print_json, settings_from
 from resources.errors import LoupeError
 from resources.library import Library
+from resources.manifest import problems
+from resources.manifest.problems import Which
 from resources.running_api import RunningApi
 from resources.settings import Settings
+from resources.wording import counted
 
 __all__ = ["library_status", "status_command"]
 
@@ -20,7 +23,10 @@ def status_command(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(status)
         return
-    print(f"{status['files']:,} files in {len(status['folders'])} folders, {status['photos']:,} photos")
+    print(
+        f"{counted(status['files'], 'file')} in {counted(len(status['folders']), 'folder')}, "
+        f"{counted(status['photos'], 'photo')}"
+    )
     print(
         f"  decoded {status['decoded']:,} · embedded {status['embeddings']:,} · captioned {status['captions']:,} "
         f"· in the index {status['points']:,}"
@@ -32,10 +38,23 @@ def status_command(as_json: JsonOption = False) -> None:
         print(f"  skipped: {count:,} {reason}")
     for code, count in status["failures_by_code"].items():
         print(f"  failed: {count:,} {code}")
+    for code, count in status["warnings_by_code"].items():
+        print(f"  came in with a warning: {count:,} {code}")
+    listed = [
+        option
+        for option, found in (
+            ("", status["failures"]),
+            (" --warnings", status["warnings_by_code"]),
+            (" --skipped", status["skipped"]),
+        )
+        if found
+    ]
+    if listed:
+        print("  which ones: " + ", ".join(f"`loupe failures{option}`" for option in listed))
     if status["missing"]:
-        print(f"  missing: {status['missing']:,} files")
+        print(f"  missing: {counted(status['missing'], 'file')}")
     for folder in status["folders"]:
-        print(f"  {folder['path']}: {folder['photos']:,} photos, {folder['state']}")
+        print(f"  {folder['path']}: {counted(folder['photos'], 'photo')}, {folder['state']}")
     if (index := status["index"])["state"] == "behind":
         print("  the index is behind: the next `loupe ingest`, `loupe search` or `loupe up` brings it up to date")
     elif "message" in index:
@@ -48,7 +67,9 @@ def library_status(settings: Settings) -> dict[str, Any]:
     """The counts, with the index asked through the search API or, when that does not run, looked at from outside."""
     library = Library(settings).open()
     points, index = _index_state(library)
-    return asdict(library.status(points, index))
+    with library.manifest.read() as tx:
+        warned = problems.warning_kinds(tx, Which())
+    return {**asdict(library.status(points, index)), "warnings_by_code": warned}
 
 
 def _index_state(library: Library) -> tuple[int, dict[str, Any]]:

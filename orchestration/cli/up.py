@@ -14,6 +14,7 @@ import typer
 from orchestration.cli.options import CaptionsOption, ModelOption, megabytes, settings_from
 from resources.errors import LoupeError
 from resources.running_api import RunningApi
+from resources.wording import counted
 
 __all__ = ["up"]
 
@@ -53,7 +54,7 @@ def up(
     added = [add_root(library.manifest, library.home, path, settings.max_partitions) for path in paths or []]
     for root in added:
         skipped = "".join(f", {count:,} {reason} skipped" for reason, count in root.skipped.items())
-        print(f"{root.path}: {root.photo_files:,} photo files, {megabytes(root.total_bytes)}{skipped}.")
+        print(f"{root.path}: {counted(root.photo_files, 'photo file')}, {megabytes(root.total_bytes)}{skipped}.")
     if added:
         print("Nothing in these folders will be changed.")
         needed = sum(root.photo_files for root in added) * _HOME_BYTES_PER_PHOTO
@@ -129,7 +130,7 @@ def _line(status: dict[str, Any], running: list[dict[str, Any]]) -> str:
         if job.get("eta_s"):
             parts.append(f"{_duration(job['eta_s'])} left in this run")
     if status["failures"]:
-        parts.append(f"{status['failures']:,} problem files")
+        parts.append(counted(status["failures"], "problem file"))
     return " · ".join(parts)
 
 

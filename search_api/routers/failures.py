@@ -1,43 +1,115 @@
-"""Files that could not be read."""
+"""Files and folders that could not be read, and trying them again."""
 
 from __future__ import annotations
 
-import os
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from resources.errors import CODES
-from resources.manifest import failures
-from search_api.dependencies import OpenLibrary
+from resources.errors import CODES, LoupeError
+from resources.folder_runs import FOLDERS_A_RUN
+from resources.manifest import jobs, problems
+from resources.manifest.problems import Forgotten, Which
+from resources.wording import counted
+from search_api.dagster_client import CAPTIONS_JOB, INGEST_JOB
+from search_api.dependencies import Held, OpenLibrary
 from search_api.error_replies import responses
-from search_api.schemas.failures import Failure, FailureKind, Failures
+from search_api.schemas.failures import (
+    Failure,
+    FailureKind,
+    FailureQuery,
+    Failures,
+    FailureStage,
+    RetriedFailures,
+    RetryFailures,
+)
+from search_api.services import Services
 
-router = APIRouter(prefix="/failures", tags=["failures"])
+router = APIRouter(prefix="/failures", tags=["problem files"])
+
+_STAGES = ("file_inventory", "decoded_images", "sidecars", "embeddings", "captions")
 
 
 @router.get("", responses=responses("MANIFEST_BUSY"))
-def list_failures(
-    library: OpenLibrary,
-    code: Annotated[str | None, Query(max_length=40, description="Only those with this code.")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    offset: Annotated[int, Query(ge=0)] = 0,
-) -> Failures:
-    """The problem files, by code and path."""
+def list_failures(query: Annotated[FailureQuery, Query()], library: OpenLibrary) -> Failures:
+    """The problem files, by code, stage and path."""
+    which = Which(codes=query.code, stages=query.stage, under=query.under)
     with library.manifest.read() as tx:
-        counts = failures.count_by_code(tx)
-        rows = failures.list_all(tx, code, limit, offset)
+        kinds = problems.failure_kinds(tx, Which(under=query.under))
+        rows = problems.failed(tx, which, query.limit, query.offset)
+    total = 0
+    by_code: Counter[str] = Counter()
+    by_stage: Counter[str] = Counter()
+    for kind in kinds:
+        by_code[kind.code] += kind.count
+        by_stage[kind.stage] += kind.count
+        if (not query.code or kind.code in query.code) and (not query.stage or kind.stage in query.stage):
+            total += kind.count
     return Failures(
-        total=counts.get(code, 0) if code else sum(counts.values()),
-        by_code=[
-            FailureKind(code=kind, meaning=CODES[kind].meaning if kind in CODES else kind, count=count)
-            for kind, count in counts.items()
+        total=total,
+        by_code=[_kind(code, count) for code, count in sorted(by_code.items(), key=lambda each: (-each[1], each[0]))],
+        by_stage=[
+            FailureStage(stage=stage, count=by_stage[stage])
+            for stage in sorted(by_stage, key=lambda name: (_STAGES.index(name) if name in _STAGES else 99, name))
         ],
-        failures=[
-            Failure(
-                path=os.path.join(row["root_path"], row["rel_path"]),
-                **{name: row[name] for name in Failure.model_fields if name in row},
-            )
-            for row in rows
-        ],
+        failures=[Failure(**{name: row[name] for name in Failure.model_fields}) for row in rows],
     )
+
+
+def _kind(code: str, count: int) -> FailureKind:
+    row = CODES.get(code)
+    return FailureKind(code=code, meaning=row.meaning if row else code, advice=row.advice if row else "", count=count)
+
+
+@router.post("/retry", status_code=202, responses=responses("FAILURE_NOT_FOUND", "MANIFEST_BUSY"))
+def retry_failures(asked: RetryFailures, services: Held) -> RetriedFailures:
+    """Try problem files again: one, some or all.
+
+    They are forgotten, so that they are pending again, and a run is started. Without Dagster, or while another run
+    works, `job_id` is null and `note` says when they are tried.
+    """
+    which = Which(asked.codes, asked.stages, asked.under, asked.paths, asked.ids)
+    with services.library.manifest.write() as tx:
+        forgotten = problems.forget(tx, which)
+    if forgotten.count == 0 and (asked.ids or asked.paths):
+        raise LoupeError("FAILURE_NOT_FOUND", "None of these is a problem file; it may have been read meanwhile.")
+    services.status.forget()
+    known = set(forgotten.paths)
+    job_id, note = _start(services, forgotten) if forgotten.count else (None, None)
+    return RetriedFailures(
+        retried=forgotten.count,
+        unknown=[path for path in asked.paths if path.rstrip("/") not in known],
+        job_id=job_id,
+        note=note,
+    )
+
+
+def _start(services: Services, forgotten: Forgotten) -> tuple[str | None, str | None]:
+    """The run that tries them and None, or None and when they are tried."""
+    keys = forgotten.partition_keys
+    folders = sorted({key for stage, found in keys.items() if stage != "captions" for key in found})
+    job, wanted = (INGEST_JOB, folders) if folders else (CAPTIONS_JOB, list(keys["captions"]))
+    # What waits for a model or a decoder is taken up by the sensor as soon as no run works; a folder that could not be
+    # listed waits in no table, so it is asked for by name.
+    if "file_inventory" not in keys and _at_work(services):
+        return None, "A run is at work; they are tried again right after it."
+    try:
+        job_id = services.dagster.launch_folders(job, wanted[:FOLDERS_A_RUN])
+    except LoupeError as error:
+        if error.code == "DAGSTER_UNREACHABLE":
+            return None, "Dagster does not run now; they are tried again by the next `loupe up` or `loupe ingest`."
+        return None, f"No run could be started now; they are tried again by the next one. {error.message}"
+    with services.library.manifest.write() as tx:
+        jobs.queue(tx, job_id, job, counted(len(wanted), "folder"))
+    services.jobs.forget()
+    return job_id, None
+
+
+def _at_work(services: Services) -> bool:
+    with services.library.manifest.read() as tx:
+        open_jobs: Sequence[dict[str, str]] = [
+            job for state in ("running", "queued") for job in jobs.list_recent(tx, 10, state=state)
+        ]
+    return any(job["kind"] in (INGEST_JOB, CAPTIONS_JOB) for job in open_jobs)

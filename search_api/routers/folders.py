@@ -14,13 +14,14 @@ from resources.inventory import AddedRoot, add_root
 from resources.library import Library
 from resources.manifest import files, jobs, roots, signatures
 from resources.watching import look
+from resources.wording import counted
+from search_api.dagster_client import INGEST_JOB
 from search_api.dependencies import Held, OpenLibrary
 from search_api.error_replies import responses
 from search_api.schemas.folders import AddedFolder, AddFolder, Folder, Folders
 
 router = APIRouter(prefix="/folders", tags=["folders"])
 
-INGEST_JOB = "ingest"
 # Folders that the first run takes: each is a call to Dagster while a person waits. The sensor asks for the others.
 _FOLDERS_A_RUN = 20
 
@@ -71,7 +72,7 @@ def add_folder(asked: AddFolder, services: Held, response: Response) -> AddedFol
         note = f"The folder is watched. Reading it was not begun: {error.message} It begins once Dagster works."
     else:
         with library.manifest.write() as tx:
-            jobs.queue(tx, job_id, INGEST_JOB, f"{len(first)} folders")
+            jobs.queue(tx, job_id, INGEST_JOB, counted(len(first), "folder"))
     services.status.forget()
     services.jobs.forget()
     folder = next(folder for folder in _folders(library) if folder.root_id == added.root_id)

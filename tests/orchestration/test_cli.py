@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -126,6 +127,16 @@ def test_without_a_model_words_work_and_the_command_that_helps_is_named(
         (("models", "use", "clip-9000"), "MODEL_UNKNOWN", 64),
         (("models", "check", "siglip2-b32"), "MODEL_NOT_FETCHED", 69),
         (("folders", "remove", "{tmp}/absent"), "ROOT_NOT_FOUND", 66),
+        (("frobnicate",), "INVALID_REQUEST", 64),
+        (("--frobnicate",), "INVALID_REQUEST", 64),
+        (("folders",), "INVALID_REQUEST", 64),
+        (("folders", "frobnicate"), "INVALID_REQUEST", 64),
+        (("ingest",), "INVALID_REQUEST", 64),
+        (("status", "--frobnicate"), "INVALID_REQUEST", 64),
+        (("status", "surplus"), "INVALID_REQUEST", 64),
+        (("search", "boat", "--limit", "many"), "INVALID_REQUEST", 64),
+        (("search", "boat", "--limit", "0"), "INVALID_REQUEST", 64),
+        (("up", "--port"), "INVALID_REQUEST", 64),
     ],
 )
 def test_bad_input_is_a_code_a_sentence_and_an_exit_status(
@@ -140,6 +151,43 @@ def test_bad_input_is_a_code_a_sentence_and_an_exit_status(
     assert ended.err.startswith(f"error [{code}]: ")
     assert "Traceback" not in ended.err
     assert loupe("folders", "list", "--json").json == {"folders": []}
+
+
+def test_a_usage_error_in_json_has_the_form_of_every_error(loupe: Loupe) -> None:
+    refused = loupe("status", "--frobnicate", "--json")
+    assert refused.status == 64
+    assert refused.json["error"]["code"] == "INVALID_REQUEST"
+    assert "--frobnicate" in refused.json["error"]["message"]
+    assert "`loupe status --help`" in refused.json["error"]["message"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("folders", "--help")])
+def test_asking_for_help_is_no_error(loupe: Loupe, arguments: tuple[str, ...]) -> None:
+    shown = loupe(*arguments)
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out.startswith("Usage: loupe")
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed:
+        ended = subprocess.run(
+            [sys.executable, "-m", "orchestration.cli", "config"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "LOUPE_HOME": str(tmp_path / "home")},
+        )
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_nothing_found_is_said_and_no_error(loupe: Loupe, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 1)
+    loupe("ingest", str(tmp_path / "photos"))
+    found = loupe("search", "zeppelin", "--mode", "words")
+    assert (found.status, found.out) == (0, "")
+    assert "Nothing found." in found.err
+    assert "of 1 photo is searchable" in found.err
 
 
 def test_unreachable_hub_says_what_to_do(loupe: Loupe, monkeypatch: pytest.MonkeyPatch) -> None:

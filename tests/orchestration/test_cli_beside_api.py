@@ -41,7 +41,7 @@ def test_the_challenge_asks_the_running_api(loupe: Loupe, api: str, monkeypatch:
     monkeypatch.setattr("rich.console.Console.input", lambda *_: next(answers))
     found = loupe("challenge", "--seconds", "0")
     assert found.status == 0, found.err
-    assert "1 rounds, 24 photos: median rank" in found.out
+    assert "1 round, 24 photos: median rank" in found.out
 
 
 def test_choosing_a_model_says_what_goes_before_it(
