@@ -22,6 +22,7 @@ __all__ = [
     "ids_with_other_files",
     "known_content",
     "mint_photo_id",
+    "motion_files",
     "of_documents",
     "page_photo_id",
     "paths",
@@ -128,7 +129,7 @@ def of_documents(tx: Transaction, document_ids: Sequence[str]) -> list[str]:
 
 
 def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
-    """A photo with its pixel hash, newest caption (in a stack its own or the cover's), tags and collections, or None."""
+    """A photo with its pixel hash, newest caption (of its own, else its stack's cover's), tags and collections."""
     return tx.one(
         """SELECT p.*, v.pixel_hash, v.width AS preview_width, v.height AS preview_height,
             coalesce(
@@ -156,6 +157,17 @@ def paths(tx: Transaction, photo_id: str) -> list[dict[str, Any]]:
         ORDER BY f.missing_since NULLS FIRST, r.path, f.rel_path""",
         [photo_id],
     )
+
+
+def motion_files(tx: Transaction, photo_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The videos that are the motion of one of these Live Photos, with the columns of `paths`."""
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        return tx.rows(
+            f"""SELECT r.root_id, r.path AS root_path, r.state AS root_state,
+                f.rel_path, f.size_bytes, f.mtime_ns, f.missing_since
+            FROM files f JOIN {given} g ON f.motion_of = g.photo_id JOIN roots r USING (root_id)
+            WHERE f.missing_since IS NULL ORDER BY r.path, f.rel_path"""
+        )
 
 
 def known_content(tx: Transaction, sizes_bytes: Sequence[int]) -> set[str]:

@@ -160,15 +160,17 @@ def warned_count(tx: Transaction, which: Which) -> int:
     )
 
 
+# The inventory skips every video; what a Live Photo's is, is known later.
+_REASON = "CASE WHEN f.motion_of IS NULL THEN f.skip_reason ELSE 'video of a Live Photo' END"
 _SKIPPED = f"""FROM files f JOIN roots r USING (root_id)
     WHERE f.skip_reason IS NOT NULL AND f.missing_since IS NULL
-      AND (len($codes) = 0 OR list_contains($codes, f.skip_reason)) AND {_below("f")}"""
+      AND (len($codes) = 0 OR list_contains($codes, {_REASON})) AND {_below("f")}"""
 
 
 def skipped(tx: Transaction, which: Which, limit: int, offset: int = 0) -> list[dict[str, Any]]:
     """Files that are not taken in: `path`, `reason`, `size_bytes`, by reason and path."""
     return tx.rows(
-        f"""SELECT {_path("f")} AS path, f.skip_reason AS reason, f.size_bytes {_SKIPPED}
+        f"""SELECT {_path("f")} AS path, {_REASON} AS reason, f.size_bytes {_SKIPPED}
         ORDER BY reason, path LIMIT $limit OFFSET $offset""",
         {"codes": list(which.codes), "under": _under(which), "limit": limit, "offset": offset},
     )
@@ -177,7 +179,7 @@ def skipped(tx: Transaction, which: Which, limit: int, offset: int = 0) -> list[
 def skip_reasons(tx: Transaction, which: Which) -> dict[str, int]:
     """How many files are not taken in, by reason, most frequent first."""
     rows = tx.execute(
-        f"SELECT f.skip_reason, count(*) {_SKIPPED} GROUP BY ALL ORDER BY count(*) DESC, f.skip_reason",
+        f"SELECT {_REASON} AS reason, count(*) {_SKIPPED} GROUP BY ALL ORDER BY count(*) DESC, reason",
         {"codes": list(which.codes), "under": _under(which)},
     ).fetchall()
     return dict(rows)
