@@ -41,6 +41,7 @@ __all__ = [
     "settled",
     "sightings",
     "videos",
+    "whole",
     "write",
 ]
 
@@ -86,6 +87,15 @@ def cover_of(tx: Transaction, photo_id: str) -> str:
         [photo_id],
     )
     return str(cover or photo_id)
+
+
+def whole(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:
+    """The stacks that these photos stand in, all their rows, covers first."""
+    with _given(tx, photo_ids) as given:
+        return tx.rows(
+            f"""SELECT * FROM stacks WHERE stack_id IN (SELECT stack_id FROM stacks JOIN {given} USING (photo_id))
+            ORDER BY stack_id, position"""
+        )
 
 
 def rows_of(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:

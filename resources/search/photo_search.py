@@ -8,7 +8,7 @@ the words of negative texts count against a photo.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -17,7 +17,19 @@ import numpy as np
 from resources.errors import LoupeError
 from resources.search.fusion import fuse, relevant_ids
 from resources.search.requests import Hit, SearchPage, SearchRequest, SearchWarning
-from resources.vector_index import And, Condition, HasVector, Ids, Not, Ranked, SearchFilters, VectorIndex
+from resources.vector_index import (
+    And,
+    AnyOf,
+    Condition,
+    HasVector,
+    Ids,
+    Not,
+    Or,
+    Ranked,
+    SearchFilters,
+    StoredPhoto,
+    VectorIndex,
+)
 from resources.vector_index.points import IndexModel, Vector
 from resources.vector_index.words import query as word_query
 
@@ -77,10 +89,11 @@ class PhotoSearch:
         _check(request)
         if request.browses:
             return self._browse(request)
-        content = self._content(request) if request.mode != "words" else _Content(None)
+        examples = self._examples(request)
+        content = self._content(request, examples) if request.mode != "words" else _Content(None)
         words = word_query([*request.texts, *((text, -weight) for text, weight in request.negative_texts)])
         by_meaning, by_words = content.vector is not None, bool(request.texts and words) and request.mode != "meaning"
-        condition = self._condition(request)
+        condition = _and(request.filters.condition(), _without(examples))
 
         # Sorted by relevance, meaning alone can be paged to the end: every embedded photo has a score.
         depth = CANDIDATES
@@ -102,15 +115,14 @@ class PhotoSearch:
         else:
             page = ranked[request.offset : request.offset + request.limit]
             if mode == "meaning" and not exact:
-                everything = condition is None
-                total = self.index.embedded_count() if everything else self.index.count(_and(condition, HasVector()))
+                total = self.index.counted(_and(HasVector(), condition))
                 exact = True
         return self._page(page, total, exact, len(relevant), mode, warnings, meaning, matches)
 
     def similar(
         self, photo_id: str, limit: int = 60, offset: int = 0, filters: SearchFilters | None = None
     ) -> SearchPage:
-        """Photos that look like this one, itself left out. Raises as `search` does."""
+        """Photos that look like this one, itself and its stack left out. Raises as `search` does."""
         return self.search(
             SearchRequest(
                 photo_ids=((photo_id, 1.0),),
@@ -126,7 +138,7 @@ class PhotoSearch:
     def _browse(self, request: SearchRequest) -> SearchPage:
         condition = request.filters.condition()
         ids = self.index.browse(request.limit, request.offset, condition, newest_first=request.sort != "oldest")
-        total = self.index.point_count() if condition is None else self.index.count(condition)
+        total = self.index.counted(condition)
         return self._page([Ranked(photo_id, 0.0) for photo_id in ids], total, True, None, "browse", ())
 
     def _by_date(self, ranked: list[Ranked], relevant: set[str], request: SearchRequest) -> tuple[list[Ranked], int]:
@@ -175,12 +187,7 @@ class PhotoSearch:
 
     # The query
 
-    def _condition(self, request: SearchRequest) -> Condition | None:
-        examples = tuple(photo_id for photo_id, _ in (*request.photo_ids, *request.negative_photo_ids))
-        condition = request.filters.condition()
-        return _and(condition, Not(Ids(examples))) if examples else condition
-
-    def _content(self, request: SearchRequest) -> _Content:
+    def _content(self, request: SearchRequest, photos: Mapping[str, StoredPhoto]) -> _Content:
         examples = bool(request.photo_ids or request.image_vectors or request.negative_photo_ids)
         needs_encoder = bool(request.texts or request.negative_texts)
         if self.index.model is None or (needs_encoder and self.encoder is None):
@@ -210,7 +217,7 @@ class PhotoSearch:
             warnings.append(
                 SearchWarning("QUERY_WORDS_UNKNOWN", f"The model in use does not know {listed}.", tuple(unknown))
             )
-        found, waiting = self._examples(request)
+        found, waiting = _vectors(request, photos)
         parts += found
         if waiting and not parts:
             raise LoupeError(
@@ -240,21 +247,14 @@ class PhotoSearch:
         lost = {word.casefold() for word in missing}
         return not lost or any(word.casefold() not in lost for word in re.findall(r"[^\W_]+", text))
 
-    def _examples(self, request: SearchRequest) -> tuple[list[tuple[Vector, float]], list[str]]:
-        """Vectors of the example photos with signed weights, and the ids of those without a vector yet."""
-        signed = [*request.photo_ids, *((photo_id, -weight) for photo_id, weight in request.negative_photo_ids)]
-        stored = self.index.get([photo_id for photo_id, _ in signed], vectors=True)
-        parts: list[tuple[Vector, float]] = []
-        waiting: list[str] = []
-        for photo_id, weight in signed:
+    def _examples(self, request: SearchRequest) -> dict[str, StoredPhoto]:
+        """The example photos, wanted and unwanted."""
+        photo_ids = [photo_id for photo_id, _ in (*request.photo_ids, *request.negative_photo_ids)]
+        stored = self.index.get(photo_ids, vectors=True)
+        for photo_id in photo_ids:
             if photo_id not in stored:
                 raise LoupeError("PHOTO_NOT_FOUND", f"No photo has the id {photo_id}.", photo_id=photo_id)
-            vector = stored[photo_id].vector
-            if vector is None:
-                waiting.append(photo_id)
-            else:
-                parts.append((_unit(vector), weight))
-        return parts, waiting
+        return stored
 
     def _given(self, vector: Vector) -> Vector:
         dim = self.index.model.dim if self.index.model else 0
@@ -263,6 +263,29 @@ class PhotoSearch:
                 "INVALID_REQUEST", f"An image vector must hold {dim} finite numbers.", shape=list(vector.shape)
             )
         return _unit(vector)
+
+
+def _vectors(
+    request: SearchRequest, examples: Mapping[str, StoredPhoto]
+) -> tuple[list[tuple[Vector, float]], list[str]]:
+    """Vectors of the example photos with signed weights, and the ids of those without a vector yet."""
+    parts: list[tuple[Vector, float]] = []
+    waiting: list[str] = []
+    for photo_id, weight in (*request.photo_ids, *((name, -weight) for name, weight in request.negative_photo_ids)):
+        vector = examples[photo_id].vector
+        if vector is None:
+            waiting.append(photo_id)
+        else:
+            parts.append((_unit(vector), weight))
+    return parts, waiting
+
+
+def _without(examples: Mapping[str, StoredPhoto]) -> Condition | None:
+    """None of the examples, and nothing that stands in a stack with one."""
+    if not examples:
+        return None
+    stacks = {photo.payload["stack_id"] for photo in examples.values() if "stack_id" in photo.payload}
+    return Not(Or((Ids(tuple(examples)), AnyOf("stack_id", tuple(sorted(stacks))))))
 
 
 def _check(request: SearchRequest) -> None:
@@ -294,5 +317,6 @@ def _unit(vector: Vector) -> Vector:
     return (vector / np.linalg.norm(vector)).astype(np.float32)
 
 
-def _and(condition: Condition | None, more: Condition) -> Condition:
-    return more if condition is None else And((condition, more))
+def _and(*conditions: Condition | None) -> Condition | None:
+    parts = tuple(condition for condition in conditions if condition is not None)
+    return And(parts) if parts else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Literal
 
 from resources.errors import LoupeError
 
@@ -37,6 +38,7 @@ KEYWORD_KEYS = frozenset(
         "sha256",
         "pixel_hash",
         "file_name",
+        "file_names",
         "folders",
         "root_ids",
         "format",
@@ -48,6 +50,15 @@ KEYWORD_KEYS = frozenset(
         "tags",
         "keywords",
         "collections",
+        "people",
+        "country_code",
+        "country",
+        "region",
+        "city",
+        "color_label",
+        "stack_id",
+        "stack_kind",
+        "warnings",
     }
 )
 RANGE_KEYS = frozenset(
@@ -64,7 +75,8 @@ RANGE_KEYS = frozenset(
         "size_bytes",
     }
 )
-FLAGS = frozenset(["has_gps", "embedded", "offline"])
+# `stack_member`: in a stack and not its cover. `motion`: a short video stands behind the picture.
+FLAGS = frozenset(["has_gps", "embedded", "offline", "motion", "stack_member"])
 
 
 @dataclass(frozen=True)
@@ -183,7 +195,11 @@ class SearchFilters:
 
     Dates are wall-clock dates of the place; `taken_from` and `taken_to` are inclusive, a date meaning its whole day.
     Sequences of names match any of their values, except `tags`, all of which are required. `iso` in ISO, focal
-    lengths in millimetres, `folder` an absolute path that stands for everything below it.
+    lengths in millimetres, `folder` an absolute path that stands for everything below it, `countries` names or
+    two-letter codes.
+
+    Of a stack only the cover is found, by what any of its photos is; `stacks="all"` finds every photo by itself. Photos
+    that are named (`photo_ids`) are found either way.
     """
 
     taken_from: date | datetime | None = None
@@ -204,11 +220,19 @@ class SearchFilters:
     tags_any: Sequence[str] = ()
     keywords: Sequence[str] = ()
     collections: Sequence[str] = ()
+    people: Sequence[str] = ()
+    color_labels: Sequence[str] = ()
+    countries: Sequence[str] = ()
+    regions: Sequence[str] = ()
+    cities: Sequence[str] = ()
     folder: str | None = None
     root_id: str | None = None
     has_gps: bool | None = None
     offline: bool | None = None
     embedded: bool | None = None
+    motion: bool | None = None
+    in_stack: bool | None = None
+    stacks: Literal["covers", "all"] = "covers"
     near: Near | None = None
     inside: InBox | None = None
     photo_ids: Sequence[str] | None = None
@@ -233,19 +257,31 @@ class SearchFilters:
             ("tags", self.tags_any),
             ("keywords", self.keywords),
             ("collections", self.collections),
+            ("people", self.people),
+            ("color_label", self.color_labels),
+            ("region", self.regions),
+            ("city", self.cities),
             ("folders", [_folder(self.folder)] if self.folder else ()),
             ("root_ids", [self.root_id] if self.root_id else ()),
         ):
             if values:
                 parts.append(AnyOf(key, tuple(values)))
         parts += [AnyOf("tags", (tag,)) for tag in self.tags]
+        if self.countries:
+            codes = tuple(country.upper() for country in self.countries)
+            parts.append(Or((AnyOf("country", tuple(self.countries)), AnyOf("country_code", codes))))
         parts += _range("iso", gte=self.iso_min, lte=self.iso_max)
         parts += _range("f_number", gte=self.f_number_min, lte=self.f_number_max)
         parts += _range("focal_length_mm", gte=self.focal_length_min, lte=self.focal_length_max)
         parts += _range("rating", gte=self.rating_min)
-        for name, wanted in (("has_gps", self.has_gps), ("offline", self.offline), ("embedded", self.embedded)):
+        for name in ("has_gps", "offline", "embedded", "motion"):
+            wanted = getattr(self, name)
             if wanted is not None:
                 parts.append(Flag(name) if wanted else Not(Flag(name)))
+        if self.in_stack is not None:
+            parts.append(Exists("stack_id") if self.in_stack else Not(Exists("stack_id")))
+        if self.stacks == "covers" and self.photo_ids is None:
+            parts.append(Not(Flag("stack_member")))
         parts += [place for place in (self.near, self.inside) if place is not None]
         if self.photo_ids is not None:
             parts.append(Ids(tuple(self.photo_ids)))

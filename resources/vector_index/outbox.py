@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from resources.errors import LoupeError
-from resources.manifest import Manifest, Transaction, outbox
+from resources.manifest import Manifest, Transaction, outbox, stacks
 from resources.vector_index.photo_points import VectorReader, build_point, read_facts, usable_vectors
 from resources.vector_index.points import PhotoPoint
 from resources.vector_index.protocol import VectorIndex
@@ -83,9 +83,11 @@ def apply_outbox(
             with manifest.read() as tx:
                 rows = outbox.after(tx, counts.applied_seq, _OUTBOX_ROWS)
                 mark = _mark(tx, rows[-1]["seq"]) if rows else ""
+                # A cover's point shows its mates' words and theirs its caption: whole stacks are built anew.
+                given = dict.fromkeys(row["photo_id"] for row in rows)
+                changed = [*given, *sorted(stacks.mates(tx, given) - given.keys())] if rows else []
             if not rows:
                 break
-            changed = list(dict.fromkeys(row["photo_id"] for row in rows))
             for start in range(0, len(changed), BATCH_PHOTOS):
                 counts = _apply(manifest, vectors, index, changed[start : start + BATCH_PHOTOS], counts)
             index.set_applied_seq(rows[-1]["seq"], mark)
@@ -222,7 +224,7 @@ def _visible_ids(tx: Transaction, after: str | None, limit: int) -> list[str]:
             """SELECT p.photo_id FROM photos p
             WHERE p.hidden_at IS NULL AND ($after IS NULL OR p.photo_id > $after) AND EXISTS (
                 FROM files f JOIN roots r USING (root_id)
-                WHERE f.photo_id = p.photo_id AND f.missing_since IS NULL AND f.skip_reason IS NULL)
+                WHERE f.photo_id = p.document_id AND f.missing_since IS NULL AND f.skip_reason IS NULL)
             ORDER BY p.photo_id LIMIT $limit""",
             {"after": after, "limit": limit},
         ).fetchall()

@@ -6,9 +6,10 @@ Not here: which photos changed (`outbox.py`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import structlog
 
-from resources.manifest import Transaction
+from resources.manifest import Transaction, stacks
 from resources.vector_index.conditions import wall_clock_s
 from resources.vector_index.points import IndexModel, PhotoPoint, Vector
 
@@ -33,7 +34,10 @@ class VectorReader(Protocol):
 
 @dataclass(frozen=True)
 class PhotoFacts:
-    """Everything that the manifest says of one photo that search must show. `row` is its row of `photos`."""
+    """Everything that the manifest says of one photo that search must show. `row` is its row of `photos`.
+
+    `stack` are the photos of its stack that a person can see, the cover first; empty when it stands alone.
+    """
 
     row: dict[str, Any]
     pixel_hash: str | None
@@ -42,24 +46,40 @@ class PhotoFacts:
     tags: tuple[str, ...]
     collections: tuple[str, ...]
     files: tuple[dict[str, Any], ...]
+    stack_id: str | None = None
+    stack_kind: str | None = None
+    stack: tuple[PhotoFacts, ...] = ()
+
+    @property
+    def photo_id(self) -> str:
+        return str(self.row["photo_id"])
+
+    @property
+    def mates(self) -> tuple[PhotoFacts, ...]:
+        """The other photos of its stack."""
+        return tuple(photo for photo in self.stack if photo.photo_id != self.photo_id)
+
+    @property
+    def is_cover(self) -> bool:
+        return bool(self.stack) and self.stack[0].photo_id == self.photo_id
 
 
 _PHOTOS = """
 WITH shown AS (SELECT p.* FROM photos p JOIN {given} USING (photo_id) WHERE p.hidden_at IS NULL),
 seen AS (
-    SELECT sha256, any_value(pixel_hash) AS pixel_hash FROM previews
-    WHERE sha256 IN (SELECT sha256 FROM shown) GROUP BY sha256
+    SELECT sha256, page, any_value(pixel_hash) AS pixel_hash FROM previews
+    WHERE sha256 IN (SELECT sha256 FROM shown) GROUP BY sha256, page
 )
 SELECT shown.*, seen.pixel_hash, $model IS NOT NULL AND EXISTS (
         FROM embeddings e WHERE e.pixel_hash = seen.pixel_hash AND e.model = $model AND e.revision = $revision
             AND e.preprocess_version = $preprocess_version) AS embedded
-FROM shown LEFT JOIN seen USING (sha256)
+FROM shown LEFT JOIN seen USING (sha256, page)
 """
 
 # The captioner in use speaks first, then whichever spoke last.
 _CAPTIONS = """
 SELECT g.photo_id, first(c.text ORDER BY coalesce(m.in_use, false) DESC, c.created_at DESC, c.model) AS caption
-FROM {given} g JOIN photos p USING (photo_id) JOIN previews v USING (sha256)
+FROM {given} g JOIN photos p USING (photo_id) JOIN previews v USING (sha256, page)
 JOIN captions c ON c.pixel_hash = v.pixel_hash
 LEFT JOIN models m ON m.kind = 'captioner' AND m.name = c.model AND m.revision = c.revision
     AND m.preprocess_version = c.preprocess_version
@@ -76,8 +96,8 @@ FROM collection_photos m JOIN {given} USING (photo_id) JOIN collections c USING 
 """
 
 _FILES = """
-SELECT f.photo_id, f.root_id, f.rel_path, r.path AS root_path, r.state AS root_state
-FROM files f JOIN {given} USING (photo_id) JOIN roots r USING (root_id)
+SELECT p.photo_id, f.root_id, f.rel_path, r.path AS root_path, r.state AS root_state
+FROM photos p JOIN {given} USING (photo_id) JOIN files f ON f.photo_id = p.document_id JOIN roots r USING (root_id)
 WHERE f.missing_since IS NULL AND f.skip_reason IS NULL ORDER BY r.path, f.rel_path
 """
 
@@ -91,7 +111,9 @@ def read_facts(tx: Transaction, photo_ids: Sequence[str], model: IndexModel | No
         "revision": model.revision if model else None,
         "preprocess_version": model.preprocess_version if model else None,
     }
-    with tx.relation({"photo_id": list(photo_ids)}, {"photo_id": pa.string()}) as given:
+    in_stacks = stacks.whole(tx, photo_ids)
+    wanted = dict.fromkeys([*photo_ids, *(row["photo_id"] for row in in_stacks)])
+    with tx.relation({"photo_id": list(wanted)}, {"photo_id": pa.string()}) as given:
         photos = tx.rows(_PHOTOS.format(given=given), params)
         captions = dict(tx.execute(_CAPTIONS.format(given=given)).fetchall())
         tags = dict(tx.execute(_TAGS.format(given=given)).fetchall())
@@ -99,7 +121,7 @@ def read_facts(tx: Transaction, photo_ids: Sequence[str], model: IndexModel | No
         files: dict[str, list[dict[str, Any]]] = {}
         for file in tx.rows(_FILES.format(given=given)):
             files.setdefault(file["photo_id"], []).append(file)
-    return {
+    facts = {
         row["photo_id"]: PhotoFacts(
             row=row,
             pixel_hash=row["pixel_hash"],
@@ -112,6 +134,22 @@ def read_facts(tx: Transaction, photo_ids: Sequence[str], model: IndexModel | No
         for row in photos
         if row["photo_id"] in files
     }
+    return _in_stacks({photo_id: facts[photo_id] for photo_id in photo_ids if photo_id in facts}, facts, in_stacks)
+
+
+def _in_stacks(
+    wanted: dict[str, PhotoFacts], facts: Mapping[str, PhotoFacts], rows: Sequence[Mapping[str, Any]]
+) -> dict[str, PhotoFacts]:
+    """`wanted` with their stacks. Of those a person sees less than was stacked, until it is noticed: the first that is
+    left is the cover, and one that is left alone is no stack."""
+    for stack_id, members in groupby(rows, key=lambda row: str(row["stack_id"])):
+        held = list(members)
+        seen = tuple(facts[row["photo_id"]] for row in held if row["photo_id"] in facts)
+        if len(seen) > 1:
+            for photo in seen:
+                if photo.photo_id in wanted:
+                    wanted[photo.photo_id] = replace(photo, stack_id=stack_id, stack_kind=held[0]["kind"], stack=seen)
+    return wanted
 
 
 def usable_vectors(
@@ -134,30 +172,57 @@ def usable_vectors(
 
 
 def build_point(facts: PhotoFacts, vectors: Mapping[str, Vector]) -> PhotoPoint:
-    """The point of one photo; its vector is the one of its pixel hash, None when there is none."""
+    """The point of one photo; its vector is the one of its pixel hash, None when there is none.
+
+    A cover stands for its stack: it is found by the names, folders, formats and words of every photo of it, and where
+    its own file is silent (an edited copy without a date) it says what the others say of the same shot.
+    """
+    payload = _payload(facts)
+    if facts.is_cover:
+        for mate in facts.mates:
+            _join(payload, _payload(mate))
+    if facts.stack:
+        payload |= {
+            "stack_id": facts.stack_id,
+            "stack_kind": facts.stack_kind,
+            "stack_size": len(facts.stack),
+            "stack_member": not facts.is_cover,
+        }
+    # Captions are made for covers.
+    speakers = (facts, *facts.stack)
+    payload["caption"] = next((_text(each.caption) for each in speakers if each.caption), None)
+    payload["has_gps"] = payload["location"] is not None
+    vector = vectors.get(facts.pixel_hash) if facts.embedded and facts.pixel_hash else None
+    texts = dict.fromkeys(text for each in (speakers if facts.is_cover else (facts,)) for text in _words(each))
+    words = "\n".join(dict.fromkeys([*([payload["caption"]] if payload["caption"] else []), *texts]))
+    return PhotoPoint(facts.photo_id, vector, words, payload)
+
+
+def _payload(facts: PhotoFacts) -> dict[str, Any]:
+    """What this photo alone says."""
     row = facts.row
     paths = [PurePosixPath(file["root_path"], file["rel_path"]) for file in facts.files]
     folders = sorted({str(folder) for path in paths for folder in path.parents})
-    camera = _camera(row["camera_make"], row["camera_model"])
-    location = _location(row["gps_lat"], row["gps_lon"])
-    keywords = [text for text in (_text(word) for word in row["keywords"] or ()) if text]
-    payload: dict[str, Any] = {
+    return {
         "photo_id": row["photo_id"],
         "sha256": row["sha256"],
         "pixel_hash": facts.pixel_hash,
         # Of a file that is there now: the row keeps the name under which the photo was first read.
         "file_name": _text(paths[0].name if paths else row["file_name"]),
-        "paths": [_text(str(path)) for path in paths],
-        "folders": [_text(folder) for folder in folders],
+        "file_names": _texts(dict.fromkeys(path.name for path in paths)),
+        "paths": _texts(str(path) for path in paths),
+        "folders": _texts(folders),
         "root_ids": sorted({file["root_id"] for file in facts.files}),
-        "format": row["format"],
+        "format": [row["format"]] if row["format"] else [],
+        "page": row["page"],
+        "pages": row["pages"],
         "width": row["width"],
         "height": row["height"],
         "size_bytes": row["size_bytes"],
         "orientation_kind": _orientation_kind(row["width"], row["height"]),
         "taken_at": _seconds(row["taken_at"]),
         "added_at": _seconds(row["created_at"]),
-        "camera": camera,
+        "camera": _camera(row["camera_make"], row["camera_model"]),
         "camera_make": _text(row["camera_make"]),
         "camera_model": _text(row["camera_model"]),
         "lens": _text(row["lens"]),
@@ -166,31 +231,59 @@ def build_point(facts: PhotoFacts, vectors: Mapping[str, Vector]) -> PhotoPoint:
         "exposure_s": _number(row["exposure_s"]),
         "focal_length_mm": _number(row["focal_length_mm"]),
         "rating": _number(row["rating"]),
-        "tags": [_text(tag) for tag in facts.tags],
-        "keywords": keywords,
+        "color_label": _text(row["color_label"]),
+        "tags": _texts(facts.tags),
+        "keywords": _texts(row["keywords"]),
+        "people": _texts(row["people"]),
         "title": _text(row["title"]),
         "description": _text(row["description"]),
-        "caption": _text(facts.caption),
-        "collections": [_text(name) for name in facts.collections],
-        "location": location,
-        "has_gps": location is not None,
+        "collections": _texts(facts.collections),
+        "location": _location(row["gps_lat"], row["gps_lon"]),
+        "country_code": _text(row["country_code"]),
+        "country": _text(row["country"]),
+        "region": _text(row["region"]),
+        "city": _text(row["city"]),
+        "motion": bool(row["motion"]),
+        "warnings": _texts(row["warnings"]),
         "offline": bool(facts.files) and all(file["root_state"] != "online" for file in facts.files),
     }
-    vector = vectors.get(facts.pixel_hash) if facts.embedded and facts.pixel_hash else None
-    return PhotoPoint(row["photo_id"], vector, _words(payload, facts), payload)
 
 
-def _words(payload: Mapping[str, Any], facts: PhotoFacts) -> str:
+# Lists that grow by what the mates say; what of the rest is filled from them where the cover says nothing.
+_JOINED = ("format", "paths", "folders", "root_ids", "file_names", "tags", "keywords", "people", "collections")
+_FILLED = (
+    ("taken_at",),
+    ("camera", "camera_make", "camera_model"),
+    ("lens",),
+    ("iso", "f_number", "exposure_s", "focal_length_mm"),
+    ("rating",),
+    ("color_label",),
+    ("title",),
+    ("description",),
+    ("location",),
+    ("country_code", "country", "region", "city"),
+)
+
+
+def _join(payload: dict[str, Any], mate: Mapping[str, Any]) -> None:
+    for key in _JOINED:
+        payload[key] = list(dict.fromkeys([*payload[key], *mate[key]]))
+    for keys in _FILLED:
+        if all(payload[key] is None for key in keys):
+            payload |= {key: mate[key] for key in keys}
+    payload["motion"] = payload["motion"] or mate["motion"]
+
+
+def _words(facts: PhotoFacts) -> list[str]:
     """What the word search reads. Of a path only what a person chose: the root's own name and what is below it."""
-    names: dict[str, None] = {}
+    row = facts.row
+    texts = [row["title"], row["description"], *facts.tags, *(row["keywords"] or ()), *(row["people"] or ())]
+    texts += [*facts.collections, row["city"], row["region"], row["country"], row["color_label"]]
+    texts += [_camera(row["camera_make"], row["camera_model"]), row["lens"]]
     for file in facts.files:
-        names[PurePosixPath(file["root_path"]).name] = None
-        for part in PurePosixPath(file["rel_path"]).parts[:-1]:
-            names[part] = None
-        names[PurePosixPath(file["rel_path"]).name] = None
-    texts = [payload["caption"], payload["title"], payload["description"], *payload["tags"], *payload["keywords"]]
-    texts += [*payload["collections"], payload["camera"], payload["lens"], *names]
-    return _text("\n".join(text for text in texts if text)) or ""
+        path = PurePosixPath(file["rel_path"])
+        texts += [PurePosixPath(file["root_path"]).name, *path.parts[:-1], path.name]
+    return _texts(texts)
 
 
 def _camera(make: str | None, model: str | None) -> str | None:
@@ -225,3 +318,8 @@ def _number(value: float | int | None) -> float | int | None:
 def _text(value: str | None) -> str | None:
     """Text that the engine can store: no lone surrogates."""
     return None if value is None else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _texts(values: Iterable[str | None] | None) -> list[str]:
+    """Those that say something, as `_text`."""
+    return [text for text in map(_text, values or ()) if text]

@@ -54,12 +54,16 @@ class VectorIndex(Protocol):
 
     def count(self, condition: Condition | None = None) -> int: ...
 
+    def counted(self, condition: Condition | None) -> int:
+        """As `count`, but kept between changes: a count costs a look at every point."""
+        ...
+
     def point_count(self) -> int:
-        """All points, cheaply: kept between changes."""
+        """All points, `counted`."""
         ...
 
     def embedded_count(self) -> int:
-        """Points with a vector, as cheaply."""
+        """Points with a vector, `counted`."""
         ...
 
     def get(self, photo_ids: Sequence[str], vectors: bool = False) -> dict[str, StoredPhoto]:

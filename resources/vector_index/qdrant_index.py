@@ -11,7 +11,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from resources.vector_index.conditions import KEYWORD_KEYS, RANGE_KEYS, And, Condition, Exists, HasVector, Not, Range
+from resources.vector_index.conditions import (
+    FLAGS,
+    KEYWORD_KEYS,
+    RANGE_KEYS,
+    And,
+    Condition,
+    Exists,
+    HasVector,
+    Not,
+    Range,
+)
 from resources.vector_index.dialects import FLAGS_KEY
 from resources.vector_index.points import IndexModel, PhotoPoint, Ranked, Vector
 from resources.vector_index.words import SparseWords
@@ -22,7 +32,8 @@ DENSE, WORDS = "image", "words"
 
 # How far past the end a run of equal scores is followed, so that it is cut at an id and not at random.
 _MOST_TIES = 256
-_FLAG_KEYS = ("has_gps", "embedded", "offline")
+# Counts of so many conditions are kept between changes.
+_MOST_COUNTED = 64
 
 
 def indexed_keys() -> dict[str, str]:
@@ -36,20 +47,20 @@ def stored_payload(point: PhotoPoint) -> dict[str, Any]:
     kept = {"added_at": 0.0} | {key: value for key, value in point.payload.items() if value is not None and value != []}
     kept["photo_id"] = point.photo_id
     kept["embedded"] = point.vector is not None
-    kept[FLAGS_KEY] = [name for name in _FLAG_KEYS if kept.get(name)]
+    kept[FLAGS_KEY] = [name for name in sorted(FLAGS) if kept.get(name)]
     return kept
 
 
 class QdrantIndex(ABC):
     """The part of `VectorIndex` that does not depend on how the engine is called."""
 
-    # How long counts of the whole index may be kept: for ever where every change passes through this object.
+    # How long counts may be kept: for ever where every change passes through this object.
     _counts_last_s = math.inf
 
     def __init__(self, generation: str, model: IndexModel | None) -> None:
         self._generation = generation
         self._model = model
-        self._counted: dict[str, tuple[float, int]] = {}
+        self._counted: dict[Condition | None, tuple[float, int]] = {}
         self._changes_seen = 0
 
     @property
@@ -81,20 +92,21 @@ class QdrantIndex(ABC):
     # What follows from it.
 
     def point_count(self) -> int:
-        return self._remembered("points", None)
+        return self.counted(None)
 
     def embedded_count(self) -> int:
-        return self._remembered("embedded", HasVector()) if self._model else 0
+        return self.counted(HasVector()) if self._model else 0
 
-    def _remembered(self, name: str, condition: Condition | None) -> int:
-        """A count of the whole index, which costs a look at every point: taken once, until something changes."""
-        known = self._counted.get(name)
+    def counted(self, condition: Condition | None) -> int:
+        known = self._counted.get(condition)
         if known and time.monotonic() - known[0] < self._counts_last_s:
             return known[1]
         changes, taken_at = self._changes_seen, time.monotonic()
         number = self.count(condition)
         if changes == self._changes_seen:  # else a change came between, and the count may be of before it
-            self._counted[name] = taken_at, number
+            if len(self._counted) >= _MOST_COUNTED:
+                self._counted.clear()
+            self._counted[condition] = taken_at, number
         return number
 
     def _changed(self) -> None:

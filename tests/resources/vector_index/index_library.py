@@ -40,7 +40,8 @@ class Library:
         photos, files, previews = [], [], []
         for number in numbers:
             sha256 = content_hash(number)
-            row = {"photo_id": photo_id(number), "sha256": sha256, "created_at": now, "hidden_at": None}
+            row = {"photo_id": photo_id(number), "document_id": photo_id(number), "sha256": sha256}
+            row |= {"created_at": now, "hidden_at": None}
             row |= {"format": "JPEG", "width": 40, "height": 30, "file_name": f"IMG_{number:04}.jpg", "keywords": []}
             photos.append(row | columns)
             files.append(

@@ -190,7 +190,7 @@ def test_a_model_that_can_embed_no_more_takes_over_with_less(library: Library) -
         assert follower.serving_model == MODEL
         with library.manifest.write() as tx:
             row = {"root_id": "root", "rel_path": "trip/IMG_0005.jpg", "partition_key": "trip"}
-            row |= {"sha256": content_hash(5), "size_bytes": 1, "mtime_ns": 5, "stage": "embeddings"}
+            row |= {"sha256": content_hash(5), "page": 1, "size_bytes": 1, "mtime_ns": 5, "stage": "embeddings"}
             failures.record(tx, [row | {"code": "EMBED_FAILED", "message": "no", "decoder_version": "other@1/1"}])
         _until(lambda: follower.serving_model == other)
 

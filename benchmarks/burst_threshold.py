@@ -1,0 +1,115 @@
+"""How alike the frames of a burst are, and how alike pictures are that were only taken in the same place.
+
+Draws series with the demo's brushes: handheld bursts (the subject moves, the camera shakes, noise and exposure vary) and
+pairs that are no burst (the camera swings as for a panorama, zooms, another subject stands there, another view of the
+same kind), and prints for each threshold of the perceptual hash what share of each would be taken for a burst. The
+figures in docs/decisions/stacks.md come from here:
+
+    python -m benchmarks.burst_threshold --scenes 150
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice, pairwise
+
+import numpy as np
+from PIL import Image, ImageEnhance
+
+from demo.postcards import Postcard, draw_postcards
+from demo.subjects import SUBJECTS
+from resources.imaging.previews import perceptual_hash
+
+_CANVAS = (1440, 960)
+_FRAME = (960, 640)
+_FRAMES = 5
+_THRESHOLDS = (4, 6, 8, 10, 12, 14, 16, 18, 20, 24)
+
+
+def _frame(
+    picture: Image.Image, rng: np.random.Generator, *, across: float = 0.0, zoom: float = 1.0, shake: float = 1.0
+) -> int:
+    """The hash of what a hand-held camera sees: shaken by about 1% of the width, turned by 0.3 degrees, noisy.
+
+    `across` is how far the camera was swung, in frame widths; `zoom` how much closer it looks.
+    """
+    width, height = _FRAME[0] / zoom, _FRAME[1] / zoom
+    x = (_CANVAS[0] - width) / 2 + (across - 0.25) * _FRAME[0] + rng.normal(0, 0.007 * shake) * width
+    y = (_CANVAS[1] - height) / 2 + rng.normal(0, 0.007 * shake) * height
+    turned = picture.rotate(
+        rng.normal(0, 0.3 * shake), Image.Resampling.BILINEAR, center=(x + width / 2, y + height / 2)
+    )
+    seen = turned.crop((int(x), int(y), int(x + width), int(y + height))).resize(_FRAME, Image.Resampling.BILINEAR)
+    seen = ImageEnhance.Brightness(seen).enhance(2 ** rng.normal(0, 0.1))
+    pixels = np.asarray(seen, dtype=np.float32) + rng.normal(0, 4, (_FRAME[1], _FRAME[0], 3))
+    return perceptual_hash(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def _burst(card: Postcard, rng: np.random.Generator, step: int = 1, shake: float = 1.0) -> list[int]:
+    return [_frame(replace(card, moment=n * step).draw(*_CANVAS), rng, shake=shake) for n in range(_FRAMES)]
+
+
+def _swung(by: float) -> Callable[[Postcard, Postcard, np.random.Generator], tuple[int, int]]:
+    def pair(card: Postcard, _: Postcard, rng: np.random.Generator) -> tuple[int, int]:
+        return _frame(card.draw(*_CANVAS), rng), _frame(replace(card, moment=1).draw(*_CANVAS), rng, across=by)
+
+    return pair
+
+
+def _zoomed(card: Postcard, _: Postcard, rng: np.random.Generator) -> tuple[int, int]:
+    return _frame(card.draw(*_CANVAS), rng), _frame(replace(card, moment=1).draw(*_CANVAS), rng, zoom=1.4)
+
+
+def _another_subject(card: Postcard, _: Postcard, rng: np.random.Generator) -> tuple[int, int]:
+    kinds = [kind for kind in SUBJECTS.values() if kind.name != card.subject and card.scene in kind.scenes]
+    kind = kinds[int(rng.integers(len(kinds)))]
+    colour = kind.colours[int(rng.integers(len(kind.colours)))]
+    other = replace(card, subject=kind.name, colour=colour, count=int(rng.integers(1, 4)), moment=1)
+    return _frame(card.draw(*_CANVAS), rng), _frame(other.draw(*_CANVAS), rng)
+
+
+def _another_view(card: Postcard, other: Postcard, rng: np.random.Generator) -> tuple[int, int]:
+    alike = replace(other, scene=card.scene, time=card.time, weather=card.weather, subject=card.subject)
+    return _frame(card.draw(*_CANVAS), rng), _frame(alike.draw(*_CANVAS), rng)
+
+
+_NO_BURSTS: dict[str, Callable[[Postcard, Postcard, np.random.Generator], tuple[int, int]]] = {
+    "swung by 10% of the width": _swung(0.1),
+    "swung by 20%": _swung(0.2),
+    "swung by 30%": _swung(0.3),
+    "swung by 50%": _swung(0.5),
+    "zoomed in by 1.4": _zoomed,
+    "another subject there": _another_subject,
+    "another view of the kind": _another_view,
+}
+
+
+def _distances(scenes: int) -> Iterator[tuple[str, int]]:
+    cards = list(islice(draw_postcards(7, "evaluation"), scenes + 1))
+    for number, (card, other) in enumerate(pairwise(cards)):
+        rng = np.random.default_rng(number)
+        for name, step, shake in (("burst", 1, 1.0), ("burst of a moving subject", 6, 1.0), ("burst, shaky", 2, 2.5)):
+            for a, b in pairwise(_burst(card, rng, step, shake)):
+                yield name, (a ^ b).bit_count()
+        for name, pair in _NO_BURSTS.items():
+            a, b = pair(card, other, rng)
+            yield name, (a ^ b).bit_count()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenes", type=int, default=150)
+    found: dict[str, list[int]] = {}
+    for name, bits in _distances(parser.parse_args().scenes):
+        found.setdefault(name, []).append(bits)
+    print("share of pairs at most so many bits apart")
+    print(f"{'':28}{'n':>5}{'median':>8}" + "".join(f"{threshold:>7}" for threshold in _THRESHOLDS))
+    for name, bits in found.items():
+        shares = "".join(f"{np.mean(np.array(bits) <= threshold):7.2f}" for threshold in _THRESHOLDS)
+        print(f"{name:28}{len(bits):>5}{np.median(bits):>8.0f}{shares}")
+
+
+if __name__ == "__main__":
+    main()
