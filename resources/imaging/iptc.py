@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["ESCAPE_UTF8", "photoshop_iptc", "read_iptc"]
+from collections.abc import Iterator
+
+__all__ = ["ESCAPE_UTF8", "photoshop_iptc", "photoshop_resources", "read_iptc"]
 
 Records = dict[tuple[int, int], tuple[str, ...]]
 
@@ -40,19 +42,39 @@ def _text(value: bytes, utf8: bool) -> str:
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
-        text = value.decode("utf-8" if utf8 else "cp1252", "replace")
+        # Said to be UTF-8 and is not: cut in the middle of a letter, or Latin after all.
+        text = value.decode("utf-8", "ignore") if utf8 and _is_cut_utf8(value) else value.decode("cp1252", "replace")
     return text.replace("\0", "").strip()
 
 
-def photoshop_iptc(block: bytes | None) -> bytes | None:
-    """The IPTC resource (0x0404) inside a Photoshop image resource block."""
+# Photoshop's own mark, and those of PhotoDeluxe, ImageReady and others (ExifTool's Photoshop tables).
+_IPTC = 0x0404
+_RESOURCES = (b"8BIM", b"PHUT", b"DCSR", b"AgHg", b"MeSa")
+
+
+def _is_cut_utf8(value: bytes) -> bool:
+    """Whether only the last letter is not whole: IPTC's fields have a largest size."""
+    for end in range(1, 4):
+        try:
+            value[:-end].decode("utf-8")
+        except UnicodeDecodeError:
+            continue
+        return True
+    return False
+
+
+def photoshop_resources(block: bytes | None) -> Iterator[tuple[int, bytes]]:
+    """The numbered resources of a Photoshop image resource block, in order; ends at the first that makes no sense."""
     at = 0
-    while block and block[at : at + 4] == b"8BIM":
+    while block and block[at : at + 4] in _RESOURCES:
         kind = int.from_bytes(block[at + 4 : at + 6], "big")
         name_size = block[at + 6] if at + 6 < len(block) else 0
         at += 6 + (name_size + 2 & ~1)  # the name and its length byte are padded to an even size
         size = int.from_bytes(block[at : at + 4], "big")
-        if kind == 0x0404:
-            return block[at + 4 : at + 4 + size]
+        yield kind, block[at + 4 : at + 4 + size]
         at += 4 + (size + 1 & ~1)
-    return None
+
+
+def photoshop_iptc(block: bytes | None) -> bytes | None:
+    """The IPTC resource inside a Photoshop image resource block."""
+    return next((resource for kind, resource in photoshop_resources(block) if kind == _IPTC), None)

@@ -1,8 +1,9 @@
 """What a photo says about itself: EXIF, XMP and IPTC joined into one `PhotoMetadata`.
 
-Tag by tag, EXIF wins for what the camera knows (date, exposure, place), XMP wins for what a person wrote (rating,
+Tag by tag, EXIF wins for what the camera knows (date, exposure, position), XMP wins for what a person wrote (rating,
 title, keywords). A value that cannot be true (month zero, latitude 213) is None: unusable is never passed on.
-Reading the blocks out of a container belongs to the decoders (`raster`, `heif`, `raw`).
+docs/metadata.md tells for each field where it is read from. Reading the blocks out of a container belongs to `jpeg`
+and the decoders (`raster`, `heif`, `raw`); what the sidecar adds to `sidecars`.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from resources.imaging.iptc import Records, read_iptc
 from resources.imaging.tiff import Directory, Tiff, TiffError
-from resources.imaging.xmp import Properties, read_xmp
+from resources.imaging.xmp import Xmp, read_xmp
 
 __all__ = ["ExifDirectories", "PhotoMetadata", "exif_directories", "read_metadata"]
 
@@ -83,16 +84,25 @@ _LISTS = ("keywords", "people")
 
 
 @dataclass(frozen=True)
+class MakerFacts:
+    """What makers' notes say in plain: the name of the lens, the id of a burst."""
+
+    lens: str | None = None
+    burst_id: str | None = None
+
+
+@dataclass(frozen=True)
 class ExifDirectories:
     """The directories of an EXIF block, each absent when the file has none.
 
-    Of the makers' notes only Canon's is read: before 2008 it alone held the ISO, and still holds lens names.
+    Of the makers' notes only those are read that say something in plain which EXIF does not.
     """
 
     main: Directory | None = None
     exif: Directory | None = None
     gps: Directory | None = None
     canon: Directory | None = None
+    maker: MakerFacts = MakerFacts()
 
     def text(self, tag: int) -> str | None:
         """From the EXIF directory, else the main one: old cameras mix them."""
@@ -118,36 +128,78 @@ def exif_directories(block: bytes | memoryview | None) -> ExifDirectories:
     main = tiff.first()
     exif = tiff.child(main, _EXIF_IFD)
     canon: Directory | None = None
-    if exif is not None and main is not None and (main.text(_MAKE) or "").startswith("Canon"):
-        canon = tiff.directory(exif.position(_MAKER_NOTE) or 0)
-    return ExifDirectories(main, exif, tiff.child(main, _GPS_IFD), canon)
+    maker = MakerFacts()
+    if exif is not None and main is not None and _MAKER_NOTE in exif:
+        if (main.text(_MAKE) or "").startswith("Canon"):
+            canon = tiff.directory(exif.position(_MAKER_NOTE) or 0)
+        else:
+            maker = _maker_facts(tiff, exif)
+    return ExifDirectories(main, exif, tiff.child(main, _GPS_IFD), canon, maker)
+
+
+def _maker_facts(tiff: Tiff, exif: Directory) -> MakerFacts:
+    """Notes as TIFF directories of their own, by their header; numbers of tags follow ExifTool's tables."""
+    head = (exif.blob(_MAKER_NOTE) or b"")[:16]
+    if head.startswith(b"Apple iOS\0"):
+        apple = _own_tiff(exif, 14, b"MM").first()
+        return MakerFacts(burst_id=apple.text(_APPLE_BURST) if apple else None)
+    if head.startswith(b"Panasonic\0\0\0"):
+        panasonic = tiff.directory((exif.position(_MAKER_NOTE) or 0) + 12)
+        return MakerFacts(lens=panasonic.text(_PANASONIC_LENS) if panasonic else None)
+    if head.startswith(b"Nikon\0\2"):
+        blob = exif.blob(_MAKER_NOTE) or b""
+        nikon = exif_directories(blob[10:]).main
+        return MakerFacts(lens=lens_words(nikon.numbers(_NIKON_LENS)) if nikon else None)
+    for name, header in ((b"OLYMPUS\0", 12), (b"OM SYSTEM\0", 16)):
+        if head.startswith(name):
+            olympus = _own_tiff(exif, header, head[header - 4 : header - 2])
+            equipment = olympus.child(olympus.first(), _OLYMPUS_EQUIPMENT)
+            return MakerFacts(lens=equipment.text(_OLYMPUS_LENS) if equipment else None)
+    return MakerFacts()
+
+
+def _own_tiff(exif: Directory, start: int, byte_order: bytes) -> Tiff:
+    """A maker's note whose directory begins at `start` and whose offsets count from the note's own first byte."""
+    header = b"II*\0" + start.to_bytes(4, "little") if byte_order == b"II" else b"MM\0*" + start.to_bytes(4, "big")
+    return Tiff(header + (exif.blob(_MAKER_NOTE) or b"")[8:])
+
+
+def lens_words(numbers: tuple[float, ...]) -> str | None:
+    """A lens by its shortest and longest focal length (mm) and their apertures: "18-70mm f/3.5-4.5"."""
+    if len(numbers) != 4 or not all(math.isfinite(number) and 0 < number < 10_000 for number in numbers[:2]):
+        return None
+    wide, long, *apertures = numbers
+    focal = f"{wide:g}" if wide == long else f"{wide:g}-{long:g}"
+    stops = list(dict.fromkeys(f"{stop:.3g}" for stop in apertures if math.isfinite(stop) and 0 < stop < 100))
+    return f"{focal}mm f/{'-'.join(stops)}" if stops else f"{focal}mm"
 
 
 def read_metadata(
-    exif: ExifDirectories | None = None, xmp: bytes | None = None, iptc: bytes | None = None
+    exif: ExifDirectories | None = None, xmp: bytes | Xmp | None = None, iptc: bytes | None = None
 ) -> PhotoMetadata:
     """The joined metadata of a photo's blocks. Never raises for bad bytes."""
     exif = exif or ExifDirectories()
-    properties, records = read_xmp(xmp), read_iptc(iptc)
+    properties, records = xmp if isinstance(xmp, Xmp) else read_xmp(xmp), read_iptc(iptc)
     taken_at, offset, source = _taken(exif, properties, records)
     lat, lon = _position(exif.gps, properties)
+    country_code, country, region, city = _written_place(properties, records)
     return PhotoMetadata(
         taken_at=taken_at,
         taken_at_offset_min=offset,
         taken_at_source=source,
-        camera_make=_first_text(exif.text(_MAKE), _one(properties, "tiff:Make")),
-        camera_model=_first_text(exif.text(_MODEL), _one(properties, "tiff:Model")),
+        camera_make=_first_text(exif.text(_MAKE), properties.text("tiff:Make")),
+        camera_model=_first_text(exif.text(_MODEL), properties.text("tiff:Model")),
         lens=_lens(exif, properties),
         focal_length_mm=_within(
-            exif.number(_FOCAL_LENGTH) or _fraction(_one(properties, "exif:FocalLength")), 0.01, 10_000
+            exif.number(_FOCAL_LENGTH) or _fraction(properties.text("exif:FocalLength")), 0.01, 10_000
         ),
         focal_length_35mm=_within(
-            exif.number(_FOCAL_LENGTH_35MM) or _fraction(_one(properties, "exif:FocalLengthIn35mmFilm")), 1, 10_000
+            exif.number(_FOCAL_LENGTH_35MM) or _fraction(properties.text("exif:FocalLengthIn35mmFilm")), 1, 10_000
         ),
         f_number=_f_number(exif, properties),
         exposure_s=_exposure(exif, properties),
         exposure_bias_ev=_within(
-            _first(exif.number(_EXPOSURE_BIAS), _fraction(_one(properties, "exif:ExposureBiasValue"))), -20, 20
+            _first(exif.number(_EXPOSURE_BIAS), _fraction(properties.text("exif:ExposureBiasValue"))), -20, 20
         ),
         iso=_iso(exif, properties) or _canon_iso(exif),
         flash_fired=_flash(exif, properties),
@@ -156,27 +208,46 @@ def read_metadata(
         gps_alt_m=_altitude(exif.gps, properties),
         orientation=orientation_of(exif, properties),
         rating=_rating(exif, properties),
-        title=_first_text(_one(properties, "dc:title"), _record(records, 2, 5), _windows_text(exif, _XP_TITLE)),
+        title=_first_text(
+            properties.text("dc:title"),
+            _record(records, 2, 5),
+            _windows_text(exif, _XP_TITLE),
+            properties.text("photoshop:Headline"),
+            _record(records, 2, 105),
+        ),
         description=_first_text(
-            _one(properties, "dc:description"),
-            _record(records, 2, 120),
+            _not_boilerplate(properties.text("dc:description")),
+            _not_boilerplate(_record(records, 2, 120)),
             _not_boilerplate(exif.text(_IMAGE_DESCRIPTION)),
             _windows_text(exif, _XP_COMMENT),
+            _not_boilerplate(_user_comment(exif)),
+            properties.text("acdsee:caption"),
+            _not_boilerplate(properties.text("exif:UserComment")),
         ),
         keywords=_keywords(exif, properties, records),
+        color_label=_color_label(properties),
+        people=_people(properties),
+        country_code=country_code,
+        country=country,
+        region=region,
+        city=city,
+        burst_id=_first_text(
+            exif.maker.burst_id, properties.text("GCamera:BurstID"), properties.text("GCreations:CameraBurstID")
+        ),
     )
 
 
 _IMAGE_DESCRIPTION, _MAKE, _MODEL, _ORIENTATION = 0x010E, 0x010F, 0x0110, 0x0112
-_RATING, _XP_TITLE, _XP_COMMENT, _XP_KEYWORDS = 0x4746, 0x9C9B, 0x9C9C, 0x9C9E
+_RATING, _RATING_PERCENT, _XP_TITLE, _XP_COMMENT, _XP_KEYWORDS = 0x4746, 0x4749, 0x9C9B, 0x9C9C, 0x9C9E
 _EXPOSURE_TIME, _F_NUMBER, _EXIF_IFD, _GPS_IFD = 0x829A, 0x829D, 0x8769, 0x8825
 _ISO, _STANDARD_SENSITIVITY, _RECOMMENDED_EXPOSURE_INDEX, _ISO_SPEED = 0x8827, 0x8831, 0x8832, 0x8833
 _DATE_ORIGINAL, _DATE_DIGITIZED = 0x9003, 0x9004
 _OFFSET, _OFFSET_ORIGINAL, _OFFSET_DIGITIZED = 0x9010, 0x9011, 0x9012
 _SHUTTER_APEX, _APERTURE_APEX, _EXPOSURE_BIAS, _FLASH, _FOCAL_LENGTH = 0x9201, 0x9202, 0x9204, 0x9209, 0x920A
 _SUBSEC_ORIGINAL, _SUBSEC_DIGITIZED = 0x9291, 0x9292
-_FOCAL_LENGTH_35MM, _LENS_MODEL = 0xA405, 0xA434
+_USER_COMMENT, _FOCAL_LENGTH_35MM, _LENS_SPECIFICATION, _LENS_MODEL = 0x9286, 0xA405, 0xA432, 0xA434
 _MAKER_NOTE, _CANON_SHOT_INFO, _CANON_LENS_MODEL = 0x927C, 0x0004, 0x0095
+_APPLE_BURST, _PANASONIC_LENS, _NIKON_LENS, _OLYMPUS_EQUIPMENT, _OLYMPUS_LENS = 0x000B, 0x0051, 0x0084, 0x2010, 0x0203
 
 _ISO_OVERFLOW = 65535  # the 16-bit tag's "see the other tags"
 
@@ -213,9 +284,7 @@ def parse_offset(text: str | None) -> int | None:
     return minutes if -720 <= minutes <= 840 else None
 
 
-def _taken(
-    exif: ExifDirectories, properties: Properties, records: Records
-) -> tuple[datetime | None, int | None, str | None]:
+def _taken(exif: ExifDirectories, properties: Xmp, records: Records) -> tuple[datetime | None, int | None, str | None]:
     for date_tag, offset_tags, subsec_tag, source in (
         (_DATE_ORIGINAL, (_OFFSET_ORIGINAL, _OFFSET), _SUBSEC_ORIGINAL, "exif"),
         (_DATE_DIGITIZED, (_OFFSET_DIGITIZED, _OFFSET), _SUBSEC_DIGITIZED, "exif_digitized"),
@@ -224,9 +293,10 @@ def _taken(
         if moment:
             for tag in offset_tags:
                 offset = parse_offset(exif.text(tag)) if offset is None else offset
+            # Not the zone that XMP gives for the same second: editors write their computer's zone there.
             return moment, offset, source
-    for name in ("exif:DateTimeOriginal", "photoshop:DateCreated", "exif:DateTimeDigitized"):
-        moment, offset = parse_date(_one(properties, name))
+    for name in ("exif:DateTimeOriginal", "photoshop:DateCreated", "exif:DateTimeDigitized", "xmp:CreateDate"):
+        moment, offset = parse_date(properties.text(name))
         if moment:
             return moment, offset, "xmp"
     created = _record(records, 2, 55)
@@ -250,38 +320,52 @@ def _gps_moment(gps: Directory | None) -> datetime | None:
     return day + timedelta(seconds=seconds) if 0 <= seconds < 86_400 else None
 
 
-def orientation_of(exif: ExifDirectories, properties: Properties) -> int | None:
+def orientation_of(exif: ExifDirectories, properties: Xmp) -> int | None:
     """The orientation as written, 1 to 8: EXIF's, else XMP's."""
     written = [part.integer(_ORIENTATION) for part in (exif.main, exif.exif) if part is not None]
-    for value in (*written, _integer(_one(properties, "tiff:Orientation"))):
+    for value in (*written, _integer(properties.text("tiff:Orientation"))):
         if value is not None and 1 <= value <= 8:
             return value
     return None
 
 
-def _lens(exif: ExifDirectories, properties: Properties) -> str | None:
-    canon = exif.canon.text(_CANON_LENS_MODEL) if exif.canon else None
-    candidates = (exif.text(_LENS_MODEL), canon, _one(properties, "exifEX:LensModel"), _one(properties, "aux:Lens"))
-    return next((text[:_MAX_TEXT] for text in candidates if text and re.search(r"\w", text)), None)
+def _lens(exif: ExifDirectories, properties: Xmp) -> str | None:
+    """Its name, else its focal lengths and apertures in words. "----" and "0.0 mm f/0.0" stand for no lens."""
+    candidates = (
+        exif.text(_LENS_MODEL),
+        exif.canon.text(_CANON_LENS_MODEL) if exif.canon else None,
+        exif.maker.lens,
+        properties.text("exifEX:LensModel"),
+        properties.text("aux:Lens"),
+        lens_words(exif.exif.numbers(_LENS_SPECIFICATION)) if exif.exif else None,
+        lens_words(tuple(_fraction(part) or 0.0 for part in (properties.text("aux:LensInfo") or "").split())),
+    )
+    return next((text[:_MAX_TEXT] for text in candidates if text and re.search(r"[A-Za-z1-9]", text)), None)
 
 
-def _exposure(exif: ExifDirectories, properties: Properties) -> float | None:
+def _exposure(exif: ExifDirectories, properties: Xmp) -> float | None:
     seconds = _within(exif.number(_EXPOSURE_TIME), 1e-7, 1e6)
     if seconds is None:
         apex = _within(exif.number(_SHUTTER_APEX), -20, 24)
         seconds = 2.0**-apex if apex else None
-    return seconds if seconds is not None else _within(_fraction(_one(properties, "exif:ExposureTime")), 1e-7, 1e6)
+    if seconds is None:
+        seconds = _within(_fraction(properties.text("exif:ExposureTime")), 1e-7, 1e6)
+    apex = _within(_fraction(properties.text("exif:ShutterSpeedValue")), -20, 24)
+    return seconds if seconds is not None or not apex else 2.0**-apex
 
 
-def _f_number(exif: ExifDirectories, properties: Properties) -> float | None:
+def _f_number(exif: ExifDirectories, properties: Xmp) -> float | None:
     number = _within(exif.number(_F_NUMBER), 0.1, 500)
     if number is None:
         apex = _within(exif.number(_APERTURE_APEX), 0.01, 18)
         number = round(2.0 ** (apex / 2), 2) if apex else None
-    return number if number is not None else _within(_fraction(_one(properties, "exif:FNumber")), 0.1, 500)
+    if number is None:
+        number = _within(_fraction(properties.text("exif:FNumber")), 0.1, 500)
+    apex = _within(_fraction(properties.text("exif:ApertureValue")), 0.01, 18)
+    return number if number is not None or not apex else round(2.0 ** (apex / 2), 2)
 
 
-def _iso(exif: ExifDirectories, properties: Properties) -> int | None:
+def _iso(exif: ExifDirectories, properties: Xmp) -> int | None:
     values = list(exif.exif.integers(_ISO)) if exif.exif else []
     values += exif.main.integers(_ISO) if exif.main else ()
     usable = [value for value in values if 0 < value < _ISO_OVERFLOW]
@@ -293,7 +377,7 @@ def _iso(exif: ExifDirectories, properties: Properties) -> int | None:
     if usable:
         return usable[0]
     for name in ("exif:ISOSpeedRatings", "exifEX:PhotographicSensitivity"):
-        value = _integer(_one(properties, name))
+        value = _integer(properties.text(name))
         if value and value > 0:
             return value
     return None
@@ -308,26 +392,39 @@ def _canon_iso(exif: ExifDirectories) -> int | None:
     return round(value) if 1 <= value <= 1e7 else None
 
 
-def _flash(exif: ExifDirectories, properties: Properties) -> bool | None:
+def _flash(exif: ExifDirectories, properties: Xmp) -> bool | None:
     value = exif.number(_FLASH)
     if value is not None:
         return bool(int(value) & 1)
-    fired = _one(properties, "exif:Flash/exif:Fired")
+    fired = next(properties.fields("exif:Flash", "exif:Fired"), None)
     return None if fired is None else fired.lower() == "true"
 
 
-def _rating(exif: ExifDirectories, properties: Properties) -> int | None:
-    value = _fraction(_one(properties, "xmp:Rating"))
-    if value is None:
-        value = exif.main.number(_RATING) if exif.main else None
-    return int(value) if value is not None and -1 <= value <= 5 else None
+def _rating(exif: ExifDirectories, properties: Xmp) -> int | None:
+    """Stars as written, else from the percentages that Windows writes (1, 25, 50, 75, 99 for one to five stars)."""
+    main = exif.main
+    for stars in (
+        _fraction(properties.text("xmp:Rating")),
+        main.number(_RATING) if main else None,
+        _fraction(properties.text("acdsee:rating")),
+    ):
+        if stars is not None and -1 <= stars <= 5:
+            return int(stars)
+    for percent in (
+        _fraction(properties.text("MicrosoftPhoto:Rating")),
+        _fraction(properties.text("xmp:RatingPercent")),
+        main.number(_RATING_PERCENT) if main else None,
+    ):
+        if percent is not None and 0 <= percent <= 100:
+            return min(5, round(percent / 25) + 1) if percent >= 1 else 0
+    return None
 
 
 _GPS_LAT_REF, _GPS_LAT, _GPS_LON_REF, _GPS_LON, _GPS_ALT_REF, _GPS_ALT = 1, 2, 3, 4, 5, 6
 
 
-def _position(gps: Directory | None, properties: Properties) -> tuple[float | None, float | None]:
-    """Both or neither, in degrees; a hemisphere that is not written leaves the sign unknown, so None."""
+def _position(gps: Directory | None, properties: Xmp) -> tuple[float | None, float | None]:
+    """Both or neither, in degrees. A hemisphere that is neither written nor a minus leaves the sign unknown: None."""
     if gps is not None:
         lat = _degrees(gps, _GPS_LAT, _GPS_LAT_REF, "NS", 90)
         lon = _degrees(gps, _GPS_LON, _GPS_LON_REF, "EW", 180)
@@ -335,8 +432,8 @@ def _position(gps: Directory | None, properties: Properties) -> tuple[float | No
             return lat, lon
         if _GPS_LAT in gps:  # written but unusable: a copy in XMP is no better
             return None, None
-    lat = _xmp_degrees(_one(properties, "exif:GPSLatitude"), "NS", 90)
-    lon = _xmp_degrees(_one(properties, "exif:GPSLongitude"), "EW", 180)
+    lat = _xmp_degrees(properties.text("exif:GPSLatitude"), "NS", 90)
+    lon = _xmp_degrees(properties.text("exif:GPSLongitude"), "EW", 180)
     return (lat, lon) if lat is not None and lon is not None else (None, None)
 
 
@@ -344,53 +441,81 @@ def _degrees(gps: Directory, tag: int, ref_tag: int, letters: str, limit: float)
     parts = gps.numbers(tag)
     if not parts:  # some phones write the rationals as text: "52,00000,50.0000"
         text = gps.text(tag)
-        parts = tuple(float(part) for part in re.findall(r"\d+(?:\.\d+)?", text or ""))
+        parts = tuple(float(part) for part in re.findall(r"-?\d+(?:\.\d+)?", text or ""))
     ref = (gps.text(ref_tag) or "").upper()[:1]
     return _signed_degrees(parts, ref, letters, limit)
 
 
 def _signed_degrees(parts: tuple[float, ...], ref: str, letters: str, limit: float) -> float | None:
     # 0/0 in minutes or seconds is how some cameras write "none"; 0/0 in degrees is no position.
-    if not parts or not math.isfinite(parts[0]) or not ref or ref not in letters:
+    if not parts or not math.isfinite(parts[0]):
         return None
-    usable = [part if math.isfinite(part) else 0.0 for part in parts[:3]] + [0.0, 0.0]
+    usable = [abs(part) if math.isfinite(part) else 0.0 for part in parts[:3]] + [0.0, 0.0]
     value = usable[0] + usable[1] / 60 + usable[2] / 3600
-    if not 0 <= value <= limit:
+    minus = any(part < 0 for part in parts[:3])  # a few programs sign the number, with or without the letter
+    if value > limit or (ref not in letters if ref else not minus) or (minus and ref == letters[0]):
         return None
-    return -value if ref == letters[1] else value
+    return -value if minus or ref == letters[1] else value
 
 
 def _xmp_degrees(text: str | None, letters: str, limit: float) -> float | None:
     match = re.fullmatch(r"\s*([\d.]+)(?:,([\d.]+))?(?:,([\d.]+))?\s*([NSEW])\s*", text or "", re.IGNORECASE)
     if match is None:
-        return None
+        decimal = re.fullmatch(r"\s*([+-]?\d+\.\d+)\s*", text or "")
+        return _within(float(decimal[1]), -limit, limit) if decimal else None
     parts = tuple(number for group in match.groups()[:3] if group and (number := _fraction(group)) is not None)
     return _signed_degrees(parts, match[4].upper(), letters, limit)
 
 
-def _altitude(gps: Directory | None, properties: Properties) -> float | None:
+def _altitude(gps: Directory | None, properties: Xmp) -> float | None:
     metres = gps.number(_GPS_ALT) if gps is not None else None
     below: bool
     if metres is not None and gps is not None:
-        ref = gps.blob(_GPS_ALT_REF) or b"\0"
-        below = ref[:1] in (b"\x01", b"1")
+        ref = gps.number(_GPS_ALT_REF)
+        below = ref in _BELOW if ref is not None else gps.text(_GPS_ALT_REF) == "1"
     else:
-        metres = _fraction(_one(properties, "exif:GPSAltitude"))
-        below = _one(properties, "exif:GPSAltitudeRef") == "1"
+        metres = _fraction(properties.text("exif:GPSAltitude"))
+        below = properties.text("exif:GPSAltitudeRef") in ("1", "3")
     metres = _within(metres, -12_000, 100_000)
     return -abs(metres) if metres is not None and below else metres
 
 
+_BELOW = {1, 3, ord("1")}  # below the ellipsoid, below sea level (EXIF 3.0), and the digit as a byte
+
+
 _BOILERPLATE = re.compile(
     r"(?:(?:OLYMPUS|MINOLTA|KONICA MINOLTA|SAMSUNG|PENTAX|KODAK|CASIO)?\s*DIGITAL CAMERA|SONY DSC|DCIM\\.*|MDE"
-    r"|Untitled|default|Exif_JPEG_\d*|JPEG|\?+|<\w+>|[\W_]*)",
+    r"|Untitled|default|Exif_JPEG_\d*|JPEG|\?+|<\w+>|Screenshot|(?:oppo|vivo)_\w*|charset=\S+.{0,20}"
+    r"|\W*\{.*\}\W*|(?:\w+: ?[\w.-]*; ?){3,}.*|[\W_]*)",
     re.IGNORECASE,
 )
 
 
 def _not_boilerplate(text: str | None) -> str | None:
     """A description that a person wrote; cameras fill the tag with their own name."""
-    return None if text is None or _BOILERPLATE.fullmatch(text.strip()) else text
+    return None if text is None or _BOILERPLATE.fullmatch(text[:_MAX_TEXT].strip()) else text
+
+
+def _user_comment(exif: ExifDirectories) -> str | None:
+    """The comment behind its code of eight bytes; without a code it is taken for UTF-8, else Latin."""
+    blob = exif.exif.blob(_USER_COMMENT) if exif.exif else None
+    if not blob:
+        return None
+    code, comment = blob[:8], blob[8:]
+    if code.startswith(b"UNICODE"):
+        little = comment[:2] == b"\xff\xfe" or (
+            comment[:2] != b"\xfe\xff" and comment[1::2].count(0) > comment[::2].count(0)
+        )
+        text = comment.decode("utf-16-le" if little else "utf-16-be", "replace").lstrip("\ufeff")
+        return text.split("\0", 1)[0].strip() or None
+    if not code.startswith((b"ASCII\0", b"JIS\0", b"\0\0\0\0\0\0\0\0")):
+        comment = blob
+    for encoding in ("iso2022_jp", "utf-8") if code.startswith(b"JIS") else ("utf-8", "cp1252"):
+        try:
+            return comment.split(b"\0", 1)[0].decode(encoding).strip() or None
+        except UnicodeDecodeError:
+            continue
+    return None
 
 
 def _windows_text(exif: ExifDirectories, tag: int) -> str | None:
@@ -398,26 +523,113 @@ def _windows_text(exif: ExifDirectories, tag: int) -> str | None:
     return blob.decode("utf-16-le", "replace").split("\0", 1)[0].strip() or None if blob else None
 
 
-def _keywords(exif: ExifDirectories, properties: Properties, records: Records) -> tuple[str, ...]:
-    words: list[str] = [*properties.get("dc:subject", ()), *records.get((2, 25), ())]
+def _keywords(exif: ExifDirectories, properties: Xmp, records: Records) -> tuple[str, ...]:
+    words: list[str] = [*properties.texts("dc:subject"), *records.get((2, 25), ())]
     words += (_windows_text(exif, _XP_KEYWORDS) or "").split(";")
-    if not any(word.strip() for word in words):
-        words = [path.replace("/", "|").split("|")[-1] for path in _hierarchical(properties)]
+    words += properties.texts("acdsee:keywords")
+    paths = (path.replace("/", "|") for path in properties.texts(*_HIERARCHIES))
+    words += (path.rpartition("|")[2] for path in paths if not path.startswith("darktable|"))
+    return _unique(words)
+
+
+# Paths of keywords, "Places|Spain" or "Places/Spain". darktable's own marks stand there too, under its name.
+_HIERARCHIES = (
+    "lr:hierarchicalSubject",
+    "digiKam:TagsList",
+    "MicrosoftPhoto:LastKeywordXMP",
+    "MicrosoftPhoto:LastKeywordIPTC",
+    "mediapro:CatalogSets",
+)
+
+
+def _unique(words: Iterable[str]) -> tuple[str, ...]:
+    """Each once, however it is capitalised, at most 200 characters, in the order given."""
     unique: dict[str, str] = {}
     for word in words:
         word = " ".join(word.split())[:200]
         if word:
             unique.setdefault(word.casefold(), word)
+        if len(unique) == _MAX_WORDS:
+            break
     return tuple(unique.values())
 
 
-def _hierarchical(properties: Properties) -> Iterable[str]:
-    return (*properties.get("lr:hierarchicalSubject", ()), *properties.get("digiKam:TagsList", ()))
+_MAX_WORDS = 1000
+
+# By their numbers in digiKam, darktable and Photo Mechanic (ExifTool's PhotoMechanic tables).
+_DIGIKAM_COLORS = ("", "Red", "Orange", "Yellow", "Green", "Blue", "Magenta", "Gray", "Black", "White")
+_DARKTABLE_COLORS = ("Red", "Yellow", "Green", "Blue", "Purple")
+_COLOR_CLASSES = (
+    "",
+    "Winner",
+    "Winner alt",
+    "Superior",
+    "Superior alt",
+    "Typical",
+    "Typical alt",
+    "Extras",
+    "Trash",
+)
 
 
-def _one(properties: Properties, name: str) -> str | None:
-    values = properties.get(name)
-    return values[0] if values else None
+def _color_label(properties: Xmp) -> str | None:
+    """In words. `photoshop:Urgency` is no colour: news agencies mean it as it is called."""
+    label = properties.text("xmp:Label")
+    if label:
+        return label[:_MAX_TEXT]
+    for name, words in (
+        ("digiKam:ColorLabel", _DIGIKAM_COLORS),
+        ("darktable:colorlabels", _DARKTABLE_COLORS),
+        ("photomechanic:ColorClass", _COLOR_CLASSES),
+    ):
+        number = _integer(properties.text(name))
+        if number is not None and 0 <= number < len(words) and words[number]:
+            return words[number]
+    return None
+
+
+def _people(properties: Xmp) -> tuple[str, ...]:
+    """Names of faces (not of pets, focus points or codes) and of people named for the whole photo."""
+    return _unique(_names(properties))
+
+
+def _names(properties: Xmp) -> Iterator[str]:
+    for prefix in ("mwg-rs", "acdsee-rs"):
+        for region in properties.structures.get(f"{prefix}:RegionList", ()):
+            if region.get(f"{prefix}:Type", ("Face",))[0].lower() == "face":
+                yield from region.get(f"{prefix}:Name", ())
+    yield from properties.fields("MPRI:Regions", "MPReg:PersonDisplayName")
+    yield from properties.texts("Iptc4xmpExt:PersonInImage")
+    yield from properties.fields("Iptc4xmpExt:PersonInImageWDetails", "Iptc4xmpExt:PersonName")
+    for region in properties.structures.get("Iptc4xmpExt:ImageRegion", ()):
+        yield from region.get("Iptc4xmpExt:PersonInImage", ())
+    yield from properties.texts("mediapro:People")
+
+
+def _written_place(properties: Xmp, records: Records) -> tuple[str | None, str | None, str | None, str | None]:
+    """(country code, country, region, city), all from the first block that names any: mixed, they make a new place."""
+    sources: list[tuple[str | None, ...]] = [
+        (
+            properties.text("Iptc4xmpCore:CountryCode"),
+            properties.text("photoshop:Country"),
+            properties.text("photoshop:State"),
+            properties.text("photoshop:City"),
+        ),
+        (_record(records, 2, 100), _record(records, 2, 101), _record(records, 2, 95), _record(records, 2, 90)),
+    ]
+    for name in ("Iptc4xmpExt:LocationCreated", "Iptc4xmpExt:LocationShown"):
+        sources += [
+            tuple(next(iter(shown.get(f"Iptc4xmpExt:{part}", ())), None) for part in _LOCATION_PARTS)
+            for shown in properties.structures.get(name, ())
+        ]
+    for source in sources:
+        code, country, region, city = (text[:_MAX_TEXT] if text else None for text in source)
+        if code or country or region or city:
+            return code.upper() if code else None, country, region, city
+    return None, None, None, None
+
+
+_LOCATION_PARTS = ("CountryCode", "CountryName", "ProvinceState", "City")
 
 
 def _record(records: Records, record: int, dataset: int) -> str | None:

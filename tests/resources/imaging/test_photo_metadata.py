@@ -206,7 +206,7 @@ def test_what_a_person_wrote_in_xmp() -> None:
 
 def test_entities_in_xmp_are_not_expanded() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><x:xmpmeta xmlns:x="adobe:ns:meta/">&a;</x:xmpmeta>'
-    assert read_xmp(bomb) == {}
+    assert not read_xmp(bomb)
 
 
 def test_what_a_person_wrote_in_iptc() -> None:
