@@ -32,10 +32,14 @@ from resources.manifest.results import PendingPreview, ResultKey, Stage
 from resources.manifest.sidecars import PendingSidecar, ReadSidecar
 from resources.models.preprocess import ModelInputSpec
 from resources.photo_store import PhotoStore
+from resources.stacks import restack
+from resources.vector_index import wake
 
 __all__ = ["Captioning", "Embedding", "PhotoStream", "StreamCounts", "StreamLimits"]
 
 _DEVICE_BATCH = 32
+# Enough for the photos of many runs; what is left is compared in the next one.
+_STACKING_S = 60.0
 # What a model says of a picture, rather than of itself.
 _PHOTO_FAULTS = frozenset({"EMBED_FAILED", "CAPTION_FAILED"})
 # The home, not the file, is at fault: going on would call every photo broken.
@@ -150,6 +154,9 @@ class PhotoStream:
             if "decoded_images" in stages:
                 self._originals(counts, budget, writer, partition_keys, embed="embeddings" in stages)
                 self._sidecars(counts, budget, writer, partition_keys)
+                writer.flush()
+                counts.stacked = restack(self._manifest, limit_s=_STACKING_S).changed
+                wake(self._home)
             if "embeddings" in stages and self._embedding:
                 self._from_previews("embeddings", counts, budget, writer, partition_keys)
             if "captions" in stages and self._captioning:
@@ -486,10 +493,6 @@ class _Budget:
         self._photos = limits.photos
         self._deadline = started + limits.seconds
         self.stop = stop
-
-    def left_s(self) -> float:
-        """Seconds that the run may still take, at least one."""
-        return max(1.0, self._deadline - time.monotonic())
 
     def take(self, tasks: Iterable[DecodeTask]) -> Iterator[DecodeTask]:
         for task in islice(tasks, self._photos):

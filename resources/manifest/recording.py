@@ -16,7 +16,7 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.engine.tasks import Decoded, DecodedPage
 from resources.imaging import PhotoMetadata
-from resources.manifest import failures, outbox, photos, previews, results, sidecars
+from resources.manifest import failures, outbox, photos, previews, results, sidecars, stacks
 from resources.manifest.database import Transaction
 from resources.manifest.files import NOT_A_PHOTO, PendingFile
 from resources.manifest.results import ResultKey, Stage
@@ -130,6 +130,7 @@ def _record_reads(tx: Transaction, flush: Flush, now: datetime) -> set[str]:
     gone = photos.drop_pages(tx, kept)
     failures.clear(tx, [(*_path(read), read.sha256) for read in reads], "decoded_images")
     shown = photos.of_documents(tx, [*photo_of.values(), *left])
+    stacks.disturb(tx, left)
     return set(shown) | left | set(gone)
 
 
