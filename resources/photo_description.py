@@ -30,13 +30,13 @@ def describe(
 ) -> dict[str, Any]:
     """All metadata columns of `photos`: `PhotoMetadata.to_row()` and place_source ("file", "gps" or None).
 
-    `sidecars` stand newest first. A photo without any date takes the one in its file name (`taken_at_source`
-    "file_name"), else the file's modification time in UTC ("file_modified").
+    `sidecars` stand newest first. A photo without a date, or with one in the future, takes the one in its file name
+    (`taken_at_source` "file_name"), else the file's modification time in UTC ("file_modified").
     """
     joined = embedded
     for sidecar in reversed(sidecars):
         joined = _join(joined, sidecar)
-    if joined.taken_at is None:
+    if joined.taken_at is None or joined.taken_at > _latest():  # a clock set wrong
         joined = _dated(joined, file_name, mtime_ns)
     place, source = _place(joined)
     return {**joined.to_row(), **place, "place_source": source}
@@ -100,25 +100,62 @@ def _dated(metadata: PhotoMetadata, file_name: str, mtime_ns: int) -> PhotoMetad
     return replace(metadata, taken_at=modified, taken_at_offset_min=0, taken_at_source="file_modified")
 
 
-_NAME_DATE = re.compile(
-    r"(?<![0-9])(?P<year>19[89]\d|20\d\d)(?P<sep>[-_.]?)(?P<month>\d\d)(?P=sep)(?P<day>\d\d)"
-    r"(?:[-_ T]+(?:at )?(?P<hour>\d\d)(?P<colon>[-_.:]?)(?P<minute>\d\d)(?P=colon)(?P<second>\d\d)(?P<milli>\d{3})?)?"
-    r"(?![0-9])"
+# 2021-03-05, 2021_03_05, 2021.03.05; scans are named by the year of the print.
+_SEPARATED = r"(?P<year>1[89]\d\d|20\d\d)(?P<sep>[-_.])(?P<month>\d\d)(?P=sep)(?P<day>\d\d)"
+# 20210305: eight digits are a date only where digital cameras have been.
+_COMPACT = r"(?P<year>199\d|20\d\d)(?P<month>\d\d)(?P<day>\d\d)"
+# 123456, 123456789 (milliseconds), 12.34.56, 1-34-56 PM, behind a separator and perhaps a word: "at", "um", "a las".
+_TIME = (
+    r"(?:[-_., T]{0,3}(?:[^\W\d_]{1,3}\.? ){0,2}(?:(?P<h>\d\d)(?P<m>\d\d)(?P<s>\d\d)(?P<ms>\d{3})?"
+    r"|(?P<hour>\d{1,2})(?P<colon>[-_.:\uf03a])(?P<minute>\d\d)(?P=colon)(?P<second>\d\d)(?:[-.](?P<milli>\d{3}))?"
+    r"(?:\s?(?P<half>[AaPp])\.?[Mm])?)(?!\d))"
 )
+_NAME_DATES = tuple(re.compile(rf"(?<!\d){date}(?:{_TIME}|(?!\d))") for date in (_SEPARATED, _COMPACT))
+# A number of this many digits beside eight that could be a date: both are the serial numbers of a web site.
+_SERIAL = re.compile(r"\d{5}")
+# Names whose clock is in UTC: Google's Pixel phones.
+_UTC_NAME = re.compile(r"PXL_\d", re.IGNORECASE)
 
 
 def date_in_name(file_name: str) -> tuple[datetime | None, int | None]:
-    """The date that a camera or program wrote into a file's name: (wall clock, offset in minutes where known)."""
-    match = _NAME_DATE.search(file_name)
-    if match is None:
-        return None, None
-    year, month, day, hour, minute, second = (
-        int(match[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")
+    """The date that a camera or program wrote into a file's name: (wall clock, offset in minutes where known).
+
+    Known are IMG_20210305_123456, PXL_20210305_123456789 (in UTC), Screenshot_2021-03-05-12-34-56,
+    2021-03-05 12.34.56, IMG-20210305-WA0001, signal-2021-03-05-123456, "WhatsApp Image 2021-03-05 at 1.34.56 PM",
+    DJI_20210305123456_0001_D and whatever has the same parts. Without a time it is midnight. A date that cannot be,
+    one in the future, and digits that are part of a longer number are none.
+    """
+    for pattern in _NAME_DATES:
+        for match in pattern.finditer(file_name):
+            moment = _moment_of(match, file_name)
+            if moment is not None:
+                return moment, 0 if _UTC_NAME.match(file_name) else None
+    return None, None
+
+
+def _moment_of(match: re.Match[str], file_name: str) -> datetime | None:
+    timed = match["h"] or match["hour"]
+    if not timed and "sep" not in match.re.groupindex:
+        before, after = file_name[: match.start()], file_name[match.end() :]
+        if before[-1:].isalpha() or _SERIAL.search(before) or _SERIAL.search(after):
+            return None
+    hour, minute, second = (
+        int(match[a] or match[b] or 0) for a, b in (("h", "hour"), ("m", "minute"), ("s", "second"))
     )
+    if match["half"]:
+        hour = hour % 12 + (12 if match["half"] in "Pp" else 0)
     try:
-        moment = datetime(year, month, day, hour, minute, second, int(match["milli"] or 0) * 1000)
+        date = datetime(int(match["year"]), int(match["month"]), int(match["day"]))
     except ValueError:
-        return None, None
-    if moment > utc_now() + timedelta(days=1):
-        return None, None
-    return moment, (0 if file_name.upper().startswith("PXL_") else None)
+        return None
+    milliseconds = int(match["ms"] or match["milli"] or 0)
+    try:
+        moment = date.replace(hour=hour, minute=minute, second=second, microsecond=1000 * milliseconds)
+    except ValueError:  # the digits behind the date are no time
+        moment = date
+    return moment if moment <= _latest() else None
+
+
+def _latest() -> datetime:
+    """Later than this is the future in every time zone."""
+    return utc_now() + timedelta(hours=14)
