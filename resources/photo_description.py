@@ -134,26 +134,32 @@ def date_in_name(file_name: str) -> tuple[datetime | None, int | None]:
 
 
 def _moment_of(match: re.Match[str], file_name: str) -> datetime | None:
-    timed = match["h"] or match["hour"]
-    if not timed and "sep" not in match.re.groupindex:
-        before, after = file_name[: match.start()], file_name[match.end() :]
-        if before[-1:].isalpha() or _SERIAL.search(before) or _SERIAL.search(after):
-            return None
-    hour, minute, second = (
-        int(match[a] or match[b] or 0) for a, b in (("h", "hour"), ("m", "minute"), ("s", "second"))
-    )
-    if match["half"]:
-        hour = hour % 12 + (12 if match["half"] in "Pp" else 0)
     try:
         date = datetime(int(match["year"]), int(match["month"]), int(match["day"]))
     except ValueError:
         return None
-    milliseconds = int(match["ms"] or match["milli"] or 0)
-    try:
-        moment = date.replace(hour=hour, minute=minute, second=second, microsecond=1000 * milliseconds)
-    except ValueError:  # the digits behind the date are no time
+    moment = _with_time(date, match)
+    if moment is None:
+        before, after = file_name[: match.start()], file_name[match.end("day") :]
+        compact = "sep" not in match.re.groupindex
+        if compact and (before[-1:].isalpha() or _SERIAL.search(before) or _SERIAL.search(after)):
+            return None
         moment = date
     return moment if moment <= _latest() else None
+
+
+def _with_time(date: datetime, match: re.Match[str]) -> datetime | None:
+    """None where the name has no time, or digits that are none."""
+    if not (match["h"] or match["hour"]):
+        return None
+    hour, minute, second = (int(match[a] or match[b]) for a, b in (("h", "hour"), ("m", "minute"), ("s", "second")))
+    if match["half"]:
+        hour = hour % 12 + (12 if match["half"] in "Pp" else 0)
+    milliseconds = int(match["ms"] or match["milli"] or 0)
+    try:
+        return date.replace(hour=hour, minute=minute, second=second, microsecond=1000 * milliseconds)
+    except ValueError:
+        return None
 
 
 def _latest() -> datetime:

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-__all__ = ["MAX_XMP_BYTES", "Properties", "Xmp", "read_xmp"]
+__all__ = ["MAX_XMP_BYTES", "Properties", "Xmp", "parse_xmp", "read_xmp"]
 
 Properties = Mapping[str, tuple[str, ...]]
 
@@ -110,16 +110,21 @@ class Xmp:
 
 
 def read_xmp(packet: bytes | None) -> Xmp:
-    """The properties of a packet or of a sidecar file; empty when it cannot be parsed. Never raises."""
+    """The properties of a packet; empty when it cannot be parsed. Never raises."""
+    return parse_xmp(packet) or Xmp()
+
+
+def parse_xmp(packet: bytes | None) -> Xmp | None:
+    """The properties of a packet or of a sidecar file, None when it is none that can be parsed. Never raises."""
     text = _decoded(packet) if packet and len(packet) <= MAX_XMP_BYTES else ""
     root = _parsed(_body(text))
-    if root is None:
-        return Xmp()
+    blocks = [block for block in root.iter() if _name(block.tag) == "rdf:RDF"] if root is not None else []
+    if not blocks:
+        return None
     found = Xmp()
-    for block in root.iter():
-        if _name(block.tag) == "rdf:RDF":
-            for description in block:
-                _read_fields(description, found.values, found, 0)
+    for block in blocks:
+        for description in block:
+            _read_fields(description, found.values, found, 0)
     return found
 
 
