@@ -29,6 +29,7 @@ from search_api.routers import (
     jobs,
     search,
     skipped,
+    stacks,
     status,
     warnings,
 )
@@ -37,7 +38,20 @@ from search_api.services import Services
 __all__ = ["create_app"]
 
 WEB = Path(__file__).with_name("web")
-_NOUNS = (health, search, browse, images, folders, collections, jobs, failures, warnings, skipped, status)
+_NOUNS = (
+    health,
+    search,
+    browse,
+    images,
+    stacks,
+    folders,
+    collections,
+    jobs,
+    failures,
+    warnings,
+    skipped,
+    status,
+)
 _MAX_BODY_BYTES = 4 << 20
 _DESCRIPTION = (
     "Search a photo library by what is in the pictures. Errors have one form, "

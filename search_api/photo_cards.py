@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from resources.errors import WARNINGS
 from resources.search import Hit
-from search_api.schemas.photos import Location, Photo, PhotoCard, PhotoFile
+from search_api.schemas.photos import Location, Photo, PhotoCard, PhotoFile, PhotoWarning, StackOfPhoto
 
-__all__ = ["card", "file_name", "hit_card", "photo"]
+__all__ = ["card", "file_name", "hit_card", "motion_path", "photo"]
 
 _SHOWN = (
     "file_name",
@@ -19,9 +20,19 @@ _SHOWN = (
     "caption",
     "width",
     "height",
-    "format",
+    "page",
+    "pages",
+    "motion",
+    "stack_id",
+    "stack_kind",
+    "stack_size",
     "camera",
     "rating",
+    "color_label",
+    "people",
+    "country",
+    "region",
+    "city",
     "tags",
     "collections",
 )
@@ -38,10 +49,13 @@ def hit_card(hit: Hit, browsing: bool) -> PhotoCard:
 def card(payload: Mapping[str, Any]) -> PhotoCard:
     """A photo of the index."""
     taken_at = payload.get("taken_at")
+    formats = payload.get("format") or []
     return PhotoCard(
         photo_id=payload["photo_id"],
         taken_at=None if taken_at is None else datetime.fromtimestamp(taken_at, UTC).replace(tzinfo=None),
         location=payload.get("location"),
+        format=formats[0] if formats else None,
+        formats=formats,
         offline=bool(payload.get("offline")),
         searchable_by_content=bool(payload.get("embedded")),
         **_image_urls(payload["photo_id"], payload.get("pixel_hash")),
@@ -49,8 +63,17 @@ def card(payload: Mapping[str, Any]) -> PhotoCard:
     )
 
 
-def photo(row: Mapping[str, Any], paths: list[dict[str, Any]], searchable_by_content: bool) -> Photo:
-    """All that is known: `row` of `manifest.photos.get`, `paths` of `manifest.photos.paths`."""
+def photo(
+    row: Mapping[str, Any],
+    paths: list[dict[str, Any]],
+    stack: list[dict[str, Any]],
+    motion_path: str | None,
+    searchable_by_content: bool,
+) -> Photo:
+    """All that is known.
+
+    `row` of `manifest.photos.get`, `paths` of `manifest.photos.paths`, `stack` of `manifest.stacks.members`.
+    """
     files = [
         PhotoFile(
             root_id=file["root_id"],
@@ -75,11 +98,39 @@ def photo(row: Mapping[str, Any], paths: list[dict[str, Any]], searchable_by_con
             "added_at": row["created_at"],
             "offline": not any(file.reachable for file in files),
             "searchable_by_content": searchable_by_content,
+            "formats": [row["format"]] if row["format"] else [],
+            **_stack(row["photo_id"], stack),
+            "motion_path": motion_path,
+            "motion_url": f"/api/v1/images/{row['photo_id']}/motion" if motion_path else None,
+            "warning_notes": [_warning(code) for code in row["warnings"] or ()],
             "files": files,
             "paths": [file.path for file in files],
             "original_url": f"/api/v1/images/{row['photo_id']}/original",
         }
     )
+
+
+def _stack(photo_id: str, members: list[dict[str, Any]]) -> dict[str, Any]:
+    if not members:
+        return {}
+    stack_id, kind = members[0]["stack_id"], members[0]["kind"]
+    is_cover = any(member["is_cover"] for member in members if member["photo_id"] == photo_id)
+    return {
+        "stack_id": stack_id,
+        "stack_kind": kind,
+        "stack_size": len(members),
+        "stack": StackOfPhoto(stack_id=stack_id, kind=kind, size=len(members), is_cover=is_cover),
+    }
+
+
+def _warning(code: str) -> PhotoWarning:
+    known = WARNINGS.get(code)
+    return PhotoWarning(code=code, message=known.meaning if known else code, advice=known.advice if known else "")
+
+
+def motion_path(videos: list[dict[str, Any]]) -> str | None:
+    """The absolute path of the first of `manifest.photos.motion_files`."""
+    return os.path.join(videos[0]["root_path"], videos[0]["rel_path"]) if videos else None
 
 
 def file_name(row: Mapping[str, Any], paths: list[dict[str, Any]]) -> str:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 from resources.library import Library, LibraryStatus
-from resources.manifest import jobs, outbox
+from resources.manifest import jobs, outbox, problems
+from resources.manifest.problems import Which
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
 from search_api.live_index import IndexCounts, LiveIndex
 from search_api.snapshots import Snapshot
 from search_api.uploads import UploadDecoder
 
-__all__ = ["Services"]
+__all__ = ["LibraryNow", "Services"]
 
 _STATUS_AGE_S = 2.0
 _JOBS_AGE_S = 0.8
 _JOBS_KEPT = 200
+
+
+@dataclass(frozen=True)
+class LibraryNow:
+    """What the status is made of: counts of the manifest and of the index, and the outbox's newest number."""
+
+    counts: LibraryStatus
+    warned: int
+    index: IndexCounts
+    newest_seq: int
 
 
 class Services:
@@ -29,7 +41,7 @@ class Services:
         self.dagster = DagsterClient(settings)
         self.live = LiveIndex(self.library)
         self.uploads = UploadDecoder(settings)
-        self.status: Snapshot[tuple[LibraryStatus, IndexCounts, int]] = Snapshot(self._load_status, _STATUS_AGE_S)
+        self.status: Snapshot[LibraryNow] = Snapshot(self._load_status, _STATUS_AGE_S)
         self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)
         self.stopping = threading.Event()
 
@@ -44,12 +56,11 @@ class Services:
         self.live.stop()
         self.dagster.close()
 
-    def _load_status(self) -> tuple[LibraryStatus, IndexCounts, int]:
-        """The counts of the manifest, those of the index, and the newest number of the outbox."""
+    def _load_status(self) -> LibraryNow:
         index = self.live.counts()
-        status = self.library.status(index.points, {})
+        counts = self.library.status(index.points, {})
         with self.library.manifest.read() as tx:
-            return status, index, outbox.newest_seq(tx)
+            return LibraryNow(counts, problems.warned_count(tx, Which()), index, outbox.newest_seq(tx))
 
     def _load_jobs(self) -> list[dict[str, Any]]:
         with self.library.manifest.read() as tx:

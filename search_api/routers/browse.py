@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from resources.manifest import roots
 from resources.search import PhotoSearch, SearchRequest
+from resources.vector_index import SearchFilters
 from search_api.dependencies import Live, OpenLibrary
 from search_api.error_replies import responses
 from search_api.routers.search import reply, search_filters
@@ -33,12 +34,21 @@ def facets(live: Live, library: OpenLibrary) -> Facets:
     index = live.index
     with library.manifest.read() as tx:
         watched = [root["path"] for root in roots.list_all(tx)]
+
+    def counted(key: str, limit: int = 100) -> list[tuple[str, int]]:
+        return index.values(key, limit, SearchFilters().condition())  # as a search counts: a stack once
+
     return Facets(
-        cameras=_facets(index.values("camera")),
-        lenses=_facets(index.values("lens")),
-        formats=_facets(index.values("format")),
-        tags=_facets(index.values("tags", 500)),
-        folders=_folders(index.values("folders", _MOST_FOLDERS), watched),
+        cameras=_facets(counted("camera")),
+        lenses=_facets(counted("lens")),
+        formats=_facets(counted("format")),
+        tags=_facets(counted("tags", 500)),
+        people=_facets(counted("people", 500)),
+        color_labels=_facets(counted("color_label")),
+        countries=_facets(counted("country", 300)),
+        regions=_facets(counted("region", 500)),
+        cities=_facets(counted("city", 500)),
+        folders=_folders(counted("folders", _MOST_FOLDERS), watched),
     )
 
 

@@ -1,7 +1,8 @@
-"""One photo: what is known of it, its thumbnail, preview and original, and photos like it."""
+"""One photo: what is known of it, its thumbnail, preview, original and motion, and photos like it."""
 
 from __future__ import annotations
 
+import mimetypes
 import os
 import stat
 from pathlib import Path
@@ -13,11 +14,11 @@ from fastapi.responses import FileResponse, Response
 from resources.errors import LoupeError
 from resources.folders import from_text
 from resources.library import Library
-from resources.manifest import photos, roots
+from resources.manifest import photos, roots, stacks
 from search_api.dependencies import Live, OpenLibrary, PhotoId
 from search_api.error_replies import responses
 from search_api.live_index import LiveIndex
-from search_api.photo_cards import hit_card, photo
+from search_api.photo_cards import hit_card, motion_path, photo
 from search_api.schemas.photos import Photo, SimilarPhotos
 
 router = APIRouter(prefix="/images", tags=["images"])
@@ -42,9 +43,11 @@ def info(photo_id: PhotoId, library: OpenLibrary, live: Live) -> Photo:
     with library.manifest.read() as tx:
         row = photos.get(tx, str(photo_id))
         paths = photos.paths(tx, str(photo_id)) if row else []
+        stack = stacks.members(tx, str(photo_id)) if row else []
+        videos = photos.motion_files(tx, [str(photo_id)]) if row else []
     if row is None:
         raise _not_found(photo_id)
-    return photo(row, paths, _searchable_by_content(live, str(photo_id)))
+    return photo(row, paths, stack, motion_path(videos), _searchable_by_content(live, str(photo_id)))
 
 
 @router.get("/{photo_id}/thumbnail", response_class=FileResponse, responses={**_JPEG, **responses("PREVIEW_NOT_FOUND")})
@@ -81,14 +84,25 @@ def original(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
             "No file of this photo can be reached now: the disk may be unplugged, or it was moved or deleted.",
             photo_id=str(photo_id),
         )
-    path, name = found
-    return FileResponse(
-        path,
-        media_type=row["mime"] or "application/octet-stream",
-        filename=name,
-        content_disposition_type="inline",
-        headers={"Cache-Control": _ASK_EACH_TIME},
-    )
+    return _as_it_stands(found, row["mime"] or "application/octet-stream")
+
+
+@router.get(
+    "/{photo_id}/motion",
+    response_class=FileResponse,
+    responses={**_FILE, **responses("ORIGINAL_OFFLINE")},
+)
+def motion(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
+    """The video of a Live Photo, as it stands beside the photo; ranges can be asked for."""
+    with library.manifest.read() as tx:
+        videos = photos.motion_files(tx, [str(photo_id)])
+        watched = [root["path"] for root in roots.list_all(tx)]
+    found = _reachable_original(videos, watched)
+    if found is None:
+        raise LoupeError(
+            "ORIGINAL_OFFLINE", "There is no video of this photo that can be reached now.", photo_id=str(photo_id)
+        )
+    return _as_it_stands(found, mimetypes.guess_type(found[1])[0] or "video/quicktime")
 
 
 @router.get(
@@ -99,6 +113,17 @@ def similar(photo_id: PhotoId, live: Live, limit: Annotated[int, Query(ge=1, le=
     """Photos that look like this one, most alike first."""
     page = live.search.similar(str(photo_id), limit=limit)
     return SimilarPhotos(hits=[hit_card(hit, browsing=False) for hit in page.hits])
+
+
+def _as_it_stands(found: tuple[str, str], mime: str) -> FileResponse:
+    path, name = found
+    return FileResponse(
+        path,
+        media_type=mime,
+        filename=name,
+        content_disposition_type="inline",
+        headers={"Cache-Control": _ASK_EACH_TIME},
+    )
 
 
 def _not_found(photo_id: Any) -> LoupeError:

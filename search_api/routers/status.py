@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from fastapi import APIRouter
 
-from resources.errors import LoupeError
+from resources.errors import CODES, LoupeError
 from resources.library import LibraryStatus
+from search_api.dagster_client import CAPTIONS_JOB, INGEST_JOB
 from search_api.dependencies import Held, Live
 from search_api.error_replies import responses
 from search_api.live_index import IndexCounts, LiveIndex
@@ -17,11 +19,14 @@ from search_api.schemas.status import IndexStatus, IndexVerification, ModelInUse
 
 router = APIRouter(prefix="/status", tags=["status"])
 
+_READING = (INGEST_JOB, CAPTIONS_JOB)
+
 
 @router.get("", responses=responses("MANIFEST_BUSY"))
 async def get_status(services: Held) -> Status:
     """The numbers of `loupe status`, the run that works now, and what to tell a person; at most two seconds old."""
-    counts, index, newest_seq = await services.status.get()
+    now = await services.status.get()
+    counts, index = now.counts, now.index
     jobs = await services.jobs.get()
     working = next((job for job in jobs if job["state"] not in ENDED), None)
     return Status(
@@ -32,7 +37,10 @@ async def get_status(services: Held) -> Status:
         captions=counts.captions,
         points=index.points,
         failures=counts.failures,
+        warned=now.warned,
         waiting=counts.pending["decoded"],
+        waiting_embeddings=counts.pending["embeddings"],
+        waiting_captions=counts.pending["captions"],
         missing=counts.missing,
         skipped=sum(counts.skipped.values()),
         searchable=index.embedded if index.model else index.points,
@@ -43,12 +51,12 @@ async def get_status(services: Held) -> Status:
             points=index.points,
             embedded=index.embedded,
             applied_seq=index.applied_seq,
-            newest_seq=newest_seq,
+            newest_seq=now.newest_seq,
             model=index.model,
         ),
         job=job_reply(working) if working else None,
         named_model=services.settings.model,
-        banner=_banner(services.live, index),
+        banner=_banner(services.live, index, jobs),
     )
 
 
@@ -68,11 +76,23 @@ def _models(counts: LibraryStatus) -> list[ModelInUse]:
     ]
 
 
-def _banner(live: LiveIndex, index: IndexCounts) -> Warned | None:
+def _banner(live: LiveIndex, index: IndexCounts, jobs: list[dict[str, Any]]) -> Warned | None:
     if index.state == "failed":
         reason = index.error or LoupeError("INDEX_LOADING", "The library's index cannot be opened; the log says why.")
         return Warned(code=reason.code, message=reason.message)
+    if failed := _failed_run(jobs):
+        return failed
     if live.model_state in ("off", "failed"):
         reason = live.why_no_encoder()
         return Warned(code=reason.code, message=reason.message)
     return None
+
+
+def _failed_run(jobs: list[dict[str, Any]]) -> Warned | None:
+    """Why photos stopped coming in, until a run has gone well since. `jobs` newest first."""
+    ended = next((job for job in jobs if job["kind"] in _READING and job["state"] in ENDED), None)
+    if ended is None or ended["state"] != "failed":
+        return None
+    code = ended["error_code"] if ended["error_code"] in CODES else "JOB_FAILED"
+    said = ended["error_message"] or CODES[code].meaning
+    return Warned(code=code, message=f"The last run stopped: {said} {CODES[code].advice}")

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Location", "Photo", "PhotoCard", "PhotoFile", "SimilarPhotos"]
+__all__ = [
+    "Location",
+    "Photo",
+    "PhotoCard",
+    "PhotoFile",
+    "PhotoStack",
+    "PhotoWarning",
+    "SeparatedPhotos",
+    "SimilarPhotos",
+    "StackKind",
+    "StackOfPhoto",
+]
+
+StackKind = Literal["raw_jpeg", "edit", "burst"]
 
 
 class Location(BaseModel):
@@ -41,8 +55,20 @@ class PhotoCard(BaseModel):
     width: int | None = Field(None, examples=[4032])
     height: int | None = Field(None, examples=[3024])
     format: str | None = Field(None, examples=["HEIC"])
+    formats: list[str] = Field([], description="Of a stack's cover: those of all its photos, its own first.")
+    page: int = Field(1, description="Of a file with several pages, each of which is a photo; from 1.")
+    pages: int = Field(1, description="Of the whole file.")
+    motion: bool = Field(False, description="A short video stands behind the picture (Live Photo, motion photo).")
+    stack_id: str | None = Field(None, description="Set when it stands in a stack of photos that belong together.")
+    stack_kind: StackKind | None = None
+    stack_size: int | None = Field(None, description="Photos in the stack, this one included.", examples=[2])
     camera: str | None = Field(None, examples=["Apple iPhone 14 Pro"])
     rating: int | None = Field(None, examples=[4])
+    color_label: str | None = Field(None, description="In the editor's words.", examples=["Red"])
+    people: list[str] = Field([], description="Names that somebody gave to faces or to the photo.")
+    country: str | None = Field(None, examples=["Portugal"])
+    region: str | None = None
+    city: str | None = Field(None, examples=["Lisbon"])
     tags: list[str] = []
     collections: list[str] = []
     location: Location | None = None
@@ -62,6 +88,25 @@ class PhotoFile(BaseModel):
     reachable: bool = Field(description="Its folder is online and the file was there at the last look.")
 
 
+class PhotoWarning(BaseModel):
+    """What was odd in the photo's file and did not stop it."""
+
+    code: str = Field(examples=["TRUNCATED"])
+    message: str = Field(description="What it means for the photo.")
+    advice: str = Field("", description="What a person can do.")
+
+
+class StackOfPhoto(BaseModel):
+    """The stack that a photo stands in."""
+
+    stack_id: str
+    kind: StackKind = Field(
+        description="`raw_jpeg`: RAW and JPEG of one shot; `edit`: edited copies; `burst`: shots in quick succession."
+    )
+    size: int
+    is_cover: bool = Field(description="Search shows this photo for the whole stack.")
+
+
 class Photo(PhotoCard):
     """All that is known about a photo. Focal lengths in millimetres, exposure in seconds, altitude in metres."""
 
@@ -72,7 +117,12 @@ class Photo(PhotoCard):
     taken_at_offset_min: int | None = Field(
         None, description="Minutes east of UTC of `taken_at`, when the camera said."
     )
-    taken_at_source: str | None = Field(None, examples=["exif"])
+    taken_at_source: str | None = Field(
+        None,
+        description="Where the date comes from: `exif`, `exif_digitized`, `xmp`, `iptc`, `gps`, `raw`, `file_name` "
+        "(the file's name says it), `file_modified` (when the file was last changed).",
+        examples=["exif"],
+    )
     camera_make: str | None = None
     camera_model: str | None = None
     lens: str | None = None
@@ -84,12 +134,33 @@ class Photo(PhotoCard):
     iso: int | None = None
     flash_fired: bool | None = None
     gps_alt_m: float | None = None
+    country_code: str | None = Field(None, description="ISO 3166-1 alpha-2.", examples=["PT"])
+    place_source: Literal["file", "gps"] | None = Field(
+        None, description="`file`: somebody wrote country, region and city; `gps`: they were looked up by the position."
+    )
     description: str | None = None
     keywords: list[str] = []
     warnings: list[str] = Field([], description="Codes of what was odd in the file and did not stop it.")
+    warning_notes: list[PhotoWarning] = Field([], description="The same in words.")
+    stack: StackOfPhoto | None = None
+    motion_path: str | None = Field(None, description="Absolute path of the video of a Live Photo, where it is a file.")
+    motion_url: str | None = Field(None, description="That video.")
     files: list[PhotoFile]
     original_url: str
 
 
 class SimilarPhotos(BaseModel):
     hits: list[PhotoCard] = Field(description="Most alike first; the photo itself is left out.")
+
+
+class PhotoStack(BaseModel):
+    """Photos that belong together; search shows the cover for all of them."""
+
+    stack_id: str
+    kind: StackKind
+    photos: list[PhotoCard] = Field(description="The cover first.")
+    motion_path: str | None = Field(None, description="Absolute path of the video that belongs to one of them.")
+
+
+class SeparatedPhotos(BaseModel):
+    photo_ids: list[str] = Field(description="The photos that stood in the stack.")

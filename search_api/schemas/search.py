@@ -77,12 +77,22 @@ class FlatFilters(BaseModel):
     tags_any: Names = []
     keywords: Names = []
     collections: Names = []
+    people: Names = []
+    color_labels: Names = Field([], description="In the editor's words.", examples=[["Red"]])
+    countries: Names = Field([], description="Names or two-letter codes.", examples=[["Portugal", "ES"]])
+    regions: Names = []
+    cities: Names = []
     folder: str | None = Field(
         None, max_length=4096, description="Absolute path; everything below it.", examples=["/home/me/Pictures/2023"]
     )
     root_id: str | None = Field(None, max_length=64)
     has_gps: bool | None = None
     offline: bool | None = None
+    motion: bool | None = Field(None, description="Only photos with (true) or without (false) a short video.")
+    in_stack: bool | None = Field(None, description="Only photos that stand in a stack (true) or alone (false).")
+    stacks: Literal["covers", "all"] = Field(
+        "covers", description="`covers`: a stack is found as its cover; `all`: every photo of it by itself."
+    )
 
 
 class Filters(FlatFilters):
@@ -189,3 +199,8 @@ class Facets(BaseModel):
     formats: list[Facet]
     folders: list[Facet] = Field(description="Folders inside the watched ones, by path.")
     tags: list[Facet]
+    people: list[Facet] = []
+    color_labels: list[Facet] = []
+    countries: list[Facet] = []
+    regions: list[Facet] = []
+    cities: list[Facet] = []

@@ -59,8 +59,11 @@ class Status(BaseModel):
     embeddings: int
     captions: int
     points: int
-    failures: int
+    failures: int = Field(description="Problem files.")
+    warned: int = Field(description="Photos that came in with a warning.")
     waiting: int = Field(description="Files not read yet.")
+    waiting_embeddings: int = Field(description="Photos that the model has not seen yet.")
+    waiting_captions: int = Field(description="Photos that are not described yet; 0 when captions are off.")
     missing: int
     skipped: int
     searchable: int = Field(description="Photos that the page can find now: by content when a model is set up.")

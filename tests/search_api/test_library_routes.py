@@ -361,7 +361,11 @@ def test_photos_that_are_taken_in_while_the_api_runs_appear(changing: TestClient
     draw_photo(folder / "fresh.jpg", "cyan", "maroon", 99)
     own.add_folder(folder)
     own.take_in()
-    wait_until(lambda: changing.post("/api/v1/search", json={}).json()["hits"][0]["file_name"] == "fresh.jpg", 10)
+
+    def shown() -> list[str]:
+        return [hit["file_name"] for hit in changing.post("/api/v1/search", json={}).json()["hits"]]
+
+    wait_until(lambda: "fresh.jpg" in shown(), 10)
 
 
 def test_the_run_file_names_the_running_api_and_goes_with_it(own: SmallLibrary) -> None:
@@ -405,7 +409,7 @@ def test_a_model_that_is_fetched_while_the_api_runs_is_taken_into_use(tmp_path: 
         wait_until(
             lambda: client.post("/api/v1/search", json={"text": "red", "mode": "meaning"}).status_code == 200, 40
         )
-        assert client.get("/api/v1/status").json()["searchable"] == 8
+        wait_until(lambda: client.get("/api/v1/status").json()["searchable"] == 8, 10)
 
 
 def test_while_another_process_owns_the_index_the_api_answers_loading(own: SmallLibrary) -> None:
