@@ -132,6 +132,7 @@ _REQUESTS = (
         "A collection of this name exists already.",
         "Use it, or choose another name.",
     ),
+    ErrorCode("TAG_NOT_FOUND", 404, EX_NOINPUT, "No photo has this tag.", "Check its spelling; case counts."),
     ErrorCode(
         "NOT_IN_A_STACK",
         409,
@@ -366,6 +367,45 @@ _SERVICES = (
     ),
 )
 
+_EXCHANGE = (
+    ErrorCode(
+        "EXPORT_EXISTS",
+        409,
+        EX_CANTCREAT,
+        "There is something at the place where the export should go.",
+        "Name a folder that does not exist yet, or an empty one.",
+    ),
+    ErrorCode(
+        "EXPORT_FAILED",
+        500,
+        EX_IOERR,
+        "The export could not be written; nothing is left of it.",
+        "Check the disk, its free space and the owner of the folder, then export again.",
+    ),
+    ErrorCode(
+        "EXPORT_INVALID",
+        422,
+        EX_DATAERR,
+        "The folder is no export of Loupe, or a part of it is missing or damaged.",
+        "Name the folder that holds the README.json of an export, or export again.",
+    ),
+    ErrorCode("EXPORT_TOO_NEW", 422, EX_CONFIG, "The export was written by a newer Loupe.", "Upgrade Loupe."),
+    ErrorCode(
+        "CSV_INVALID",
+        422,
+        EX_DATAERR,
+        "The table cannot be used as it is; nothing was imported.",
+        "The message names line and column. Mend the file, or name other columns.",
+    ),
+    ErrorCode(
+        "SIDECAR_NOT_WRITABLE",
+        403,
+        EX_NOPERM,
+        "A sidecar could not be written; what stood there is unchanged.",
+        "Let the user that runs Loupe write to the folder, then run the same command again.",
+    ),
+)
+
 _ONE_FILE = (
     ErrorCode(
         "NOT_AN_IMAGE",
@@ -464,6 +504,7 @@ _GROUPS = {
     "Data and settings": _HOME,
     "Models": _MODELS,
     "Index and services": _SERVICES,
+    "Export, import, sidecars": _EXCHANGE,
     "One file": _ONE_FILE,
 }
 

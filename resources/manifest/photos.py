@@ -8,11 +8,12 @@ a document: each page is a photo, and `document_id` is the photo id of the first
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from resources.errors import LoupeError
 from resources.manifest.database import Transaction
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "of_documents",
     "page_photo_id",
     "paths",
+    "rating_sql",
     "replace",
+    "require",
     "rows",
     "taken_ids",
 ]
@@ -61,12 +64,19 @@ def by_sha256(tx: Transaction, hashes: Sequence[str]) -> dict[str, str]:
         )
 
 
-def taken_ids(tx: Transaction, photo_ids: Sequence[str]) -> set[str]:
+def taken_ids(tx: Transaction, photo_ids: Collection[str]) -> set[str]:
     """Those of `photo_ids` that exist."""
     with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
         return {
             row[0] for row in tx.execute(f"SELECT p.photo_id FROM photos p JOIN {given} g USING (photo_id)").fetchall()
         }
+
+
+def require(tx: Transaction, photo_ids: Collection[str]) -> None:
+    """Raise `PHOTO_NOT_FOUND` when one of these does not exist."""
+    wanted = set(photo_ids)
+    if unknown := sorted(wanted - taken_ids(tx, wanted)):
+        raise LoupeError("PHOTO_NOT_FOUND", f"There is no photo {unknown[0]}.", photo_id=unknown[0])
 
 
 def ids_with_other_files(tx: Transaction, held: Sequence[tuple[str, str, str]]) -> set[str]:
@@ -128,22 +138,41 @@ def of_documents(tx: Transaction, document_ids: Sequence[str]) -> list[str]:
         ]
 
 
+def rating_sql(alias: str) -> str:
+    """The rating to show of the photo `alias`: the one that a person gave, even NULL, else its file's."""
+    given = f"given_ratings given WHERE given.photo_id = {alias}.photo_id"
+    return f"CASE WHEN EXISTS (FROM {given}) THEN (SELECT given.rating FROM {given}) ELSE {alias}.rating END"
+
+
 def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
-    """A photo with its pixel hash, newest caption (of its own, else its stack's cover's), tags and collections."""
+    """A photo with its pixel hash, caption, rating, tags and collections, or None.
+
+    What a person wrote or gave wins. The caption is, in this order, what was written of the photo or of its stack, what
+    a model made of the photo last, and of its stack's cover; `caption_model` and `caption_at` tell by which model and
+    when, and are NULL when a person wrote it.
+    """
     return tx.one(
-        """SELECT p.*, v.pixel_hash, v.width AS preview_width, v.height AS preview_height,
-            coalesce(
-                (SELECT c.text FROM captions c WHERE c.pixel_hash = v.pixel_hash ORDER BY c.created_at DESC LIMIT 1),
-                (SELECT c.text FROM stacks s JOIN stacks o USING (stack_id) JOIN photos q ON q.photo_id = o.photo_id
-                    JOIN previews w ON w.sha256 = q.sha256 AND w.page = q.page
-                    JOIN captions c ON c.pixel_hash = w.pixel_hash
-                    WHERE s.photo_id = p.photo_id AND o.is_cover ORDER BY c.created_at DESC LIMIT 1)
-            ) AS caption,
+        f"""WITH speakers AS (
+            SELECT $photo_id AS photo_id, -1 AS position
+            UNION ALL SELECT o.photo_id, o.position FROM stacks s JOIN stacks o USING (stack_id)
+            WHERE s.photo_id = $photo_id AND o.photo_id <> $photo_id
+        ), caption AS (
+            SELECT w.text, NULL AS model, w.written_at AS at, 1 AS rank, s.position, w.written_at
+            FROM speakers s JOIN written_captions w USING (photo_id)
+            UNION ALL SELECT c.text, c.model, c.created_at, 2, s.position, c.created_at
+            FROM speakers s JOIN photos q USING (photo_id) JOIN previews v USING (sha256, page)
+            JOIN captions c ON c.pixel_hash = v.pixel_hash
+            ORDER BY rank, position, written_at DESC LIMIT 1
+        )
+        SELECT p.* REPLACE ({rating_sql("p")} AS rating), v.pixel_hash,
+            v.width AS preview_width, v.height AS preview_height,
+            c.text AS caption, c.model AS caption_model, c.at AS caption_at,
             (SELECT list(t.tag ORDER BY t.tag) FROM tags t WHERE t.photo_id = p.photo_id) AS tags,
             (SELECT list(c.name ORDER BY c.name) FROM collection_photos m JOIN collections c USING (collection_id)
                 WHERE m.photo_id = p.photo_id) AS collections
-        FROM photos p LEFT JOIN previews v USING (sha256, page) WHERE p.photo_id = ?""",
-        [photo_id],
+        FROM photos p LEFT JOIN previews v USING (sha256, page) LEFT JOIN caption c ON true
+        WHERE p.photo_id = $photo_id""",
+        {"photo_id": photo_id},
     )
 
 

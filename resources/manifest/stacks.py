@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from resources.clock import utc_now
+from resources.manifest import photos
 from resources.manifest.database import Transaction
 
 __all__ = [
@@ -169,8 +170,8 @@ def frames(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:
     with _given(tx, photo_ids) as given:
         return tx.rows(
             f"""SELECT p.photo_id, p.format, p.width, p.height, p.camera_make, p.camera_model, p.taken_at,
-                p.taken_at_source, p.exposure_s, p.f_number, p.iso, p.exposure_bias_ev, p.burst_id, p.rating,
-                v.perceptual_hash
+                p.taken_at_source, p.exposure_s, p.f_number, p.iso, p.exposure_bias_ev, p.burst_id,
+                {photos.rating_sql("p")} AS rating, v.perceptual_hash
             FROM photos p JOIN {given} USING (photo_id) LEFT JOIN previews v ON v.sha256 = p.sha256 AND v.page = p.page
             WHERE p.hidden_at IS NULL AND p.pages = 1"""
         )

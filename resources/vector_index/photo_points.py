@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import structlog
 
-from resources.manifest import Transaction, stacks
+from resources.manifest import Transaction, photos, stacks
 from resources.vector_index.conditions import wall_clock_s
 from resources.vector_index.points import IndexModel, PhotoPoint, Vector
 
@@ -36,13 +36,15 @@ class VectorReader(Protocol):
 class PhotoFacts:
     """Everything that the manifest says of one photo that search must show. `row` is its row of `photos`.
 
-    `stack` are the photos of its stack that a person can see, the cover first; empty when it stands alone.
+    `caption` is what a model made, `written` what a person wrote. `stack` are the photos of its stack that a person can
+    see, the cover first; empty when it stands alone.
     """
 
     row: dict[str, Any]
     pixel_hash: str | None
     embedded: bool
     caption: str | None
+    written: str | None
     tags: tuple[str, ...]
     collections: tuple[str, ...]
     files: tuple[dict[str, Any], ...]
@@ -65,7 +67,9 @@ class PhotoFacts:
 
 
 _PHOTOS = """
-WITH shown AS (SELECT p.* FROM photos p JOIN {given} USING (photo_id) WHERE p.hidden_at IS NULL),
+WITH shown AS (
+    SELECT p.* REPLACE ({rating} AS rating) FROM photos p JOIN {given} USING (photo_id) WHERE p.hidden_at IS NULL
+),
 seen AS (
     SELECT sha256, page, any_value(pixel_hash) AS pixel_hash FROM previews
     WHERE sha256 IN (SELECT sha256 FROM shown) GROUP BY sha256, page
@@ -85,6 +89,8 @@ LEFT JOIN models m ON m.kind = 'captioner' AND m.name = c.model AND m.revision =
     AND m.preprocess_version = c.preprocess_version
 GROUP BY g.photo_id
 """
+
+_WRITTEN = "SELECT photo_id, text FROM written_captions JOIN {given} USING (photo_id)"
 
 _TAGS = """
 SELECT photo_id, list(DISTINCT tag ORDER BY tag) AS names FROM tags JOIN {given} USING (photo_id) GROUP BY photo_id
@@ -114,8 +120,9 @@ def read_facts(tx: Transaction, photo_ids: Sequence[str], model: IndexModel | No
     in_stacks = stacks.whole(tx, photo_ids)
     wanted = dict.fromkeys([*photo_ids, *(row["photo_id"] for row in in_stacks)])
     with tx.relation({"photo_id": list(wanted)}, {"photo_id": pa.string()}) as given:
-        photos = tx.rows(_PHOTOS.format(given=given), params)
+        rows = tx.rows(_PHOTOS.format(given=given, rating=photos.rating_sql("p")), params)
         captions = dict(tx.execute(_CAPTIONS.format(given=given)).fetchall())
+        written = dict(tx.execute(_WRITTEN.format(given=given)).fetchall())
         tags = dict(tx.execute(_TAGS.format(given=given)).fetchall())
         collections = dict(tx.execute(_COLLECTIONS.format(given=given)).fetchall())
         files: dict[str, list[dict[str, Any]]] = {}
@@ -127,11 +134,12 @@ def read_facts(tx: Transaction, photo_ids: Sequence[str], model: IndexModel | No
             pixel_hash=row["pixel_hash"],
             embedded=bool(row["embedded"]),
             caption=captions.get(row["photo_id"]),
+            written=written.get(row["photo_id"]),
             tags=tuple(tags.get(row["photo_id"], ())),
             collections=tuple(collections.get(row["photo_id"], ())),
             files=tuple(files[row["photo_id"]]),
         )
-        for row in photos
+        for row in rows
         if row["photo_id"] in files
     }
     return _in_stacks({photo_id: facts[photo_id] for photo_id in photo_ids if photo_id in facts}, facts, in_stacks)
@@ -188,9 +196,10 @@ def build_point(facts: PhotoFacts, vectors: Mapping[str, Vector]) -> PhotoPoint:
             "stack_size": len(facts.stack),
             "stack_member": not facts.is_cover,
         }
-    # Captions are made for covers.
+    # A person's word counts before a model's, whichever photo of the stack was meant; models describe covers.
     speakers = (facts, *facts.stack)
-    payload["caption"] = next((_text(each.caption) for each in speakers if each.caption), None)
+    captions = [*(each.written for each in speakers), *(each.caption for each in speakers)]
+    payload["caption"] = next(iter(_texts(captions)), None)
     payload["has_gps"] = payload["location"] is not None
     vector = vectors.get(facts.pixel_hash) if facts.embedded and facts.pixel_hash else None
     texts = dict.fromkeys(text for each in (speakers if facts.is_cover else (facts,)) for text in _words(each))
@@ -277,7 +286,14 @@ def _join(payload: dict[str, Any], mate: Mapping[str, Any]) -> None:
 def _words(facts: PhotoFacts) -> list[str]:
     """What the word search reads. Of a path only what a person chose: the root's own name and what is below it."""
     row = facts.row
-    texts = [row["title"], row["description"], *facts.tags, *(row["keywords"] or ()), *(row["people"] or ())]
+    texts = [
+        facts.written,
+        row["title"],
+        row["description"],
+        *facts.tags,
+        *(row["keywords"] or ()),
+        *(row["people"] or ()),
+    ]
     texts += [*facts.collections, row["city"], row["region"], row["country"], row["color_label"]]
     texts += [_camera(row["camera_make"], row["camera_model"]), row["lens"]]
     for file in facts.files:

@@ -1,0 +1,70 @@
+"""Table `given_ratings`: the stars that a person gave through Loupe. They win over what the file says."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from resources.clock import utc_now
+from resources.errors import LoupeError
+from resources.manifest import outbox, photos, stacks
+from resources.manifest.database import Transaction
+
+__all__ = ["RATINGS", "forget", "give", "merge"]
+
+RATINGS = range(-1, 6)  # -1 rejected, 0 none, 1 to 5 stars
+
+
+def give(tx: Transaction, ratings: Mapping[str, int | None]) -> int:
+    """Rate photos by id: -1 for rejected, 0 to 5 stars, None for no rating whatever the file says.
+
+    Returns how many are new or other. Raises `INVALID_REQUEST`, `PHOTO_NOT_FOUND`.
+    """
+    for rating in ratings.values():
+        if rating is not None and rating not in RATINGS:
+            raise LoupeError("INVALID_REQUEST", f"A rating is 0 to 5, or -1 for rejected, not {rating}.")
+    photos.require(tx, ratings)
+    now = utc_now()
+    columns: dict[str, list[Any]] = {
+        "photo_id": list(ratings),
+        "rating": list(ratings.values()),
+        "given_at": [now] * len(ratings),
+    }
+    types = {"photo_id": pa.string(), "rating": pa.int32(), "given_at": pa.timestamp("us")}
+    with tx.relation(columns, types) as given:
+        return merge(tx, given)
+
+
+def merge(tx: Transaction, given: str) -> int:
+    """Take over what the relation `given` (photo_id, rating, given_at; a photo once) has: the later word stays.
+
+    Returns how many photos have another rating by it.
+    """
+    changed = tx.execute(
+        f"""SELECT g.photo_id FROM {given} g LEFT JOIN given_ratings r USING (photo_id)
+        WHERE r.photo_id IS NULL OR (r.rating IS DISTINCT FROM g.rating AND r.given_at <= g.given_at)"""
+    ).fetchall()
+    with tx.relation({"photo_id": [row[0] for row in changed]}, {"photo_id": pa.string()}) as other:
+        tx.execute(f"DELETE FROM given_ratings WHERE photo_id IN (SELECT photo_id FROM {other})")
+        tx.execute(
+            f"""INSERT INTO given_ratings SELECT g.photo_id, g.rating, g.given_at
+            FROM {given} g JOIN {other} USING (photo_id)"""
+        )
+    return _changed(tx, changed)
+
+
+def forget(tx: Transaction, photo_ids: Collection[str]) -> int:
+    """Take back what was given to these photos: what the file says counts again. Returns how many were rated."""
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        gone = tx.execute(
+            f"DELETE FROM given_ratings WHERE photo_id IN (SELECT photo_id FROM {given}) RETURNING photo_id"
+        ).fetchall()
+    return _changed(tx, gone)
+
+
+def _changed(tx: Transaction, rows: list[Any]) -> int:
+    photo_ids = [row[0] for row in rows]
+    stacks.disturb(tx, photo_ids)  # a stack's cover is chosen by its rating too
+    return outbox.push(tx, photo_ids, "rating")
