@@ -406,6 +406,59 @@ _EXCHANGE = (
     ),
 )
 
+_BACKUPS = (
+    ErrorCode(
+        "BACKUP_NOT_FOUND",
+        404,
+        EX_NOINPUT,
+        "There is no such backup.",
+        "`loupe backup list` names them; `--from DIR` looks in another folder.",
+    ),
+    ErrorCode(
+        "BACKUP_DAMAGED",
+        500,
+        EX_DATAERR,
+        "A file of the backup is missing or does not hold what was written; nothing was changed.",
+        "Use an older backup, and look at the disk that holds them. The next backup writes the damaged part anew.",
+    ),
+    ErrorCode(
+        "BACKUP_TOO_NEW",
+        500,
+        EX_CONFIG,
+        "The backup was written by a newer Loupe; nothing was changed.",
+        "Upgrade Loupe.",
+    ),
+    ErrorCode(
+        "BACKUP_NOT_WRITABLE",
+        500,
+        EX_CANTCREAT,
+        "The folder for backups cannot be written to.",
+        "Plug the disk in, check its owner, or name another folder with --to or LOUPE_BACKUP_FOLDER.",
+    ),
+    ErrorCode("BACKUP_BUSY", 409, EX_TEMPFAIL, "Another backup is being written.", "Wait for it to end."),
+    ErrorCode(
+        "HOME_IN_USE",
+        409,
+        EX_TEMPFAIL,
+        "Loupe runs on this home, so it cannot be replaced.",
+        "Stop `loupe up` and every other Loupe command on this home, then try again.",
+    ),
+    ErrorCode(
+        "RESTORE_UNFINISHED",
+        500,
+        EX_DATAERR,
+        "A restore was interrupted half way; what stood here before it is kept.",
+        "Run the same `loupe restore` again.",
+    ),
+    ErrorCode(
+        "LIBRARY_INCONSISTENT",
+        500,
+        EX_DATAERR,
+        "Manifest, previews, index or files do not agree.",
+        "`loupe verify --repair` mends what can be made again; what it cannot is listed with its files.",
+    ),
+)
+
 _ONE_FILE = (
     ErrorCode(
         "NOT_AN_IMAGE",
@@ -502,6 +555,7 @@ _GROUPS = {
     "Requests": _REQUESTS,
     "Folders": _FOLDERS,
     "Data and settings": _HOME,
+    "Backups": _BACKUPS,
     "Models": _MODELS,
     "Index and services": _SERVICES,
     "Export, import, sidecars": _EXCHANGE,

@@ -88,6 +88,16 @@ class Home:
         return self.path / "logs"
 
     @property
+    def backups(self) -> Path:
+        """Where backups go unless a setting or an option names another folder."""
+        return self.path / "backups"
+
+    @property
+    def restoring(self) -> Path:
+        """What a restore prepares. While `commit.json` stands in it the home is neither the old one nor the new."""
+        return self.path / "restoring"
+
+    @property
     def run(self) -> Path:
         """Small files that say what is running now; safe to delete when nothing is."""
         return self.path / "run"

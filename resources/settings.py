@@ -64,6 +64,13 @@ class Settings(BaseSettings):
     sensor_interval_s: int = Field(10, ge=1, description="Seconds between looks for new photos.")
     max_partitions: int = Field(5000, ge=1, description="Folder partitions before deep trees are rolled up.")
 
+    backup_folder: Path | None = Field(None, description="Folder for backups; unset: backups/ in the home.")
+    backup_keep: int = Field(14, ge=1, description="Backups that are kept; older ones are deleted.")
+    backup_previews: bool = Field(False, description="Back up previews and thumbnails too.")
+    cache_max_bytes: int | None = Field(
+        None, ge=0, description="Bytes that previews and thumbnails may take; unset: no limit."
+    )
+
     host: str = Field("127.0.0.1", description="Address the search API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the search API and the page.")
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
@@ -86,10 +93,10 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
 
-    @field_validator("home", mode="after")
+    @field_validator("home", "backup_folder", mode="after")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return Path(os.path.abspath(value.expanduser()))
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else Path(os.path.abspath(value.expanduser()))
 
     @classmethod
     def settings_customise_sources(
@@ -119,3 +126,21 @@ class Settings(BaseSettings):
             ) from error
         except ValueError as error:  # loupe.toml that is not TOML
             raise LoupeError("CONFIG_INVALID", f"loupe.toml cannot be read: {error}") from error
+
+    @classmethod
+    def without_file(cls, **overrides: Any) -> Settings:
+        """As `load`, from the environment alone: for a home whose `loupe.toml` may be damaged."""
+        return _WithoutFile.load(**overrides)
+
+
+class _WithoutFile(Settings):
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings
