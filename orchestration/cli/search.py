@@ -29,16 +29,34 @@ def search_command(
     mode: Annotated[
         str, typer.Option(help="hybrid, meaning (the picture alone) or words (captions, names).")
     ] = "hybrid",
+    person: Annotated[list[str] | None, typer.Option(help="Only with this person; again: or that one.")] = None,
+    country: Annotated[list[str] | None, typer.Option(help="Only from this country: its name or two letters.")] = None,
+    region: Annotated[list[str] | None, typer.Option(help="Only from this region.")] = None,
+    city: Annotated[list[str] | None, typer.Option(help="Only from this town.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Only with this colour label, in the editor's word.")] = None,
+    motion: Annotated[
+        bool | None, typer.Option("--motion/--no-motion", help="Only with, or without, a short video behind them.")
+    ] = None,
+    in_stack: Annotated[
+        bool | None, typer.Option("--in-stack/--alone", help="Only photos that stand in a stack, or alone.")
+    ] = None,
+    stacks: Annotated[str, typer.Option(help="covers: a stack as its cover; all: every photo of it.")] = "covers",
     paths: Annotated[bool, typer.Option("--paths", help="Print file paths only.")] = False,
     null: Annotated[bool, typer.Option("-0", help="With --paths: end each path with NUL, for xargs -0.")] = False,
     model: ModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search the library by words, by a picture, or both."""
-    if text is None and image is None:
+    """Search the library by words, by a picture, by what narrows it, or all of them."""
+    named = {"people": person, "countries": country, "regions": region, "cities": city, "color_labels": label}
+    filters: dict[str, Any] = {name: values for name, values in named.items() if values}
+    filters |= {name: wanted for name, wanted in (("motion", motion), ("in_stack", in_stack)) if wanted is not None}
+    if text is None and image is None and not filters:
         raise LoupeError("EMPTY_QUERY", 'Say what to look for: loupe search "red boat", or --image FILE.')
+    if stacks not in ("covers", "all"):
+        raise LoupeError("INVALID_REQUEST", f"--stacks is covers or all, not '{stacks}'.")
     picture = _read(image) if image else None
-    found = search_library(settings_from(model=model), text, picture, negative, limit, mode)
+    filters["stacks"] = stacks
+    found = search_library(settings_from(model=model), text, picture, negative, limit, mode, filters)
     if as_json:
         print_json(found)
         return
@@ -53,22 +71,38 @@ def search_command(
         return
     for rank, hit in enumerate(found["results"], 1):
         caption = f"  “{hit['caption']}”" if hit["caption"] else ""
-        print(f"{rank:>3}. {hit['score']:.3f}  {hit['path'] or hit['file_name']}{caption}")
+        score = "" if hit["score"] is None else f"{hit['score']:.3f}  "
+        print(f"{rank:>3}. {score}{hit['path'] or hit['file_name']}{_beside(hit)}{caption}")
     photos = counted(found["photos"], "photo")
     verb = "is" if found["photos"] == 1 else "are"
     print(f"{found['searchable']:,} of {photos} {verb} searchable by content.", file=sys.stderr)
 
 
+def _beside(hit: dict[str, Any]) -> str:
+    """What else there is of a photo: its page, the others of its stack."""
+    page = f"  (page {hit['page']} of {hit['pages']})" if hit["pages"] > 1 else ""
+    return f"{page}  (+{hit['stack_size'] - 1})" if hit["stack_size"] else page
+
+
 def search_library(
-    settings: Settings, text: str | None, picture: bytes | None, negative: str | None, limit: int, mode: str
+    settings: Settings,
+    text: str | None,
+    picture: bytes | None,
+    negative: str | None,
+    limit: int,
+    mode: str,
+    filters: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`results` (photo_id, score, path, file_name, caption), `warnings`, `photos` and `searchable`."""
+    """`results` (photo_id, score, path, file_name, caption ...), `warnings`, `photos` and `searchable`.
+
+    `filters` by the names of `SearchFilters`, which the API shares.
+    """
     if mode not in ("hybrid", "meaning", "words"):
         raise LoupeError("INVALID_REQUEST", f"--mode is hybrid, meaning or words, not '{mode}'.")
     library = Library(settings).open()
     api = RunningApi.of(library.home)
     if api is not None:
-        query: dict[str, Any] = {"limit": limit, "mode": mode}
+        query: dict[str, Any] = {"limit": limit, "mode": mode, "filters": filters or {}}
         if text:
             query["text"] = text
         if negative:
@@ -78,24 +112,30 @@ def search_library(
         else:
             reply = api.post_image("/search/image", picture, {"query": json.dumps(query)})
         return _shown(reply["hits"], reply)
-    return _search_here(library, text, picture, negative, limit, mode)
+    return _search_here(library, text, picture, negative, limit, mode, filters or {})
 
 
 def _search_here(
-    library: Library, text: str | None, picture: bytes | None, negative: str | None, limit: int, mode: str
+    library: Library,
+    text: str | None,
+    picture: bytes | None,
+    negative: str | None,
+    limit: int,
+    mode: str,
+    filters: dict[str, Any],
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
     from resources.models import GpuResource, load_clip
     from resources.search import PhotoSearch, SearchRequest
-    from resources.vector_index import apply_outbox, open_index
+    from resources.vector_index import SearchFilters, apply_outbox, open_index
     from resources.vector_index.follower import vector_store
 
     clip = library.clip()
     index = open_index(library.settings, clip)
     try:
         apply_outbox(library.manifest, vector_store(library.home, index.model), index)
-        needs_model = clip is not None and not (mode == "words" and picture is None)
+        needs_model = clip is not None and (picture is not None or ((text or negative) and mode != "words"))
         encoder = (
             load_clip(library.settings, clip.name, GpuResource(library.settings)) if clip and needs_model else None
         )
@@ -111,13 +151,15 @@ def _search_here(
                 texts=((text, 1.0),) if text else (),
                 negative_texts=((negative, 1.0),) if negative else (),
                 image_vectors=vectors,
+                filters=SearchFilters(**filters),
                 mode=mode,  # type: ignore[arg-type]
                 limit=limit,
             )
         )
     finally:
         index.close()
-    hits = [{"photo_id": hit.photo_id, "score": hit.score, **hit.payload} for hit in page.hits]
+    browsed = page.mode == "browse"
+    hits = [{**hit.payload, "photo_id": hit.photo_id, "score": None if browsed else hit.score} for hit in page.hits]
     return _shown(
         hits,
         {
@@ -146,6 +188,10 @@ def _shown(hits: list[dict[str, Any]], reply: dict[str, Any]) -> dict[str, Any]:
                 "path": (hit.get("paths") or [None])[0],
                 "file_name": hit.get("file_name"),
                 "caption": hit.get("caption"),
+                "page": hit.get("page") or 1,
+                "pages": hit.get("pages") or 1,
+                "stack_kind": hit.get("stack_kind"),
+                "stack_size": hit.get("stack_size"),
             }
             for hit in hits
         ],

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import structlog
+from related_photos import PEOPLE, draw_related
 
 from orchestration.cli import main
 
@@ -273,3 +274,32 @@ def test_challenge_scores_what_was_described_against_chance(
     assert "ranks" in found.out
     assert "2 rounds, 24 photos: median rank" in found.out
     assert "chance 12.5" in found.out
+
+
+def test_search_is_narrowed_by_people_places_labels_and_stacks(loupe: Loupe, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    draw_related(tmp_path / "photos")
+    assert loupe("ingest", str(tmp_path / "photos")).status == 0
+
+    def found(*arguments: str) -> list[str]:
+        ended = loupe("search", "--json", *arguments)
+        assert ended.status == 0, ended.err
+        return sorted(hit["file_name"] for hit in ended.json["results"])
+
+    for arguments in (
+        ("--person", PEOPLE[0]),
+        ("--person", "Nobody", "--person", PEOPLE[1]),
+        ("--country", "pt"),
+        ("--region", "Lisboa"),
+        ("--city", "Lisboa", "--label", "Red"),
+        ("harbour", "--mode", "words", "--in-stack"),
+    ):
+        assert found(*arguments) == ["harbour-edit.jpg"], arguments
+    assert found("--in-stack", "--stacks", "all") == ["harbour-edit.jpg", "harbour.jpg"]
+    assert found("--motion") == ["live.jpg"]
+    assert found("--city", "Nowhere") == []
+    assert len(found("--alone")) == 5
+    shown = loupe("search", "letter", "--mode", "words").out
+    assert "letter.tif  (page 2 of 3)" in shown
+    assert "harbour-edit.jpg  (+1)" in loupe("search", "--in-stack").out
+    assert loupe("search", "--motion", "--stacks", "some").status == 64
