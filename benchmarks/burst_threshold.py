@@ -1,9 +1,10 @@
 """How alike the frames of a burst are, and how alike pictures are that were only taken in the same place.
 
-Draws series with the demo's brushes: handheld bursts (the subject moves, the camera shakes, noise and exposure vary) and
-pairs that are no burst (the camera swings as for a panorama, zooms, another subject stands there, another view of the
-same kind), and prints for each threshold of the perceptual hash what share of each would be taken for a burst. The
-figures in docs/decisions/stacks.md come from here:
+Draws series with the demo's brushes: handheld bursts (the subject moves, the camera shakes, noise and exposure vary)
+and pairs that are no burst (the camera swings as for a panorama, zooms, another subject stands there, another view of
+the same kind), and prints for each threshold of the perceptual hash what share of each would be taken for a burst;
+then what the rules in use make of whole series at eight and at two frames a second. The figures in
+docs/decisions/stacks.md come from here:
 
     python -m benchmarks.burst_threshold --scenes 150
 """
@@ -11,8 +12,9 @@ figures in docs/decisions/stacks.md come from here:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import islice, pairwise
 
 import numpy as np
@@ -21,11 +23,13 @@ from PIL import Image, ImageEnhance
 from demo.postcards import Postcard, draw_postcards
 from demo.subjects import SUBJECTS
 from resources.imaging.previews import perceptual_hash
+from resources.shot_names import ShotName
+from resources.stack_rules import Frame, group, links
 
 _CANVAS = (1440, 960)
 _FRAME = (960, 640)
-_FRAMES = 5
-_THRESHOLDS = (4, 6, 8, 10, 12, 14, 16, 18, 20, 24)
+_FRAMES = 8
+_THRESHOLDS = (6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
 
 
 def _frame(
@@ -86,29 +90,66 @@ _NO_BURSTS: dict[str, Callable[[Postcard, Postcard, np.random.Generator], tuple[
 }
 
 
-def _distances(scenes: int) -> Iterator[tuple[str, int]]:
+_BURSTS = {"burst": (1, 1.0), "burst of a moving subject": (6, 1.0), "burst, shaky": (2, 2.5)}
+_PANORAMAS = {"swung by 10% a frame": 0.1, "swung by 20% a frame": 0.2}
+
+
+def _measured(scenes: int) -> tuple[dict[str, list[int]], dict[str, list[list[int]]]]:
+    """Distances of pairs, and hashes of whole series."""
+    distances: dict[str, list[int]] = {}
+    series: dict[str, list[list[int]]] = {}
     cards = list(islice(draw_postcards(7, "evaluation"), scenes + 1))
     for number, (card, other) in enumerate(pairwise(cards)):
         rng = np.random.default_rng(number)
-        for name, step, shake in (("burst", 1, 1.0), ("burst of a moving subject", 6, 1.0), ("burst, shaky", 2, 2.5)):
-            for a, b in pairwise(_burst(card, rng, step, shake)):
-                yield name, (a ^ b).bit_count()
+        for name, (step, shake) in _BURSTS.items():
+            hashes = _burst(card, rng, step, shake)
+            series.setdefault(name, []).append(hashes)
+            distances.setdefault(name, []).extend((a ^ b).bit_count() for a, b in pairwise(hashes))
         for name, pair in _NO_BURSTS.items():
             a, b = pair(card, other, rng)
-            yield name, (a ^ b).bit_count()
+            distances.setdefault(name, []).append((a ^ b).bit_count())
+        picture = card.draw(*_CANVAS)
+        for name, by in _PANORAMAS.items():
+            hashes = [_frame(picture, rng, across=by * step) for step in range(int(0.5 / by) + 1)]
+            series.setdefault(name, []).append(hashes)
+    return distances, series
+
+
+def _in_bursts(hashes: list[int], gap_s: float) -> list[int]:
+    """Sizes of the stacks that the rules make of such a series."""
+    row = {"format": "JPEG", "width": 6000, "height": 4000, "camera_make": "Canon", "camera_model": "EOS R5"}
+    row |= {"taken_at_source": "exif", "burst_id": None, "exposure_bias_ev": None, "rating": None}
+    row |= {"exposure_s": None, "f_number": None, "iso": None}
+    start = datetime(2024, 6, 1, 12, 0, 0, 1000)
+    frames = [
+        Frame(
+            {**row, "photo_id": str(n), "taken_at": start + timedelta(seconds=gap_s * n), "perceptual_hash": bits},
+            (ShotName.of("root", f"IMG_{n:04}.JPG"),),
+        )
+        for n, bits in enumerate(hashes)
+    ]
+    return [len(members) for _, members in group([frame.photo_id for frame in frames], links(frames, ()))]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenes", type=int, default=150)
-    found: dict[str, list[int]] = {}
-    for name, bits in _distances(parser.parse_args().scenes):
-        found.setdefault(name, []).append(bits)
+    distances, series = _measured(parser.parse_args().scenes)
     print("share of pairs at most so many bits apart")
     print(f"{'':28}{'n':>5}{'median':>8}" + "".join(f"{threshold:>7}" for threshold in _THRESHOLDS))
-    for name, bits in found.items():
+    for name, bits in distances.items():
         shares = "".join(f"{np.mean(np.array(bits) <= threshold):7.2f}" for threshold in _THRESHOLDS)
         print(f"{name:28}{len(bits):>5}{np.median(bits):>8.0f}{shares}")
+    print()
+    print(f"{'whole series':28}{'n':>5}{'at 8/s: one stack':>20}{'frames in it':>14}{'at 2/s':>12}{'frames':>10}")
+    for name, many in series.items():
+        print(f"{name:28}{len(many):>5}", end="")
+        for gap_s, width in ((0.125, 20), (0.5, 12)):
+            sizes = [_in_bursts(hashes, gap_s) for hashes in many]
+            whole = np.mean([found == [len(hashes)] for found, hashes in zip(sizes, many, strict=True)])
+            held = sum(map(sum, sizes)) / sum(map(len, many))
+            print(f"{whole:>{width}.2f}{held:>{14 if gap_s < 0.2 else 10}.2f}", end="")
+        print()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,18 @@ from typing import Any, Literal
 
 from resources.shot_names import ShotName, folder_bits
 
-__all__ = ["RAW_FORMATS", "Frame", "Link", "StackKind", "group", "links", "motion_owner", "runs", "shot_second"]
+__all__ = [
+    "ALONE_S",
+    "RAW_FORMATS",
+    "Frame",
+    "Link",
+    "StackKind",
+    "group",
+    "links",
+    "maybe_linked",
+    "motion_owner",
+    "shot_second",
+]
 
 StackKind = Literal["raw_jpeg", "edit", "burst"]
 
@@ -31,12 +42,17 @@ _WRITTEN_DATES = frozenset({"exif", "exif_digitized", "xmp", "iptc", "raw"})
 _SAME_SHOT_S = 1.0
 # Of 64 bits: files of one shot without a date to compare.
 _SAME_SHOT_BITS = 6
-# Frames of a burst: at most this apart, and this alike.
-BURST_GAP_S = 0.75
-_BURST_BITS = 14
+# Frames of a burst: at most this far apart in time, and this alike.
+_BURST_GAP_S = 1.0
+_BURST_BITS = 18
 _BURST_FRAMES = 3
-# Cameras that write no fractions of seconds: so many frames a second on average, or it may be a timelapse.
-_BURST_RATE = 2.0
+# A finger presses no faster than this: what is closer is a burst however long it lasts. Cameras that write no
+# fractions of seconds: so many frames in each on average.
+_FAST_GAP_S = 0.7
+_FAST_RATE = 2.0
+# A slower series is a burst when it is short and nothing was taken just before and after; else it is a timelapse.
+_SLOW_SPAN_S = 10.0
+ALONE_S = 3
 # What the camera itself calls a burst is one unless it holds a gap like this.
 _CAMERA_BURST_GAP_S = 10.0
 # Frames lie closer together than this in the camera's count even when some of them were deleted.
@@ -138,34 +154,20 @@ def links(
     `shot_key`s of which all photos are given (None: all); frames of a burst are compared inside them only.
     """
     found = _by_name(frames, crowded) + _by_camera(frames, crowded)
-    for run in runs(frames, crowded, complete):
-        found += _of_run(run)
+    for run in _runs(frames, crowded, complete):
+        for part in run.bursts():
+            found += _of_burst(part)
     return found
 
 
-def runs(
-    frames: Sequence[Frame], crowded: Collection[int | str], complete: Collection[int] | None = None
-) -> list[list[Frame]]:
-    """Frames that follow one another as those of a burst do, two or more each; as `links`."""
-    lanes: dict[tuple[Any, ...], list[tuple[Frame, ShotName, int]]] = defaultdict(list)
-    for frame in frames:
-        for lane, shot in frame.lanes.items():
-            key = frame.shot_key(shot)
-            if key is not None and key not in crowded and (complete is None or key in complete):
-                lanes[lane].append((frame, shot, key))
-    found: list[list[Frame]] = []
-    for members in lanes.values():
-        members.sort(key=lambda each: (each[0].moment, each[1].counter or 0, each[1].name))
-        in_second = Counter(key for _, _, key in members)
-        run = [members[0][0]]
-        for (a, shot_a, key_a), (b, shot_b, key_b) in pairwise(members):
-            if _consecutive(shot_a, shot_b) and _burst_pair(a, b, in_second[key_a] + in_second[key_b]):
-                run.append(b)
-            else:
-                found.append(run)
-                run = [b]
-        found.append(run)
-    return [run for run in found if len(run) > 1]
+def maybe_linked(
+    frames: Sequence[Frame], crowded: Collection[int | str], complete: Collection[int]
+) -> list[tuple[str, str]]:
+    """Photos that would be one burst if more of their neighbours were given."""
+    found = []
+    for run in _runs(frames, crowded, complete):
+        found += [(a.photo_id, b.photo_id) for a, b in (run.fast_pairs() if run.span_s > _SLOW_SPAN_S else run.pairs())]
+    return found
 
 
 def _by_name(frames: Sequence[Frame], crowded: Collection[int | str]) -> list[Link]:
@@ -265,14 +267,105 @@ def _by_camera(frames: Sequence[Frame], crowded: Collection[int | str]) -> list[
     found: list[Link] = []
     for burst in bursts.values():
         ordered = sorted(burst.values(), key=lambda frame: (frame.moment, frame.photo_id))
-        for a, b in pairwise(ordered):
-            if _gap_s(a, b) <= _CAMERA_BURST_GAP_S:
-                found.append((a.photo_id, b.photo_id, "burst"))
+        cuts = [n for n, (a, b) in enumerate(pairwise(ordered), start=1) if _gap_s(a, b) > _CAMERA_BURST_GAP_S]
+        for start, end in pairwise([0, *cuts, len(ordered)]):
+            found += _of_burst(ordered[start:end])
     return found
+
+
+def _of_burst(frames: Sequence[Frame]) -> list[Link]:
+    """Each with the next, and with the first and the last: so that one which a person took out leaves no gap."""
+    ids = [frame.photo_id for frame in frames]
+    pairs = {*pairwise(ids), *((ids[0], name) for name in ids[1:]), *((name, ids[-1]) for name in ids[:-1])}
+    return [(a, b, "burst") for a, b in sorted(pairs)]
 
 
 def _gap_s(a: Frame, b: Frame) -> float:
     return (b.moment - a.moment).total_seconds()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Frames of one lane that follow one another as those of a burst may; `before_s` and `after_s` lie between it and
+    the frames around it."""
+
+    frames: Sequence[Frame]
+    before_s: float
+    after_s: float
+    in_second: Mapping[datetime, int]
+
+    @property
+    def span_s(self) -> float:
+        return _gap_s(self.frames[0], self.frames[-1])
+
+    def pairs(self) -> list[tuple[Frame, Frame]]:
+        return list(pairwise(self.frames))
+
+    def fast_pairs(self) -> list[tuple[Frame, Frame]]:
+        return [pair for pair in self.pairs() if self._is_fast(*pair)]
+
+    def bursts(self) -> list[Sequence[Frame]]:
+        """Those that are bursts: all of it when it is short and stands alone, else its fast parts."""
+        if self.span_s <= _SLOW_SPAN_S and min(self.before_s, self.after_s) > ALONE_S:
+            parts: list[Sequence[Frame]] = [self.frames]
+        else:
+            cuts = [n for n, pair in enumerate(self.pairs(), start=1) if not self._is_fast(*pair)]
+            parts = [self.frames[start:end] for start, end in pairwise([0, *cuts, len(self.frames)])]
+            parts = [part for part in parts if _is_fast_enough(part)]
+        return [part for part in parts if len(part) >= _BURST_FRAMES]
+
+    def _is_fast(self, a: Frame, b: Frame) -> bool:
+        gap_s = _gap_s(a, b)
+        if _exact(a, b):
+            return gap_s <= _FAST_GAP_S
+        # Whole seconds: two frames a second apart are close when one of the two holds more.
+        return gap_s == 0 or (gap_s == 1 and self.in_second[a.moment] + self.in_second[b.moment] > 2)
+
+
+def _is_fast_enough(frames: Sequence[Frame]) -> bool:
+    if any(_exact(a, b) for a, b in pairwise(frames)):
+        return True
+    return len(frames) / (_gap_s(frames[0], frames[-1]) + 1) >= _FAST_RATE
+
+
+def _exact(a: Frame, b: Frame) -> bool:
+    """Whether their camera writes fractions of seconds."""
+    return bool(a.moment.microsecond or b.moment.microsecond)
+
+
+def _runs(
+    frames: Sequence[Frame], crowded: Collection[int | str], complete: Collection[int] | None = None
+) -> list[_Run]:
+    """Two frames or more each; as `links`."""
+    lanes: dict[tuple[Any, ...], list[tuple[Frame, ShotName]]] = defaultdict(list)
+    for frame in frames:
+        for lane, shot in frame.lanes.items():
+            key = frame.shot_key(shot)
+            if key is not None and key not in crowded and (complete is None or key in complete):
+                lanes[lane].append((frame, shot))
+    found: list[_Run] = []
+    for members in lanes.values():
+        members.sort(key=lambda each: (each[0].moment, each[1].counter or 0, each[1].name))
+        in_second = Counter(frame.moment for frame, _ in members)
+        cuts = [number for number in range(1, len(members)) if not _goes_on(members, number)]
+        for start, end in pairwise([0, *cuts, len(members)]):
+            run = [frame for frame, _ in members[start:end]]
+            if len(run) > 1:
+                before_s = _gap_s(members[start - 1][0], run[0]) if start else math.inf
+                after_s = _gap_s(run[-1], members[end][0]) if end < len(members) else math.inf
+                found.append(_Run(run, before_s, after_s, in_second))
+    return found
+
+
+def _goes_on(members: Sequence[tuple[Frame, ShotName]], number: int) -> bool:
+    """Whether the series goes on from the frame before `number` to this one. A frame that is shaken, or hidden by
+    what passed by, does not end it: one of the two before must look like one of the two that follow."""
+    (a, shot_a), (b, shot_b) = members[number - 1], members[number]
+    if _gap_s(a, b) > _BURST_GAP_S or _bracketed(a, b) or not _consecutive(shot_a, shot_b):
+        return False
+    before, after = members[max(0, number - 2) : number], members[number : number + 2]
+    pairs = [(one, other) for one, _ in before for other, _ in after]
+    return any(_gap_s(one, other) <= _BURST_GAP_S and _alike(one, other, _BURST_BITS) for one, other in pairs)
 
 
 def _consecutive(a: ShotName, b: ShotName) -> bool:
@@ -281,30 +374,11 @@ def _consecutive(a: ShotName, b: ShotName) -> bool:
     return 0 < b.counter - a.counter <= _COUNTER_GAP or (a.counter in _COUNTER_ENDS and b.counter <= 1)
 
 
-def _burst_pair(a: Frame, b: Frame, in_their_seconds: int) -> bool:
-    gap_s = _gap_s(a, b)
-    if a.moment.microsecond or b.moment.microsecond:
-        close = gap_s <= BURST_GAP_S
-    else:  # whole seconds: two frames a second apart may be a timelapse, unless one second holds several
-        close = gap_s == 0 or (gap_s == 1 and in_their_seconds > 2)
-    return close and _alike(a, b, _BURST_BITS) and not _bracketed(a, b)
-
-
 def _bracketed(a: Frame, b: Frame) -> bool:
     bias_a, bias_b = a.row["exposure_bias_ev"], b.row["exposure_bias_ev"]
     if bias_a is not None and bias_b is not None and abs(bias_a - bias_b) > 0.1:
         return True
     return a.exposure_ev is not None and b.exposure_ev is not None and abs(a.exposure_ev - b.exposure_ev) > _BRACKET_EV
-
-
-def _of_run(run: Sequence[Frame]) -> list[Link]:
-    if len(run) < _BURST_FRAMES:
-        return []
-    if not any(frame.moment.microsecond for frame in run):
-        span_s = int(_gap_s(run[0], run[-1])) + 1
-        if len(run) / span_s < _BURST_RATE:
-            return []
-    return [(a.photo_id, b.photo_id, "burst") for a, b in pairwise(run)]
 
 
 # Groups

@@ -14,14 +14,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from resources.errors import LoupeError
 from resources.manifest import Manifest, Transaction, outbox, photos
 from resources.manifest import stacks as table
 from resources.shot_names import ShotName, numbered
-from resources.stack_rules import Frame, Link, StackKind, group, links, motion_owner, runs, shot_second
+from resources.stack_rules import ALONE_S, Frame, Link, StackKind, group, links, maybe_linked, motion_owner, shot_second
 
 __all__ = ["Stack", "StackCounts", "choose_cover", "restack", "reunite", "stack_of", "take_out", "unstack"]
 
@@ -31,6 +30,8 @@ _BATCH_PHOTOS = 500
 _MOST_OF_A_NAME = 64
 _MOST_IN_A_SECOND = 240
 _MOST_IN_A_BURST = 2000
+# Whoever was taken so many seconds before or after may stand in one burst, or keep one from being alone.
+_AROUND_S = range(-ALONE_S, ALONE_S + 1)
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ class _Seen:
                     stack_keys |= {shot.key_of(name) for name in (*numbered(shot.shot), shot.numbered_of) if name}
                 if frame.row["burst_id"]:
                     burst_ids.add(frame.row["burst_id"])
-            shot_keys |= {shot_second(key, offset) for key in seconds if key is not None for offset in (-1, 0, 1)}
+            shot_keys |= {shot_second(key, offset) for key in seconds if key is not None for offset in _AROUND_S}
         found = self.of_stack_keys(stack_keys)
         if new := shot_keys - self._shot_keys:
             self._shot_keys |= new
@@ -247,9 +248,7 @@ class _Seen:
     def pairs(self) -> list[tuple[str, str]]:
         """Photos of which one may bring the other along."""
         found = [(a, b) for a, b, _ in self.links()]
-        for run in runs(list(self.frames.values()), self.crowded, self._shot_keys):
-            found += [(a.photo_id, b.photo_id) for a, b in pairwise(run)]
-        return found
+        return found + maybe_linked(list(self.frames.values()), self.crowded, self._shot_keys)
 
     def links(self) -> list[Link]:
         return links(list(self.frames.values()), self.crowded, self._shot_keys)
