@@ -4,7 +4,7 @@ Belongs here: schema, migrations, queries. Not here: what a photo looks like, ho
 """
 
 from resources.manifest.database import Database, Transaction
-from resources.manifest.manifest import Manifest
-from resources.manifest.vectors import VectorStore
+from resources.manifest.manifest import Manifest, newest_schema
+from resources.manifest.vectors import VectorFile, VectorStore
 
-__all__ = ["Database", "Manifest", "Transaction", "VectorStore"]
+__all__ = ["Database", "Manifest", "Transaction", "VectorFile", "VectorStore", "newest_schema"]

@@ -8,12 +8,13 @@ one short transaction and close. Never call a model, decode or wait for the netw
 from __future__ import annotations
 
 import random
+import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -23,6 +24,8 @@ from resources.errors import LoupeError
 from resources.home import storage_error
 
 __all__ = ["Database", "Transaction"]
+
+T = TypeVar("T")
 
 # Same for every open: DuckDB refuses a second connection with another configuration in one process.
 _CONFIG: dict[str, Any] = {"threads": 2, "memory_limit": "2GB", "preserve_insertion_order": False}
@@ -63,7 +66,12 @@ class Transaction:
     @contextmanager
     def relation(self, columns: Mapping[str, Sequence[Any]], types: Mapping[str, pa.DataType]) -> Iterator[str]:
         """Rows held in memory as a relation that SQL can name; the name is valid inside the block."""
-        table = pa.table({name: pa.array(columns[name], type=kind) for name, kind in types.items()})
+        with self.table(pa.table({name: pa.array(columns[name], type=kind) for name, kind in types.items()})) as name:
+            yield name
+
+    @contextmanager
+    def table(self, table: pa.Table) -> Iterator[str]:
+        """As `relation`, of an Arrow table."""
         self._registered += 1
         name = f"given_{self._registered}"
         self._connection.register(name, table)
@@ -132,8 +140,30 @@ class Database:
         with self._open() as connection:
             connection.execute("CHECKPOINT")
 
+    def copy_to(self, target: Path, look: Callable[[Transaction], T]) -> T:
+        """Copy the file as it stands between two transactions to `target`. Returns what `look` found in it.
+
+        Nobody else opens the file meanwhile, so it takes no longer than it must: the caller makes the copy durable.
+        Raises `OSError` when `target` cannot be written.
+        """
+        with self._alone() as deadline:
+            with self._connected(deadline) as connection:
+                connection.execute("CHECKPOINT")
+                connection.begin()
+                found = look(Transaction(connection))
+                _rollback(connection)
+            # Only now: closing any handle of a file gives up every lock that this process has on it.
+            shutil.copyfile(self.path, target)
+        return found
+
     @contextmanager
     def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._alone() as deadline, self._connected(deadline) as connection:
+            yield connection
+
+    @contextmanager
+    def _alone(self) -> Iterator[float]:
+        """No other thread or process of Loupe has the file open inside the block. Yields until when to wait."""
         if getattr(self._inside, "open", False):
             raise RuntimeError(f"{self.path.name}: a transaction is open in this thread already")
         deadline = time.monotonic() + self._timeout_s
@@ -146,16 +176,20 @@ class Database:
             raise storage_error(error, self.path.parent) from error
         self._inside.open = True
         try:
-            connection = self._connect(deadline)
-            try:
-                yield connection
-            except duckdb.Error as error:
-                raise self._translated(error) from error
-            finally:
-                connection.close()
+            yield deadline
         finally:
             self._inside.open = False
             lock.release()
+
+    @contextmanager
+    def _connected(self, deadline: float) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = self._connect(deadline)
+        try:
+            yield connection
+        except duckdb.Error as error:
+            raise self._translated(error) from error
+        finally:
+            connection.close()
 
     def _connect(self, deadline: float) -> duckdb.DuckDBPyConnection:
         while True:

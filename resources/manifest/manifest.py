@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from importlib.resources import files
 from pathlib import Path
 
 from resources.errors import LoupeError
-from resources.home import Home
+from resources.home import Home, storage_error
 from resources.manifest.database import Database
 
-__all__ = ["Manifest"]
+__all__ = ["Manifest", "newest_schema"]
 
 
 class Manifest(Database):
@@ -18,12 +19,21 @@ class Manifest(Database):
 
     def __init__(self, home: Home, timeout_s: float = 30.0) -> None:
         super().__init__(home.manifest, timeout_s)
+        self._home = home
 
-    def prepare(self) -> Manifest:
+    def prepare(self, *, keep_copy: bool = True) -> Manifest:
         """Create the file or apply the migrations it lacks, each in its own transaction.
 
-        Raises `HOME_TOO_NEW` when a newer Loupe wrote it.
+        A file that an older Loupe wrote is first copied to `backups/manifest-schema-N-before-M.duckdb`, unless the
+        caller has a copy. Raises `HOME_TOO_NEW` when a newer Loupe wrote it, `RESTORE_UNFINISHED` when a restore was
+        killed half way, and `DISK_FULL` or `HOME_NOT_WRITABLE` when the copy cannot be made.
         """
+        if (self._home.restoring / "commit.json").exists():
+            raise LoupeError(
+                "RESTORE_UNFINISHED",
+                f"A restore of {self._home.path} was interrupted half way. Run the same `loupe restore` again.",
+                path=str(self._home.path),
+            )
         migrations = _migrations()
         newest = max(migrations)
         with self.write() as tx:
@@ -38,6 +48,8 @@ class Manifest(Database):
                 found=current,
                 known=newest,
             )
+        if keep_copy and 0 < current < newest:
+            self._copy_before(current, newest)
         for version in range(current + 1, newest + 1):
             with self.write() as tx:
                 # Another process may have come first between the two transactions.
@@ -45,6 +57,25 @@ class Manifest(Database):
                     tx.execute(migrations[version])
                     tx.execute("INSERT INTO schema_migrations VALUES (?, now() AT TIME ZONE 'UTC')", [version])
         return self
+
+    def _copy_before(self, current: int, newest: int) -> None:
+        """Whole or not at all; an earlier copy of the same step, by an upgrade that was killed, is replaced."""
+        kept = self._home.backups / f"manifest-schema-{current:04d}-before-{newest:04d}.duckdb"
+        written = kept.with_name(f".{kept.name}")
+        try:
+            kept.parent.mkdir(exist_ok=True)
+            self.copy_to(written, lambda tx: None)
+            with open(written, "rb+") as stream:
+                os.fsync(stream.fileno())
+            os.replace(written, kept)
+        except OSError as error:
+            written.unlink(missing_ok=True)
+            raise storage_error(error, self._home.backups) from error
+
+
+def newest_schema() -> int:
+    """The schema that this Loupe writes."""
+    return max(_migrations())
 
 
 def _migrations() -> dict[int, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import pyarrow as pa
 from resources.home import Home
 from resources.manifest.database import Database, Transaction
 
-__all__ = ["VectorStore"]
+__all__ = ["VectorFile", "VectorStore"]
 
 _TABLE = """CREATE TABLE IF NOT EXISTS vectors (
     pixel_hash TEXT NOT NULL, revision TEXT NOT NULL, preprocess_version TEXT NOT NULL, vector BLOB NOT NULL)"""
@@ -66,6 +67,28 @@ class VectorStore:
             ).fetchall()
         return {pixel_hash: np.frombuffer(blob, dtype=np.float32) for pixel_hash, blob in rows}
 
+    def batches(self, size: int = 10_000) -> Iterator[pa.RecordBatch]:
+        """All vectors by pixel hash: batches of `pixel_hash` and `vector` (list of float32), each read by itself.
+
+        No lock is held between batches; what is put meanwhile may or may not be among them.
+        """
+        after = ""
+        while self.path.exists():
+            with self._open() as tx:
+                table = tx.arrow(
+                    """SELECT pixel_hash, vector FROM vectors WHERE revision = ? AND preprocess_version = ?
+                    AND pixel_hash > ? ORDER BY pixel_hash LIMIT ?""",
+                    [*self._key, after, size],
+                )
+            if table.num_rows == 0:
+                return
+            hashes, blobs = (table.column(name).combine_chunks() for name in ("pixel_hash", "vector"))
+            vectors = [np.frombuffer(blob.as_buffer(), dtype=np.float32) for blob in blobs]
+            yield pa.record_batch(
+                {"pixel_hash": hashes, "vector": pa.array(vectors, type=pa.list_(pa.float32()))}
+            )
+            after = hashes[-1].as_py()
+
     def count(self) -> int:
         """How many vectors are stored."""
         if not self.path.exists():
@@ -80,3 +103,53 @@ class VectorStore:
         with self._database.write() if write else self._database.read() as tx:
             tx.execute(_TABLE)  # the file may be new, or cut off before its first commit
             yield tx
+
+
+class VectorFile:
+    """A whole file of vectors, of every revision in it: how backups read, write and compare it.
+
+    Keys are Arrow tables of `KEYS` columns; rows have a `vector` (float32, as bytes) besides.
+    """
+
+    KEYS = ("pixel_hash", "revision", "preprocess_version")
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = Database(path)
+
+    @classmethod
+    def all_in(cls, home: Home) -> list[VectorFile]:
+        """Those of every model, by name."""
+        return [cls(path) for path in sorted(home.path.glob("vectors-*.duckdb"))]
+
+    def keys(self) -> pa.Table:
+        """The keys of every vector."""
+        with self._open() as tx:
+            return tx.arrow(f"SELECT {_KEYS} FROM vectors")
+
+    def rows(self, keys: pa.Table) -> pa.Table:
+        """The rows of these keys; those that are not stored are absent from the answer."""
+        with self._open() as tx, tx.table(keys) as wanted:
+            return tx.arrow(f"SELECT {_KEYS}, vector FROM vectors JOIN {wanted} USING ({_KEYS})")
+
+    def append(self, rows: pa.Table) -> None:
+        """Add rows as they are; the caller knows that none of them is here."""
+        with self._open(write=True) as tx, tx.table(rows) as given:
+            tx.execute(f"INSERT INTO vectors SELECT {_KEYS}, vector FROM {given}")
+
+    def delete(self, keys: pa.Table) -> None:
+        """Remove the rows of these keys."""
+        with self._open(write=True) as tx, tx.table(keys) as given:
+            tx.execute(
+                f"""DELETE FROM vectors AS v USING {given} g WHERE v.pixel_hash = g.pixel_hash
+                AND v.revision = g.revision AND v.preprocess_version = g.preprocess_version"""
+            )
+
+    @contextmanager
+    def _open(self, write: bool = False) -> Iterator[Transaction]:
+        with self._database.write() if write else self._database.read() as tx:
+            tx.execute(_TABLE)
+            yield tx
+
+
+_KEYS = ", ".join(VectorFile.KEYS)
