@@ -7,13 +7,15 @@ modes, bit depths, ICC profiles, alpha. What does not: opening files, sizes.
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-__all__ = ["coded_to_srgb", "flatten_depth", "to_srgb"]
+__all__ = ["ADOBE_RGB", "PROPHOTO_RGB", "Coded", "coded_to_srgb", "flatten_depth", "samples_picture", "to_srgb"]
 
 _SRGB_NAMES = ("sRGB IEC61966-2", "sRGB built-in")
 _PROFILE_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab"}
@@ -30,21 +32,74 @@ def flatten_depth(image: Image.Image, bits: int | None = None) -> Image.Image:
     """
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.asarray(image).astype(np.float32)
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return Image.new("L", image.size)
-    low, high = (float(bound) for bound in np.percentile(finite, (0.1, 99.9)))
-    full = float((1 << bits) - 1) if bits and 8 < bits <= 16 else 65535.0
-    if image.mode == "F":
-        if low >= 0.0 and high <= 1.0:
-            low, high = 0.0, 1.0
-    elif high <= full and low >= 0 and high - low >= _NARROW_RANGE * full:
-        low, high = 0.0, full
+    values = np.asarray(image)
+    return Image.fromarray(_to_8_bits(values, *_range(values, bits if bits and 8 < bits <= 16 else 16)))
+
+
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+
+def samples_picture(
+    values: NDArray[Any], *, bits: int | None = None, mode: str | None = None, inverted: bool = False
+) -> Image.Image:
+    """Samples of any type [h, w] or [h, w, channels] as an 8-bit picture; channels beyond the mode's are dropped.
+
+    Unsigned samples are scaled from the `bits` they declare, unless they use hardly any of that range; floats from
+    0 to 1 are taken as they stand; everything else is stretched to the values present. All colours of a picture
+    are scaled alike. `inverted`: the least value is white.
+    """
+    if values.ndim == 2:
+        values = values[..., None]
+    mode = mode or _MODES[min(values.shape[2], 4)]
+    channels = len(Image.new(mode, (1, 1)).getbands())
+    values = values[..., :channels]
+    alpha = channels - 1 if mode in ("LA", "RGBA") else None
+    colors = values if alpha is None else values[..., :alpha]
+    if values.dtype == np.uint8:
+        shown = values
+    else:
+        declared = bits or (8 * values.dtype.itemsize if values.dtype.kind == "u" else None)
+        low, high = _range(colors, declared) if mode != "CMYK" else (0.0, _full(colors, declared))
+        shown = _to_8_bits(colors, low, high)
+        if alpha is not None:
+            shown = np.concatenate([shown, _to_8_bits(values[..., alpha:], 0.0, _full(values, declared))], axis=2)
+    if inverted:
+        shown = np.concatenate([255 - shown[..., :1], shown[..., 1:]], axis=2) if alpha else 255 - shown
+    return Image.fromarray(np.ascontiguousarray(shown[..., 0] if channels == 1 else shown), mode)
+
+
+def _full(values: NDArray[Any], bits: int | None) -> float:
+    return 1.0 if values.dtype.kind == "f" or not bits else float((1 << bits) - 1)
+
+
+# Values looked at to find the range of a picture, and pixels converted at a time.
+_MOST_LOOKED_AT, _BAND_PIXELS = 1 << 20, 1 << 22
+
+
+def _range(values: NDArray[Any], bits: int | None) -> tuple[float, float]:
+    """The values to show as black and as white."""
+    step = max(1, int((values.size / _MOST_LOOKED_AT) ** 0.5))
+    seen = values[::step, ::step].astype(np.float64)
+    seen = seen[np.isfinite(seen)]
+    if not seen.size:
+        return 0.0, 0.0
+    low, high = (float(bound) for bound in np.percentile(seen, (0.1, 99.9)))
+    if values.dtype.kind == "f":
+        return (0.0, 1.0) if low >= 0.0 and high <= 1.0 and seen.max() <= 1.0 + 1e-3 else (low, high)
+    full = float((1 << bits) - 1) if bits else 0.0
+    if full and low >= 0 and high <= full and (high - low >= _NARROW_RANGE * full or high == low):
+        return 0.0, full  # a picture of one value stays that value
+    return low, high
+
+
+def _to_8_bits(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    shown = np.empty(values.shape, np.uint8)
     scale = 255.0 / (high - low) if high > low else 0.0
-    offset = 0.0 if scale else 255.0 * low / full  # a picture of one value stays that value
-    shown = np.nan_to_num((values - low) * scale + offset)
-    return Image.fromarray(np.clip(shown + 0.5, 0, 255).astype(np.uint8))
+    rows = max(1, _BAND_PIXELS // max(1, values[0].size))
+    for at in range(0, len(values), rows):
+        band = (values[at : at + rows].astype(np.float32) - np.float32(low)) * np.float32(scale)
+        shown[at : at + rows] = np.clip(np.nan_to_num(band) + 0.5, 0, 255)
+    return shown
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
@@ -69,29 +124,73 @@ def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     return image
 
 
-# Colour spaces by their numbers in ITU-T H.273, for containers that carry no ICC profile.
-_BT2020, _DISPLAY_P3 = 9, 12
-_PQ, _HLG = 16, 18
-_TO_SRGB_PRIMARIES = {
-    _BT2020: ((1.6605, -0.5876, -0.0728), (-0.1246, 1.1329, -0.0083), (-0.0182, -0.1006, 1.1187)),
-    _DISPLAY_P3: ((1.2249, -0.2247, 0.0), (-0.0420, 1.0419, 0.0), (-0.0197, -0.0786, 1.0979)),
+_Place = tuple[float, float]
+_D65 = (0.3127, 0.3290)
+_SRGB_PRIMARIES = ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), _D65)
+
+# Primaries and white by their numbers in ITU-T H.273, for containers that carry no ICC profile.
+_PRIMARIES: dict[int, tuple[_Place, _Place, _Place, _Place]] = {
+    4: ((0.67, 0.33), (0.21, 0.71), (0.14, 0.08), (0.310, 0.316)),
+    5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65),
+    6: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), _D65),
+    7: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), _D65),
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65),
+    11: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.314, 0.351)),
+    12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), _D65),
+    22: ((0.630, 0.340), (0.295, 0.605), (0.155, 0.077), _D65),
+}
+_GAMMA_22, _GAMMA_28, _LINEAR, _PQ, _ST428, _HLG = 4, 5, 8, 16, 17, 18
+_TRANSFERS: dict[int, str | float] = {
+    _GAMMA_22: 2.2,
+    _GAMMA_28: 2.8,
+    _LINEAR: 1.0,
+    _PQ: "pq",
+    _ST428: 2.6,
+    _HLG: "hlg",
 }
 _DIFFUSE_WHITE_NITS = 203.0  # ITU-R BT.2408
 _KNEE = 0.6  # of diffuse white: above it highlights are rolled off
+_LIKE_SRGB = (2.1, 2.3)  # powers that are taken for sRGB's own curve where nothing else differs
 
 
-def coded_to_srgb(pixels: NDArray[np.uint8], primaries: int, transfer: int) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class Coded:
+    """A colour space without a profile.
+
+    `primaries` are the xy places of red, green, blue and white, None for sRGB's; `transfer` is "srgb", "pq", "hlg"
+    or the power that turns code values into light.
+    """
+
+    primaries: tuple[_Place, _Place, _Place, _Place] | None
+    transfer: str | float
+
+    @classmethod
+    def numbered(cls, primaries: int, transfer: int) -> Coded:
+        """From the numbers of ITU-T H.273. Video's own curve counts as sRGB, as every viewer shows it."""
+        return cls(_PRIMARIES.get(primaries), _TRANSFERS.get(transfer, "srgb"))
+
+
+# DCF's "optional colour space"; Adobe RGB (1998), D65.
+ADOBE_RGB = Coded(((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65), 563 / 256)
+PROPHOTO_RGB = Coded(((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001), (0.3457, 0.3585)), 1.8)
+
+
+def coded_to_srgb(pixels: NDArray[np.uint8], coded: Coded) -> NDArray[np.uint8]:
     """Preview pixels uint8 [h, w, 3] in a coded wide or high-dynamic-range space as sRGB.
 
     PQ (SMPTE ST 2084) and HLG (ITU-R BT.2100) are brought to diffuse white at 203 nits with highlights rolled off.
     Spaces that look like sRGB already are returned unchanged.
     """
-    bright = transfer in (_PQ, _HLG)
-    if primaries not in _TO_SRGB_PRIMARIES and not bright:
+    bright = coded.transfer in ("pq", "hlg")
+    matrix = _to_srgb_matrix(coded.primaries) if coded.primaries else None
+    if matrix is not None and np.abs(matrix - np.eye(3)).max() < 0.02:
+        matrix = None
+    curved = isinstance(coded.transfer, float) and not _LIKE_SRGB[0] <= coded.transfer <= _LIKE_SRGB[1]
+    if matrix is None and not bright and not curved:
         return pixels
-    linear = _linear_light(transfer)[pixels]
-    if primaries in _TO_SRGB_PRIMARIES:
-        linear = linear @ np.asarray(_TO_SRGB_PRIMARIES[primaries], np.float32).T
+    linear = _linear_light(coded.transfer)[pixels]
+    if matrix is not None:
+        linear = linear @ matrix.T
     if bright:
         room = 1 - _KNEE
         linear = np.where(linear > _KNEE, _KNEE + room * (1 - np.exp((_KNEE - linear) / room)), linear)
@@ -99,18 +198,42 @@ def coded_to_srgb(pixels: NDArray[np.uint8], primaries: int, transfer: int) -> N
     return _srgb_codes()[steps]
 
 
+_BRADFORD = np.array([(0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296)])
+
+
+@lru_cache(maxsize=16)
+def _to_srgb_matrix(primaries: tuple[_Place, _Place, _Place, _Place]) -> NDArray[np.float32]:
+    """Linear RGB of other primaries to linear sRGB, whites adapted by Bradford's transform. Lindbloom's formulas."""
+    try:
+        matrix = np.linalg.inv(_to_xyz(_SRGB_PRIMARIES)) @ _to_xyz(primaries)
+    except (np.linalg.LinAlgError, ZeroDivisionError):
+        return np.eye(3, dtype=np.float32)
+    return matrix.astype(np.float32) if np.isfinite(matrix).all() else np.eye(3, dtype=np.float32)
+
+
+def _to_xyz(primaries: tuple[_Place, _Place, _Place, _Place]) -> NDArray[np.float64]:
+    *colors, white = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in primaries)
+    columns = np.stack(colors, axis=1)
+    matrix = columns * np.linalg.solve(columns, white)
+    d65 = np.array([_D65[0] / _D65[1], 1.0, (1 - sum(_D65)) / _D65[1]])
+    adapt = np.diag((_BRADFORD @ d65) / (_BRADFORD @ white))
+    return np.asarray(np.linalg.inv(_BRADFORD) @ adapt @ _BRADFORD @ matrix)
+
+
 @lru_cache(maxsize=8)
-def _linear_light(transfer: int) -> NDArray[np.float32]:
+def _linear_light(transfer: str | float) -> NDArray[np.float32]:
     """The 256 code values as linear light, diffuse white 1."""
     code = np.arange(256, dtype=np.float64) / 255
-    if transfer == _PQ:
+    if isinstance(transfer, float):
+        light = code**transfer
+    elif transfer == "pq":
         root = code ** (1 / 78.84375)
         light = (
             10_000
             / _DIFFUSE_WHITE_NITS
             * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (1 / 0.1593017578125)
         )
-    elif transfer == _HLG:
+    elif transfer == "hlg":
         scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - 0.55991073) / 0.17883277) + 0.28466892) / 12)
         light = 1000 / _DIFFUSE_WHITE_NITS * scene**1.2
     else:

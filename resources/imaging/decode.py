@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 
 from resources.errors import DecodeError
 from resources.imaging.heif import decode_heif
+from resources.imaging.jxl import decode_jxl
 from resources.imaging.metadata import PhotoMetadata
 from resources.imaging.pages import Pages, of_page
 from resources.imaging.previews import Pixels
-from resources.imaging.raster import Raster, TiffPage, decode_raster
+from resources.imaging.psd import decode_psd
+from resources.imaging.raster import Raster, decode_raster
 from resources.imaging.raw import decode_raw
-from resources.imaging.sniff import Sniffed, foreign_kind, sniff
+from resources.imaging.sniff import Sniffed, foreign_kind, sniff, sniff_by_name
+from resources.imaging.tiff_photo import TiffPage, decode_tiff
 
 __all__ = ["DECODER_VERSION", "DecodedPhoto", "decode", "decode_pages"]
 
@@ -117,7 +120,7 @@ def _sniffed(data: bytes, name: str) -> Sniffed:
     """What the bytes are. Raises `EMPTY_FILE`, `NOT_AN_IMAGE`, `UNSUPPORTED_FORMAT`."""
     if not data:
         raise DecodeError("EMPTY_FILE", f"{name} is empty: it has no bytes.")
-    sniffed = sniff(data)
+    sniffed = sniff(data) or sniff_by_name(data, name)
     if sniffed is not None:
         return sniffed
     foreign = foreign_kind(data)
@@ -135,7 +138,13 @@ def _decoded(
         return decode_raw(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels)
     if sniffed.family == "heif":
         return decode_heif(data, name=name, preview_px=preview_px, max_pixels=max_pixels)
-    return decode_raster(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels, page=page)
+    if sniffed.family == "jxl":
+        return decode_jxl(data, name=name, preview_px=preview_px, max_pixels=max_pixels)
+    if sniffed.family == "psd":
+        return decode_psd(data, name=name, preview_px=preview_px, max_pixels=max_pixels)
+    if sniffed.family == "tiff":
+        return decode_tiff(data, name=name, preview_px=preview_px, max_pixels=max_pixels, page=page)
+    return decode_raster(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels)
 
 
 def _photo(raster: Raster, sniffed: Sniffed) -> DecodedPhoto:

@@ -7,13 +7,16 @@ import pillow_heif
 from PIL import Image
 
 from resources.errors import DecodeError
+from resources.imaging.blocks import photo_metadata
 from resources.imaging.color import coded_to_srgb, flatten_depth, to_srgb
 from resources.imaging.isobmff import Container
-from resources.imaging.metadata import exif_directories, read_metadata
 from resources.imaging.previews import fit_within, reduce_rows, reduce_to
 from resources.imaging.raster import PILLOW_ERRORS, Raster, check_container, check_size, padded
+from resources.imaging.sniff import Sniffed
 
 __all__ = ["decode_heif"]
+
+_HEIC = Sniffed("HEIC", "image/heic", "heif")
 
 
 def decode_heif(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) -> Raster:
@@ -47,12 +50,9 @@ def decode_heif(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) -
         raise DecodeError(code, f"{name} holds damaged HEIC data: {words}.") from error
     icc = item.info.get("icc_profile")
     pixels = np.asarray(to_srgb(image, icc))
-    if container is not None and not icc:
-        pixels = coded_to_srgb(pixels, *container.color_code())
-    metadata = read_metadata(
-        exif_directories((container.exif() if container else None) or item.info.get("exif")),
-        (container.xmp() if container else None) or item.info.get("xmp"),
-    )
+    if not icc and container is not None and (coded := container.color_code()):
+        pixels = coded_to_srgb(pixels, coded)
+    metadata = photo_metadata(buffer, _HEIC)
     return Raster(pixels, width, height, rung, tuple(warnings), metadata)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from resources.imaging.color import Coded
+
 __all__ = ["Box", "Container", "Item", "boxes"]
 
 # Bounds against fuzzed counts; a 400-megapixel photo has some 1,600 tiles.
@@ -154,12 +156,12 @@ class Container:
             pending.extend(self.references.get((b"dimg", current), ()))
         return found
 
-    def color_code(self) -> tuple[int, int]:
-        """The main picture's (primaries, transfer), from itself or its tiles; zeros where not given."""
+    def color_code(self) -> Coded | None:
+        """The main picture's colour space, from itself or its tiles; None where it is not given by numbers."""
         for item in self.coded_items(self.primary):
             if item.primaries:
-                return item.primaries, item.transfer
-        return 0, 0
+                return Coded.numbered(item.primaries, item.transfer)
+        return None
 
     def missing_share(self, item_id: int) -> float:
         """The share (0 to 1) of a picture's coded items whose data is cut off or was never written (zeros)."""

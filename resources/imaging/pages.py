@@ -1,7 +1,7 @@
 """The pages of a multi-page TIFF: which of its pictures are photos of their own.
 
 Thumbnails, masks and the smaller copies of a pyramid are not. What belongs elsewhere: reading directories (`tiff`),
-decoding a page (`raster`).
+decoding a page (`tiff_photo`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from PIL import Image
 from resources.errors import DecodeError
 from resources.imaging.metadata import PhotoMetadata
 from resources.imaging.previews import Pixels
-from resources.imaging.raster import Raster, TiffPage
+from resources.imaging.raster import Raster
 from resources.imaging.tiff import Directory, Tiff, TiffError
+from resources.imaging.tiff_photo import TiffPage
 
 __all__ = ["Pages", "of_page"]
 

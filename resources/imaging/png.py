@@ -1,15 +1,15 @@
-"""What Pillow leaves unchecked or refuses too early in PNG: text chunks and the checksums of the pixel data."""
+"""What Pillow leaves unchecked or refuses too early in PNG: text chunks, checksums, colour named by numbers."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Any
 
 from resources.errors import DecodeError
+from resources.imaging.color import Coded
 from resources.imaging.limits import MAX_PNG_TEXT_BYTES
 
-__all__ = ["checked", "raw_profile"]
+__all__ = ["checked", "color_code"]
 
 # Text that shrinks to less than this share is a bomb: XMP and editing histories reach about 1:50.
 _BOMB_RATIO = 200
@@ -81,13 +81,28 @@ def _check_text(chunk: bytes, kind: bytes, name: str) -> None:
         raise DecodeError("TOO_LARGE", f"{name} holds a text of {len(packed):,} bytes that expands like a bomb.")
 
 
-def raw_profile(info: dict[Any, Any]) -> bytes | None:
-    """The EXIF block that ImageMagick writes as hexadecimal text."""
-    for key in ("Raw profile type exif", "Raw profile type APP1"):
-        text = info.get(key)
-        if isinstance(text, str):
-            try:
-                return bytes.fromhex("".join(text.split("\n")[3:]))
-            except ValueError:
-                return None
-    return None
+def color_code(buffer: bytes) -> Coded | None:
+    """The colour space that chunks name by numbers: cICP, else gAMA and cHRM where neither iCCP nor sRGB stands.
+
+    None where a profile decides, or nothing is said (PNG 3rd edition, section 4.3, the order of precedence).
+    """
+    found: dict[bytes, bytes] = {}
+    for kind, start, size in _chunks(buffer):
+        if kind == b"IDAT":
+            break
+        if kind in (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM") and start + size <= len(buffer):
+            found[kind] = buffer[start : start + size]
+    code = found.get(b"cICP", b"")
+    if len(code) == 4:
+        return Coded.numbered(code[0], code[1])
+    if b"iCCP" in found or b"sRGB" in found:
+        return None
+    gamma = int.from_bytes(found.get(b"gAMA", b""), "big") / 100_000
+    if not 0.1 <= gamma <= 2:  # nonsense, or not said; chromaticities alone describe no space
+        return None
+    places = found.get(b"cHRM", b"")
+    white, *primaries = (
+        tuple(int.from_bytes(places[at + part : at + part + 4], "big") / 100_000 for part in (0, 4))
+        for at in range(0, 32, 8)
+    )
+    return Coded((*primaries, white) if len(places) == 32 else None, 1 / gamma)  # type: ignore[arg-type]

@@ -1,16 +1,16 @@
-"""Photos that Pillow decodes: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000.
+"""Photos that Pillow decodes: JPEG, PNG, WebP, GIF, BMP, AVIF, JPEG 2000 and the formats of other times.
 
-The order matters for speed: sizes are checked before a pixel is decoded, JPEG is scaled while it is decoded
-(`draft`, before anything loads), and colour, alpha and rotation are done on the reduced picture.
+The order matters for speed: sizes are checked before a pixel is decoded, JPEG and JPEG 2000 are scaled while they are
+decoded (before anything loads), and colour, alpha and rotation are done on the reduced picture. What TIFF, Photoshop,
+JPEG XL and HEIC need of their own stands in their modules; they end in `finished` here.
 """
 
 from __future__ import annotations
 
+import importlib
 import io
-import struct
-from contextlib import nullcontext
+import re
 from dataclasses import dataclass
-from typing import IO, cast
 
 import numpy as np
 from PIL import (  # the imports register the openers; `Image.open` would otherwise import every plugin there is
@@ -22,28 +22,21 @@ from PIL import (  # the imports register the openers; `Image.open` would otherw
     JpegImagePlugin,
     MpoImagePlugin,
     PngImagePlugin,
-    TiffImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
 )
 
 from resources.errors import DecodeError
-from resources.imaging import png
-from resources.imaging.color import coded_to_srgb, flatten_depth, to_srgb
-from resources.imaging.iptc import photoshop_iptc
+from resources.imaging import jpeg, jpeg2000, png
+from resources.imaging.blocks import photo_metadata
+from resources.imaging.color import ADOBE_RGB, Coded, coded_to_srgb, flatten_depth, to_srgb
 from resources.imaging.isobmff import Container
-from resources.imaging.metadata import (
-    ExifDirectories,
-    PhotoMetadata,
-    exif_directories,
-    read_metadata,
-)
+from resources.imaging.metadata import PhotoMetadata, exif_directories, read_metadata
+from resources.imaging.netpbm import netpbm_picture
 from resources.imaging.previews import Pixels, fit_within, orient, reduce_to
-from resources.imaging.quiet import silenced
 from resources.imaging.sniff import Sniffed
-from resources.imaging.tiff import Directory, PageFile, Tiff, TiffError
 
-__all__ = ["Raster", "TiffPage", "check_size", "decode_raster"]
+__all__ = ["PILLOW_ERRORS", "Raster", "check_container", "check_size", "decode_raster", "finished", "padded"]
 
 _OPENERS = {
     "JPEG": JpegImagePlugin.JpegImageFile.format,
@@ -51,11 +44,38 @@ _OPENERS = {
     "WEBP": WebPImagePlugin.WebPImageFile.format,
     "GIF": GifImagePlugin.GifImageFile.format,
     "BMP": BmpImagePlugin.BmpImageFile.format,
-    "TIFF": TiffImagePlugin.TiffImageFile.format,
     "JP2": Jpeg2KImagePlugin.Jpeg2KImageFile.format,
     "AVIF": AvifImagePlugin.AvifImageFile.format,
 }
 assert MpoImagePlugin  # imported for what it registers
+
+# The rest by Pillow's module and its name for the format; imported when the first such file comes.
+_RARE_OPENERS = {
+    "BLP": ("BlpImagePlugin", "BLP"),
+    "CUR": ("CurImagePlugin", "CUR"),
+    "DCX": ("DcxImagePlugin", "DCX"),
+    "DDS": ("DdsImagePlugin", "DDS"),
+    "FITS": ("FitsImagePlugin", "FITS"),
+    "FLI": ("FliImagePlugin", "FLI"),
+    "FTEX": ("FtexImagePlugin", "FTEX"),
+    "GBR": ("GbrImagePlugin", "GBR"),
+    "ICNS": ("IcnsImagePlugin", "ICNS"),
+    "ICO": ("IcoImagePlugin", "ICO"),
+    "IM": ("ImImagePlugin", "IM"),
+    "MCIDAS": ("McIdasImagePlugin", "MCIDAS"),
+    "MSP": ("MspImagePlugin", "MSP"),
+    "PCD": ("PcdImagePlugin", "PCD"),
+    "PCX": ("PcxImagePlugin", "PCX"),
+    "PIXAR": ("PixarImagePlugin", "PIXAR"),
+    "PPM": ("PpmImagePlugin", "PPM"),
+    "SGI": ("SgiImagePlugin", "SGI"),
+    "SPIDER": ("SpiderImagePlugin", "SPIDER"),
+    "SUN": ("SunImagePlugin", "SUN"),
+    "TGA": ("TgaImagePlugin", "TGA"),
+    "XBM": ("XbmImagePlugin", "XBM"),
+    "XPM": ("XpmImagePlugin", "XPM"),
+    "XVTHUMB": ("XVThumbImagePlugin", "XVThumb"),
+}
 
 # What Pillow raises for bad bytes, by reading its plugins and by fuzzing; anything else is a fault of ours.
 PILLOW_ERRORS = (
@@ -72,16 +92,26 @@ PILLOW_ERRORS = (
     AssertionError,
 )
 
-# The readable share of a cut JPEG below which it is refused: less is a strip that shows and matches nothing.
-_LEAST_READABLE = 0.25
+# The readable share of a cut picture below which it is refused: less is a strip that shows and matches nothing.
+LEAST_READABLE = 0.25
+
+# Formats whose rows come one after the other, so that what a cut file still holds is one part of the picture.
+_READABLE_IN_PART = {"PNG", "GIF", "BMP", "PPM", "PCX", "DCX", "SUN", "TGA", "SGI", "IM", "PIXAR"}
+_MISSING_GREY = 128  # as libjpeg paints it
 
 # Pixels per byte of a run-length BMP. The coding reaches 128; beyond, Pillow spends minutes on blank rows.
 _MOST_RLE = 256
 
+# Pixels of formats that Pillow decodes in Python, at about a microsecond each.
+_SLOW_TILES = {"fits_gzip", "xpm", "BLP1", "BLP2", "MSP", "ppm_plain", "SGI16"}
+_MOST_SLOW_PIXELS = 24_000_000
+
 # Bytes that are made up for a container whose picture is whole but whose last box is cut.
 _MOST_PADDING = 64 << 20
 
-_EOI = b"\xff\xd9"
+# Icons hold whole PNG and JPEG 2000 files, whose own size is what gets decoded.
+_ICONS = {"ICO", "CUR", "ICNS"}
+_EMBEDDED_SIZE = re.compile(rb"\x89PNG\r\n\x1a\n....IHDR(........)|ihdr(........)|\xff\x4f\xff\x51....(........)", re.S)
 
 
 @dataclass(frozen=True)
@@ -135,6 +165,31 @@ def padded(buffer: bytes, container: Container | None) -> bytes:
     return buffer + bytes(container.missing_bytes)
 
 
+def finished(
+    image: Image.Image,
+    size: tuple[int, int],
+    *,
+    icc: bytes | None = None,
+    bits: int | None = None,
+    orientation: int = 1,
+    coded: Coded | None = None,
+) -> Pixels:
+    """A decoded picture at `size` (as stored), in sRGB on white, turned by the EXIF `orientation`.
+
+    `bits` is the depth that values of more than 8 bits were declared with, `coded` the colour space where a
+    container names it by numbers.
+    """
+    coded = None if icc else coded
+    image = flatten_depth(image, bits)
+    if image.mode not in ("L", "RGB", "CMYK", "RGBA", "LA") or "transparency" in image.info:
+        image = to_srgb(image, icc)
+        icc = None
+    image = to_srgb(reduce_to(image, size), icc)
+    if coded is not None:
+        image = Image.fromarray(coded_to_srgb(np.asarray(image), coded))
+    return np.asarray(orient(image, orientation))
+
+
 def decode_raster(
     buffer: bytes,
     sniffed: Sniffed,
@@ -143,11 +198,11 @@ def decode_raster(
     preview_px: int,
     max_pixels: int,
     orientation: int | None = None,
-    page: TiffPage | None = None,
+    coded: Coded | None = None,
 ) -> Raster:
     """One picture through Pillow, turned by `orientation` where given, else by its own. Raises `DecodeError`.
 
-    `page` names one of several pictures of a TIFF; without it the first is read.
+    `coded` is the colour space of a JPEG that carries no profile and says nothing of it itself.
     """
     warnings: list[str] = []
     if sniffed.format == "PNG":
@@ -161,14 +216,30 @@ def decode_raster(
         container = Container.parse(buffer)
         warnings += check_container(container, name)
         buffer = padded(buffer, container)
+    elif sniffed.format in _ICONS:
+        _check_embedded_sizes(buffer, max_pixels, name)
     try:
-        source = _tiff_file(buffer, page) if sniffed.format == "TIFF" else io.BytesIO(buffer)
-        with Image.open(source, formats=[_OPENERS[sniffed.format]]) as image:
-            return _decode(image, buffer, sniffed, warnings, name, preview_px, max_pixels, orientation, page)
+        with _opened(buffer, sniffed, name, max_pixels) as image:
+            return _decode(image, buffer, sniffed, warnings, name, preview_px, max_pixels, orientation, coded)
     except MemoryError as error:
         raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to decode than there is.") from error
     except PILLOW_ERRORS as error:
-        raise _plain(error, buffer, sniffed, name) from error
+        raise plain(error, sniffed, name) from error
+
+
+def _opened(buffer: bytes, sniffed: Sniffed, name: str, max_pixels: int) -> Image.Image:
+    if sniffed.format in ("PAM", "PFM"):
+        return netpbm_picture(buffer, lambda width, height: check_size(width, height, max_pixels, name))
+    if sniffed.format == "QOI":  # Pillow's decoder takes a minute for 12 megapixels, this one 40 ms
+        import imagecodecs
+
+        check_size(int.from_bytes(buffer[4:8], "big"), int.from_bytes(buffer[8:12], "big"), max_pixels, name)
+        return Image.fromarray(imagecodecs.qoi_decode(buffer))
+    form = _OPENERS.get(sniffed.format)
+    if form is None:
+        module, form = _RARE_OPENERS[sniffed.format]
+        importlib.import_module(f"PIL.{module}")
+    return Image.open(io.BytesIO(buffer), formats=[form])
 
 
 def _decode(
@@ -180,129 +251,109 @@ def _decode(
     preview_px: int,
     max_pixels: int,
     given_orientation: int | None,
-    page: TiffPage | None,
+    coded: Coded | None,
 ) -> Raster:
     check_size(*image.size, max_pixels, name)
-    if any(
-        tile[0] == "bmp_rle" for tile in getattr(image, "tile", ())
-    ) and image.width * image.height > _MOST_RLE * len(buffer):
+    tiles = {tile[0] for tile in getattr(image, "tile", ())}
+    if "bmp_rle" in tiles and image.width * image.height > _MOST_RLE * len(buffer):
         raise DecodeError("TOO_LARGE", f"{name} holds run lengths that expand like a bomb.")
+    if tiles & _SLOW_TILES:
+        check_size(*image.size, min(max_pixels, _MOST_SLOW_PIXELS), name)
     width, height = image.size
     target = fit_within(width, height, preview_px)
     rung = "raster"
     if sniffed.format == "JPEG":
         image.draft("RGB", target)
         rung = "draft" if image.size != (width, height) else "raster"
-    icc = image_icc = image.info.get("icc_profile")
-    bits = _declared_bits(image)
-    try:
-        with silenced() if sniffed.format == "TIFF" else nullcontext():
-            image.load()
-    except OSError:
-        if sniffed.format != "JPEG":
-            raise
-        image = _readable_part(buffer, target, name)
-        warnings.append("TRUNCATED")
-    else:
-        if sniffed.format == "JPEG" and _tail_is_missing(buffer):
-            _check_readable(image, name)
-            warnings.append("TRUNCATED")
-    metadata, orientation = _metadata(image, buffer, sniffed, page)  # after loading: PNG may carry it at its end
-    orientation = given_orientation or orientation
-    if sniffed.format == "TIFF":  # Pillow turns TIFF upright while loading
-        orientation = 1
-        width, height = image.size
-        target = fit_within(width, height, preview_px)
-    image = flatten_depth(image, bits)
-    if image.mode not in ("L", "RGB", "CMYK", "RGBA", "LA") or "transparency" in image.info:
-        image = to_srgb(image, icc)
-        icc = None
-    image = to_srgb(reduce_to(image, target), icc)
-    if sniffed.format == "AVIF" and not image_icc and (container := Container.parse(buffer)):
-        image = Image.fromarray(coded_to_srgb(np.asarray(image), *container.color_code()))
-    image = orient(image, orientation)
-    if orientation in (5, 6, 7, 8):
-        width, height = height, width
-    return Raster(np.asarray(image), width, height, rung, tuple(dict.fromkeys(warnings)), metadata)
-
-
-def _metadata(image: Image.Image, buffer: bytes, sniffed: Sniffed, page: TiffPage | None) -> tuple[PhotoMetadata, int]:
-    """What the file says, and the orientation to apply to the pixels as they are decoded."""
-    info = image.info
-    if sniffed.format == "AVIF":
-        # Pillow writes the container's rotation into the EXIF block it hands out; that is what to apply. What
-        # the photo itself says is read from the container.
-        apply = read_metadata(exif_directories(info.get("exif"))).orientation or 1
-        container = Container.parse(buffer)
-        metadata = (
-            read_metadata(exif_directories(container.exif()), container.xmp())
-            if container
-            else read_metadata(exif_directories(info.get("exif")), info.get("xmp"))
-        )
-        return metadata, apply
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or info.get("Raw profile type xmp")
-    exif = info.get("exif")
-    iptc: bytes | None = None
-    if sniffed.format == "TIFF":
-        directories = exif_directories(buffer)
-        if page is not None:
-            directories = page.exif_directories()
-        main = directories.main
-        if main is not None:
-            xmp = main.blob(_TIFF_XMP) or xmp
-            iptc = main.blob(_TIFF_IPTC) or photoshop_iptc(main.blob(_TIFF_PHOTOSHOP))
-    else:
-        directories = exif_directories(exif if isinstance(exif, bytes) else png.raw_profile(info))
-        resources = info.get("photoshop")
-        if isinstance(resources, dict):
-            iptc = resources.get(0x0404)
-    if isinstance(xmp, str):
-        xmp = xmp.encode("utf-8", "surrogateescape")
-    metadata = read_metadata(directories, xmp if isinstance(xmp, bytes) else None, iptc)
-    return metadata, metadata.orientation or 1
-
-
-_TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP, _TIFF_BITS_PER_SAMPLE = 700, 33723, 34377, 258
-
-
-def _declared_bits(image: Image.Image) -> int | None:
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        bits = image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, (16,))
-        return int(bits[0]) if isinstance(bits, tuple) else int(bits)
-    return None
-
-
-def _tail_is_missing(buffer: bytes) -> bool:
-    """Whether a JPEG ends in zeros with no end marker before them: a copy that was never finished.
-
-    Zeros after the end marker are padding that some cameras write.
-    """
-    if buffer[-64:].strip(b"\0"):
-        return False
-    return not buffer.rstrip(b"\0").endswith(_EOI)
-
-
-def _readable_part(buffer: bytes, target: tuple[int, int], name: str) -> Image.Image:
-    """The part of a cut JPEG that is there, the rest flat grey: libjpeg fills it in when an end marker follows."""
-    image = Image.open(io.BytesIO(buffer.rstrip(b"\0") + _EOI), formats=["JPEG"])
-    image.draft("RGB", target)
+    elif sniffed.format == "JP2":
+        image, rung = jpeg2000.loaded(image, buffer, target)
+    icc = image.info.get("icc_profile")
     try:
         image.load()
-    except PILLOW_ERRORS as error:
-        raise DecodeError("TRUNCATED", f"{name} ends before its picture does; nothing of it is readable.") from error
-    _check_readable(image, name)
+    except OSError as error:
+        if sniffed.format == "JPEG":
+            image = jpeg.readable_part(buffer, target, name)
+            _check_readable(jpeg.missing_rows(image), name)
+        else:
+            image = _readable_part(image, sniffed, error, name)
+        warnings.append("TRUNCATED")
+    else:
+        if sniffed.format == "JPEG" and jpeg.is_incomplete(buffer, image):
+            _check_readable(jpeg.missing_rows(image), name)
+            warnings.append("TRUNCATED")
+        elif sniffed.format in _ICONS:  # the largest picture inside may differ from what the icon's list says
+            width, height = image.size
+            target = fit_within(width, height, preview_px)
+    # A picture inside another photo is turned as that one says, and has nothing to add to what it says.
+    metadata = PhotoMetadata() if given_orientation else photo_metadata(buffer, sniffed)
+    orientation = given_orientation or metadata.orientation or 1
+    if sniffed.format == "AVIF":
+        # Pillow writes the container's rotation, which it has not applied, into the EXIF block it hands out.
+        orientation = read_metadata(exif_directories(image.info.get("exif"))).orientation or 1
+        container = Container.parse(buffer)
+        coded = container.color_code() if container else None
+    elif sniffed.format == "PNG":
+        coded = png.color_code(buffer)
+        icc = icc if coded is None else None  # cICP goes before a profile
+    elif sniffed.format == "JPEG" and icc is None and _is_adobe_rgb(image):
+        coded = ADOBE_RGB
+    elif sniffed.format == "JP2":
+        icc = jpeg2000.profile(buffer)
+    pixels = finished(image, target, icc=icc, orientation=orientation, coded=coded)
+    if orientation in (5, 6, 7, 8):
+        width, height = height, width
+    return Raster(pixels, width, height, rung, tuple(dict.fromkeys(warnings)), metadata)
+
+
+def _check_embedded_sizes(buffer: bytes, max_pixels: int, name: str) -> None:
+    for found in _EMBEDDED_SIZE.finditer(buffer):
+        size = next(part for part in found.groups() if part)
+        check_size(int.from_bytes(size[:4], "big"), int.from_bytes(size[4:], "big"), max_pixels, name)
+
+
+_EXIF_IFD, _INTEROPERABILITY_IFD, _INTEROPERABILITY_INDEX = 0x8769, 0xA005, 0x0001
+
+
+def _is_adobe_rgb(image: Image.Image) -> bool:
+    """Whether a camera marked its photo as Adobe RGB in the way of DCF 2.0: no profile, but index "R03"."""
+    exif = image.info.get("exif")
+    if not isinstance(exif, bytes) or b"R03" not in exif:
+        return False
+    index = image.getexif().get_ifd(_EXIF_IFD).get(_INTEROPERABILITY_IFD)
+    return isinstance(index, dict) and str(index.get(_INTEROPERABILITY_INDEX, "")).startswith("R03")
+
+
+def _readable_part(image: Image.Image, sniffed: Sniffed, error: OSError, name: str) -> Image.Image:
+    """What Pillow decoded before it gave up, the rest grey."""
+    interlaced = bool(image.info.get("interlace")) or any(
+        tile[0] == "gif" and tile[3][1] for tile in getattr(image, "tile", ())
+    )
+    if sniffed.format not in _READABLE_IN_PART or interlaced or image._im is None:
+        raise error
+    image.tile = []  # type: ignore[attr-defined] # done: Pillow would begin anew with every access
+    grey = np.asarray(image.convert("L"))
+    blank = (grey == grey[-1:, :1]).all(axis=1), (grey == grey[:1, :1]).all(axis=1)[::-1]
+    below, above = (len(rows) if rows.all() else int(np.argmin(rows[::-1])) for rows in blank)
+    _check_readable(max(below, above) / image.height, name)
+    if above > below:  # stored from the bottom up
+        return greyed(image, above, image.height)
+    return greyed(image, 0, image.height - below)
+
+
+def greyed(image: Image.Image, first: int, end: int) -> Image.Image:
+    """The picture with everything but its rows from `first` to `end` in the grey that stands for missing data."""
+    image = image.convert("L" if image.mode in ("1", "L") else "RGB")
+    grey = (_MISSING_GREY,) * len(image.getbands())
+    for top, bottom in ((0, first), (end, image.height)):
+        if top < bottom:
+            image.paste(grey, (0, top, image.width, bottom))
     return image
 
 
-def _check_readable(image: Image.Image, name: str) -> None:
-    """Raises `TRUNCATED` when too little of a cut picture is there."""
-    rows = np.asarray(image.convert("L").resize((64, min(image.height, 512)), Image.Resampling.BOX))
-    # A row that is missing is one flat value, the same as the last one.
-    spread = rows.max(axis=1).astype(int) - rows.min(axis=1)
-    same = (spread <= 2) & (abs(rows.mean(axis=1) - rows[-1].mean()) <= 2)
-    missing = len(same) if same.all() else int(np.argmin(same[::-1]))
-    readable = 1 - missing / len(same)
-    if readable < _LEAST_READABLE:
+def _check_readable(missing: float, name: str) -> None:
+    """Raises `TRUNCATED` when too little of a cut picture is there. `missing` is a share of its rows."""
+    readable = 1 - missing
+    if readable < LEAST_READABLE:
         raise DecodeError(
             "TRUNCATED",
             f"{name} ends before its picture does; only {readable:.0%} of the rows are readable.",
@@ -310,50 +361,10 @@ def _check_readable(image: Image.Image, name: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class TiffPage:
-    """One picture of a TIFF whose directory is not the first; `shared` is the document's changeable copy."""
-
-    tiff: Tiff
-    offset: int
-    directory: Directory
-    shared: bytearray
-
-    def exif_directories(self) -> ExifDirectories:
-        exif, gps = (self.tiff.child(self.directory, tag) for tag in (_EXIF_IFD, _GPS_IFD))
-        return ExifDirectories(self.directory, exif, gps)
-
-
-_EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
-
-
-def _tiff_file(buffer: bytes, page: TiffPage | None) -> IO[bytes]:
-    """What Pillow is to read for one picture of a TIFF: it knows no big-endian BigTIFF and no page by its place."""
-    if buffer.startswith(b"MM\0+"):
-        try:
-            tiff = Tiff(buffer)
-            directory = page.directory if page else tiff.first()
-            return io.BytesIO((directory and tiff.as_classic(directory)) or buffer)
-        except (TiffError, ValueError, struct.error):
-            return io.BytesIO(buffer)
-    if page is not None:
-        return cast("IO[bytes]", PageFile(page.shared, page.offset, page.tiff))
-    return io.BytesIO(buffer)
-
-
-def _is_cut_tiff(buffer: bytes) -> bool:
-    try:
-        return Tiff(buffer).is_cut()
-    except TiffError:
-        return False
-
-
-def _plain(error: BaseException, buffer: bytes, sniffed: Sniffed, name: str) -> DecodeError:
+def plain(error: BaseException, sniffed: Sniffed, name: str) -> DecodeError:
     """Pillow's many exceptions as one of ours, in words."""
     text = str(error).lower()
     kind = sniffed.format
-    if kind == "TIFF" and _is_cut_tiff(buffer):
-        return DecodeError("TRUNCATED", f"{name} is cut: its TIFF structure points beyond its end.")
     if "truncated" in text or "not enough image data" in text or "end of file" in text or isinstance(error, EOFError):
         return DecodeError("TRUNCATED", f"{name} ends before its {kind} picture does; copy it again from the source.")
     if isinstance(error, UnidentifiedImageError):

@@ -16,9 +16,9 @@ import rawpy
 from PIL import Image
 
 from resources.errors import DecodeError
-from resources.imaging.ciff import ciff_metadata
+from resources.imaging.blocks import photo_metadata
 from resources.imaging.isobmff import boxes
-from resources.imaging.metadata import ExifDirectories, PhotoMetadata, exif_directories, read_metadata
+from resources.imaging.metadata import PhotoMetadata, exif_directories, read_metadata
 from resources.imaging.previews import Pixels, fit_within, orient, reduce_to
 from resources.imaging.quiet import silenced
 from resources.imaging.raster import PILLOW_ERRORS, Raster, check_size, decode_raster
@@ -51,9 +51,8 @@ _QUARTER_TURNS = (5, 6, 7, 8)
 
 _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC = 0x0100, 0x0101, 0x0103, 0x0106
 _STRIP_OFFSETS, _STRIP_BYTES = 0x0111, 0x0117
-_JPEG_OFFSET, _JPEG_BYTES, _XMP, _IPTC = 0x0201, 0x0202, 0x02BC, 0x83BB
+_JPEG_OFFSET, _JPEG_BYTES = 0x0201, 0x0202
 _SENSOR_PHOTOMETRICS = {32803, 34892}
-_CR3_METADATA = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def decode_raw(buffer: bytes, sniffed: Sniffed, *, name: str, preview_px: int, m
     Warnings: "PREVIEW_ONLY" where the sensor data could not be developed and the preview is all there is,
     "TRUNCATED" where sensor data is missing from the file. Raises `DecodeError`.
     """
-    metadata = _metadata(buffer, sniffed)
+    metadata = photo_metadata(buffer, sniffed)
     try:
         with silenced(), rawpy.imread(io.BytesIO(buffer)) as raw:
             return _ladder(raw, buffer, sniffed, metadata, name, preview_px, max_pixels)
@@ -396,57 +395,6 @@ def _words(error: BaseException | None) -> str:
 
 
 # Metadata
-
-
-def _metadata(buffer: bytes, sniffed: Sniffed) -> PhotoMetadata:
-    view = memoryview(buffer)
-    if sniffed.format == "CRW":
-        return ciff_metadata(buffer)
-    if sniffed.format == "CR3":
-        return read_metadata(_cr3_directories(view))
-    if sniffed.format == "RAF":
-        return _raf_metadata(buffer)
-    if sniffed.format == "MRW":
-        return read_metadata(exif_directories(_mrw_block(view)))
-    directories = exif_directories(view)
-    main = directories.main
-    return read_metadata(directories, main.blob(_XMP) if main else None, main.blob(_IPTC) if main else None)
-
-
-def _cr3_directories(view: memoryview) -> ExifDirectories:
-    parts: dict[bytes, Directory | None] = {}
-    for moov in boxes(view, 0, len(view)):
-        if moov.kind != b"moov":
-            continue
-        for box in boxes(view, moov.start, moov.end):
-            if box.kind == b"uuid" and bytes(view[box.start : box.start + 16]) == _CR3_METADATA:
-                for part in boxes(view, box.start + 16, box.end):
-                    if part.kind in (b"CMT1", b"CMT2", b"CMT4"):
-                        parts[part.kind] = exif_directories(view[part.start : part.end]).main
-    return ExifDirectories(parts.get(b"CMT1"), parts.get(b"CMT2"), parts.get(b"CMT4"))
-
-
-def _raf_metadata(buffer: bytes) -> PhotoMetadata:
-    start, size = (int.from_bytes(buffer[at : at + 4], "big") for at in (84, 88))
-    try:
-        with Image.open(io.BytesIO(buffer[start : start + size]), formats=["JPEG"]) as image:
-            exif, xmp = image.info.get("exif"), image.info.get("xmp")
-    except PILLOW_ERRORS:
-        return PhotoMetadata()
-    return read_metadata(
-        exif_directories(exif if isinstance(exif, bytes) else None), xmp if isinstance(xmp, bytes) else None
-    )
-
-
-def _mrw_block(view: memoryview) -> memoryview | None:
-    """Minolta's TTW block, a TIFF structure inside the header."""
-    at, end = 8, 8 + int.from_bytes(view[4:8], "big")
-    while at + 8 <= min(end, len(view)):
-        size = int.from_bytes(view[at + 4 : at + 8], "big")
-        if bytes(view[at : at + 4]) == b"\0TTW":
-            return view[at + 8 : at + 8 + size]
-        at += 8 + size
-    return None
 
 
 def _completed(metadata: PhotoMetadata, raw: rawpy.RawPy, sniffed: Sniffed) -> PhotoMetadata:

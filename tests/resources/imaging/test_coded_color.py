@@ -10,19 +10,19 @@ from PIL import Image
 from sample_pictures import difference
 
 from resources.imaging import decode
-from resources.imaging.color import coded_to_srgb
+from resources.imaging.color import Coded, coded_to_srgb
 
 BT709, BT2020, P3 = 1, 9, 12
 SRGB, PQ, HLG = 13, 16, 18
 
 
 def one(pixel: tuple[int, int, int], primaries: int, transfer: int) -> list[int]:
-    return coded_to_srgb(np.full((1, 1, 3), pixel, np.uint8), primaries, transfer)[0, 0].tolist()
+    return coded_to_srgb(np.full((1, 1, 3), pixel, np.uint8), Coded.numbered(primaries, transfer))[0, 0].tolist()
 
 
 def test_srgb_is_left_alone() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
-    assert coded_to_srgb(pixels, BT709, SRGB) is pixels
+    assert coded_to_srgb(pixels, Coded.numbered(BT709, SRGB)) is pixels
 
 
 @pytest.mark.parametrize("primaries", [P3, BT2020])

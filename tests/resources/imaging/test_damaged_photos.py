@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import random
 
 import numpy as np
 import pytest
 from bayer_dng import bayer_dng
 from PIL import Image
-from sample_pictures import saved
+from sample_pictures import photoshop, saved
 
 from resources.errors import DecodeError
 from resources.imaging import DecodedPhoto, decode
 
 
-def read(buffer: bytes) -> DecodedPhoto:
-    return decode(buffer, name="photo.jpg", preview_px=256, max_pixels=50_000_000)
+def read(buffer: bytes, name: str = "photo.jpg") -> DecodedPhoto:
+    return decode(buffer, name=name, preview_px=256, max_pixels=50_000_000)
 
 
 def code(buffer: bytes) -> str:
@@ -45,8 +46,11 @@ def test_no_bytes() -> None:
         (b"just words, no picture", "NOT_AN_IMAGE"),
         (bytes(5000), "NOT_AN_IMAGE"),
         (b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2mp41", "NOT_AN_IMAGE"),
-        (b"8BPS\0\x01" + bytes(100), "UNSUPPORTED_FORMAT"),
-        (b"\xff\x0a" + bytes(100), "UNSUPPORTED_FORMAT"),
+        (b"8BPS\0\x01" + bytes(100), "CORRUPT"),
+        (b"\xff\x0a" + bytes(100), "CORRUPT"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0" + bytes(100), "NOT_AN_IMAGE"),
+        (b"\xd7\xcd\xc6\x9a" + bytes(100), "UNSUPPORTED_FORMAT"),
+        (b"v/1\x01" + bytes(100), "UNSUPPORTED_FORMAT"),
     ],
 )
 def test_what_is_no_photo_is_named(content: bytes, expected: str) -> None:
@@ -80,11 +84,127 @@ def test_padding_after_a_whole_jpeg_is_no_damage(textured: Image.Image) -> None:
     assert read(saved(textured, "JPEG") + bytes(4096)).warnings == ()
 
 
-@pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("form", ["WEBP", "AVIF", "JPEG2000"])
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_other_cut_pictures_are_refused(textured: Image.Image, form: str, share: float) -> None:
+def test_cut_pictures_that_hold_nothing_in_rows_are_refused(textured: Image.Image, form: str, share: float) -> None:
     whole = saved(textured, form)
     assert code(whole[: int(len(whole) * share)]) in ("TRUNCATED", "CORRUPT")
+
+
+MISSING_GREY = 128
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize(
+    ("form", "options", "from_below"),
+    [
+        ("PNG", {}, False),
+        ("GIF", {"interlace": 0}, False),
+        ("PPM", {}, False),
+        ("PCX", {}, False),
+        ("BMP", {}, True),
+        ("TGA", {}, True),
+        ("SGI", {}, True),
+        ("TIFF", {}, False),
+    ],
+)
+def test_the_readable_rows_of_a_cut_picture_come_in_with_a_warning(
+    textured: Image.Image, form: str, options: dict[str, object], from_below: bool, share: float
+) -> None:
+    picture = textured.convert("L") if form == "SGI" else textured  # of colours it keeps one plane after the other
+    whole = saved(picture, form, **options)
+    photo = read(whole[: int(len(whole) * share)], f"photo.{form.lower()}")  # Targa begins like nothing
+    assert photo.warnings == ("TRUNCATED",)
+    assert (photo.width, photo.height) == (640, 480)
+    found, expected = photo.pixels.astype(int), read(whole, f"photo.{form.lower()}").pixels.astype(int)
+    if from_below:
+        found, expected = found[::-1], expected[::-1]
+    there = int(len(found) * share * 0.8)
+    assert np.abs(found[:there] - expected[:there]).mean() < 1
+    assert (found[-4:] == MISSING_GREY).all()
+
+
+@pytest.mark.parametrize("layout", [{"rowsperstrip": 16}, {"tile": (64, 64)}])
+@pytest.mark.parametrize("compression", [None, "lzw", "jpeg"])
+def test_the_strips_and_tiles_of_a_cut_tiff_come_in(
+    textured: Image.Image, layout: dict[str, object], compression: str | None
+) -> None:
+    import tifffile
+
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.asarray(textured), photometric="rgb", compression=compression, **layout)
+    whole = out.getvalue()
+    photo = read(whole[: len(whole) // 2])
+    assert photo.warnings == ("TRUNCATED",)
+    there = int(len(photo.pixels) * 0.35)
+    assert np.abs(photo.pixels[:there].astype(int) - read(whole).pixels[:there]).mean() < 1
+    assert (photo.pixels[-4:] == MISSING_GREY).all()
+
+
+@pytest.mark.parametrize("form", ["PNG", "GIF", "PPM", "BMP", "TIFF"])
+def test_a_picture_of_which_hardly_anything_is_left_is_refused(textured: Image.Image, form: str) -> None:
+    whole = saved(textured, form)
+    assert code(whole[: int(len(whole) * 0.2)]) in ("TRUNCATED", "CORRUPT")
+
+
+def test_an_interlaced_png_that_is_cut_is_refused() -> None:
+    import imagecodecs
+
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    whole = bytearray(imagecodecs.png_encode(noise))
+    whole[28] = 1  # interlaced, says the header; what follows no longer fits
+    assert code(bytes(whole)) in ("TRUNCATED", "CORRUPT")
+
+
+def test_a_strip_that_cannot_be_decoded_ends_the_picture_there(textured: Image.Image) -> None:
+    import tifffile
+
+    whole = saved(textured, "TIFF", compression="tiff_adobe_deflate", strip_size=8192)
+    with tifffile.TiffFile(io.BytesIO(whole)) as document:
+        page = document.pages.first
+        middle = len(page.dataoffsets) * 2 // 3
+        start, size = page.dataoffsets[middle], page.databytecounts[middle]
+    photo = read(whole[:start] + b"\xff" * size + whole[start + size :])
+    assert photo.warnings == ("CORRUPT",)
+    good = int(len(photo.pixels) * 0.6)
+    assert np.abs(photo.pixels[:good].astype(int) - read(whole).pixels[:good]).mean() < 1
+    assert (photo.pixels[-4:] == MISSING_GREY).all()
+
+
+def test_a_gif_cut_after_its_first_frame_is_whole(textured: Image.Image) -> None:
+    frames = [textured.rotate(90 * turn) for turn in range(4)]
+    whole = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    photo = read(whole[: len(whole) // 2])
+    assert photo.warnings == ()
+    assert np.array_equal(photo.pixels, read(whole).pixels)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("share", [0.4, 0.8])
+def test_a_cut_jpeg_with_an_end_marker_put_behind_is_noticed(
+    textured: Image.Image, progressive: bool, share: float
+) -> None:
+    jpeg = saved(textured, "JPEG", quality=90, progressive=progressive)
+    first_scan = jpeg.index(b"\xff\xda")
+    second_scan = jpeg.find(b"\xff\xda", first_scan + 2) if progressive else len(jpeg)
+    kept = first_scan + int((second_scan - first_scan) * share)
+    assert read(jpeg[:kept] + b"\xff\xd9").warnings == ("TRUNCATED",)
+
+
+def test_a_jpeg_without_any_picture_data_is_refused(textured: Image.Image) -> None:
+    jpeg = saved(textured, "JPEG", quality=90)
+    scan = jpeg.index(b"\xff\xda")
+    assert code(jpeg[: scan + 14] + b"\xff\xd9") == "TRUNCATED"
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_pictures_that_end_in_one_colour_are_whole(textured: Image.Image, value: int, progressive: bool) -> None:
+    flat = textured.copy()
+    flat.paste((value,) * 3, (0, 200, 640, 480))
+    for picture in (flat, Image.new("RGB", (640, 480), (value,) * 3), Image.new("L", (640, 480), value)):
+        photo = read(saved(picture, "JPEG", quality=90, progressive=progressive))
+        assert photo.warnings == ()
 
 
 def test_a_png_whose_pixels_are_whole_needs_no_end(textured: Image.Image) -> None:
@@ -101,12 +221,18 @@ def test_a_png_with_a_changed_checksum_carries_a_warning(textured: Image.Image) 
     assert read(bytes(whole)).warnings == ("CORRUPT",)
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "DNG"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "DNG", "JPEG2000", "JXL", "PSD"),
+        *("PPM", "PCX", "TGA", "SGI", "ICO", "ICNS", "DDS", "QOI", "SPIDER", "IM", "MSP", "XBM"),
+    ],
+)
 def test_random_damage_never_raises_anything_else(
     textured: Image.Image, form: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     small = textured.resize((160, 120))
-    whole = bayer_dng(np.asarray(small)) if form == "DNG" else saved(small, form)
+    whole = _file_of(form, small)
     chance = random.Random(form)
     for _ in range(60):
         damaged = bytearray(whole)
@@ -115,8 +241,22 @@ def test_random_damage_never_raises_anything_else(
                 256
             )
         try:
-            photo = decode(bytes(damaged), name="x", preview_px=128, max_pixels=1_000_000)
+            photo = decode(bytes(damaged), name=f"x.{form.lower()}", preview_px=128, max_pixels=1_000_000)
         except DecodeError:
             continue
         assert max(photo.pixels.shape[:2]) <= 128
     assert capfd.readouterr() == ("", "")  # decoders keep quiet
+
+
+def _file_of(form: str, image: Image.Image) -> bytes:
+    import imagecodecs
+
+    if form == "DNG":
+        return bayer_dng(np.asarray(image))
+    if form == "JXL":
+        return bytes(imagecodecs.jpegxl_encode(np.asarray(image)))
+    if form == "PSD":
+        return photoshop(np.asarray(image))
+    if form == "ICNS":
+        image = image.resize((128, 128))
+    return saved(image.convert("1" if form in ("MSP", "XBM") else "F" if form == "SPIDER" else "RGB"), form)
