@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 __all__ = ["ShotName", "folder_bits", "numbered"]
 
@@ -117,6 +117,7 @@ def numbered(shot: str) -> list[str]:
     return [f"{shot}{joint}0{number}" for joint in "_-" for number in range(1, 10)]
 
 
+@lru_cache(maxsize=4096)
 def folder_bits(folder: tuple[str, str]) -> int:
     """24 bits of a folder, for the high end of a key."""
     return _hash("\0".join(folder), 3)

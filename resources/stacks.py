@@ -211,7 +211,8 @@ class _Seen:
             if frame := self.frames.get(photo_id):
                 seconds |= {frame.shot_key(shot) for shot in frame.shots}
                 for shot in frame.shots:
-                    stack_keys |= {shot.key_of(name) for name in (*numbered(shot.shot), shot.numbered_of) if name}
+                    versions = [shot.numbered_of] if shot.numbered_of else numbered(shot.shot)
+                    stack_keys |= {shot.key_of(name) for name in versions}
                 if frame.row["burst_id"]:
                     burst_ids.add(frame.row["burst_id"])
             shot_keys |= {shot_second(key, offset) for key in seconds if key is not None for offset in _AROUND_S}
