@@ -21,7 +21,7 @@ from resources.imaging.xmp import MAX_XMP_BYTES, Xmp, read_xmp
 
 __all__ = ["Blocks", "photo_metadata", "tiff_blocks"]
 
-_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG = 0x02BC, 0x83BB, 0x8649
+_XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG, _PANASONIC_JPEG = 0x02BC, 0x83BB, 0x8649, 0x002E
 _IPTC_RESOURCE, _EXIF_RESOURCE, _XMP_RESOURCE = 0x0404, 0x0422, 0x0424
 
 # Boxes of CR3 and JPEG 2000, by their ids.
@@ -64,7 +64,19 @@ def photo_metadata(buffer: bytes, sniffed: Sniffed) -> PhotoMetadata:
     read = _READERS.get(sniffed.format)
     if read is not None:
         return read(buffer).metadata()
-    return tiff_blocks(exif_directories(buffer)).metadata() if buffer[:2] in (b"II", b"MM") else PhotoMetadata()
+    if buffer[:2] not in (b"II", b"MM"):
+        return PhotoMetadata()
+    directories = exif_directories(buffer)
+    found = tiff_blocks(directories).metadata()
+    if sniffed.format == "RW2" and directories.main is not None:
+        found = _filled(found, _jpeg(directories.main.blob(_PANASONIC_JPEG) or b"").metadata())
+    return found
+
+
+def _filled(metadata: PhotoMetadata, other: PhotoMetadata) -> PhotoMetadata:
+    """What is not known from the other: Panasonic's RAW has the rest of its EXIF in the preview inside."""
+    known = {name: value for name, value in vars(metadata).items() if value not in (None, ())}
+    return replace(other, **known)
 
 
 def tiff_blocks(directories: ExifDirectories) -> Blocks:

@@ -484,9 +484,9 @@ _BELOW = {1, 3, ord("1")}  # below the ellipsoid, below sea level (EXIF 3.0), an
 
 
 _BOILERPLATE = re.compile(
-    r"(?:(?:OLYMPUS|MINOLTA|KONICA MINOLTA|SAMSUNG|PENTAX|KODAK|CASIO)?\s*DIGITAL CAMERA|SONY DSC|DCIM\\.*|MDE"
-    r"|Untitled|default|Exif_JPEG_\d*|JPEG|\?+|<\w+>|Screenshot|(?:oppo|vivo)_\w*|charset=\S+.{0,20}"
-    r"|\W*\{.*\}\W*|(?:\w+: ?[\w.-]*; ?){3,}.*|[\W_]*)",
+    r"(?:(?:OLYMPUS|MINOLTA|KONICA MINOLTA|SAMSUNG|PENTAX|KODAK|CASIO)?\s*DIGITAL CAMERA|SONY DSC"
+    r"|(?:\w:\\)?DCIM\\.*|MDE|Untitled|default|Exif_JPEG_\d*|JPEG|\?+|<\w+>|Screenshot|(?:oppo|vivo)_\w*|charset=\S+.{0,20}"
+    r"|\s*\{.*\}\s*|(?:\w+: ?[\w.-]*; ?){3,}.*|[\W_]*)",
     re.IGNORECASE,
 )
 

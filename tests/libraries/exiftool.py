@@ -18,12 +18,12 @@ class ExifTool:
     """One running exiftool. `with ExifTool(path) as tool: tool.run("-ver")`."""
 
     def __init__(self, program: str) -> None:
-        command = [program, "-stay_open", "True", "-@", "-", "-common_args", "-charset", "iptc=UTF8"]
+        command = [program, "-stay_open", "True", "-@", "-"]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
         )
@@ -63,5 +63,4 @@ class ExifTool:
 
     def read(self, paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
         """All tags of files with their groups and numbers: {"ExifIFD:ISO": 100}, by path."""
-        said = self.run("-j", "-n", "-G1", "-a", "-q", "-q", *map(str, paths))
-        return {row["SourceFile"]: row for row in json.loads(said)}
+        return {row["SourceFile"]: row for row in json.loads(self.run("-j", "-n", "-G1", "-a", *map(str, paths)))}
