@@ -234,6 +234,39 @@ def test_filters_narrow_every_mode(search: PhotoSearch) -> None:
         assert set(numbers(search.search(asks("dog holiday", mode=mode, filters=filters)))) <= {0, 6}
 
 
+@pytest.fixture
+def stacked(tmp_path: Path) -> Iterator[PhotoSearch]:
+    """A stack of three dogs (0 its cover, 1, 2), a dog (3) and a cat (4)."""
+    index = IndexFolder(Home(tmp_path)).open(MODEL)
+    shows = ["dog beach", "dog beach", "dog", "dog snow", "cat"]
+    for n, text in enumerate(shows):
+        stack = {"stack_id": "s", "stack_size": 3, "stack_member": n > 0} if n < 3 else {}
+        index.upsert([PhotoPoint(pid(n), concept_vector(text), text, {"taken_at": float(n)} | stack)])
+    yield PhotoSearch(index, ConceptEncoder())
+    index.close()
+
+
+def test_a_stack_is_found_by_its_cover(stacked: PhotoSearch) -> None:
+    for mode in ("hybrid", "meaning", "words"):
+        page = stacked.search(asks("dog", mode=mode, filters=SearchFilters()))
+        assert {0, 3} <= set(numbers(page)) <= {0, 3, 4}
+        every = stacked.search(asks("dog", mode=mode, filters=SearchFilters(stacks="all")))
+        assert {0, 1, 2, 3} <= set(numbers(every))
+        assert every.total == page.total + 2
+    browsed = stacked.search(SearchRequest())
+    assert (numbers(browsed), browsed.total) == ([4, 3, 0], 3)
+    assert stacked.search(SearchRequest(filters=SearchFilters(stacks="all"))).total == 5
+    assert numbers(stacked.search(SearchRequest(filters=SearchFilters(in_stack=True)))) == [0]
+
+
+@pytest.mark.parametrize("example", [0, 2])
+@pytest.mark.parametrize("stacks", ["covers", "all"])
+def test_more_like_a_photo_leaves_its_own_stack_out(stacked: PhotoSearch, example: int, stacks: str) -> None:
+    page = stacked.similar(pid(example), filters=SearchFilters(stacks=stacks))  # type: ignore[arg-type]
+    assert numbers(page) == [3, 4]
+    assert page.total == 2
+
+
 def test_pages_join_without_gaps(search: PhotoSearch) -> None:
     for mode in ("hybrid", "meaning", "words"):
         whole = numbers(search.search(asks("dog snow car", mode=mode)))

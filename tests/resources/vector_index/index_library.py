@@ -14,7 +14,7 @@ import numpy as np
 
 from resources.clock import utc_now
 from resources.home import Home
-from resources.manifest import Manifest, VectorStore, models, outbox
+from resources.manifest import Manifest, VectorStore, models, outbox, stacks
 from resources.settings import Settings
 from resources.vector_index import IndexModel, VectorIndex
 
@@ -92,6 +92,18 @@ class Library:
         with self.manifest.write() as tx:
             tx.insert("captions", [row | {"preprocess_version": "p", "text": text, "created_at": utc_now()}])
             outbox.push(tx, [photo_id(number)], "caption")
+
+    def stack(self, kind: str, *members: int) -> str:
+        """Put these photos into a stack, the first as its cover, as restacking does."""
+        stack_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"stack {members}"))
+        rows = [
+            {"stack_id": stack_id, "photo_id": photo_id(number), "kind": kind, "is_cover": n == 0, "position": n}
+            for n, number in enumerate(members)
+        ]
+        with self.manifest.write() as tx:
+            stacks.write(tx, [row["photo_id"] for row in rows], rows)
+            outbox.push(tx, [row["photo_id"] for row in rows], "stack")
+        return stack_id
 
     def set_missing(self, number: int, since: datetime | None) -> None:
         with self.manifest.write() as tx:

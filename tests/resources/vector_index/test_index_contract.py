@@ -33,7 +33,7 @@ from resources.vector_index import (
     SearchFilters,
     VectorIndex,
 )
-from resources.vector_index.conditions import wall_clock_s
+from resources.vector_index.conditions import FLAGS, wall_clock_s
 from resources.vector_index.words import query
 
 
@@ -224,6 +224,7 @@ def test_words_of_a_negative_text_count_against(home_of_index: OpenHome) -> None
 # Filters and queries against brute force
 
 FORMATS, CAMERAS, TAGS = ["JPEG", "NEF", "HEIC"], ["Canon EOS R5", "Nikon Z 8", None], ["sea", "dog", "été", "x y"]
+PLACES = [("PT", "Portugal", "Lisbon", "Sintra"), ("JP", "日本", None, "京都"), (None, None, None, None)]
 
 
 def _random_points(count: int, seed: int) -> dict[str, PhotoPoint]:
@@ -231,7 +232,7 @@ def _random_points(count: int, seed: int) -> dict[str, PhotoPoint]:
     made: dict[str, PhotoPoint] = {}
     for number in range(count):
         payload: dict[str, Any] = {
-            "format": FORMATS[rng.integers(3)],
+            "format": [name for name in FORMATS if rng.random() < 0.5] or ["JPEG"],
             "camera": CAMERAS[rng.integers(3)],
             "taken_at": None if rng.random() < 0.2 else float(rng.integers(0, 40)) * 86400.0,
             "iso": None if rng.random() < 0.3 else int(rng.choice([100, 400, 1600])),
@@ -241,7 +242,13 @@ def _random_points(count: int, seed: int) -> dict[str, PhotoPoint]:
             "folders": ["/", "/a", "/a/b"] if rng.random() < 0.5 else ["/", "/a", "/a/bb"],
             "collections": ["Best of"] if rng.random() < 0.2 else [],
             "offline": bool(rng.random() < 0.3),
+            "people": ["Ana"] if rng.random() < 0.3 else [],
+            "color_label": "Red" if rng.random() < 0.3 else None,
+            "motion": bool(rng.random() < 0.3),
+            "stack_id": str(number // 4) if rng.random() < 0.5 else None,
         }
+        payload["stack_member"] = payload["stack_id"] is not None and number % 4 > 0
+        payload |= zip(("country_code", "country", "region", "city"), PLACES[rng.integers(3)], strict=True)
         if rng.random() < 0.6:
             payload["location"] = {"lat": float(rng.uniform(-80, 80)), "lon": float(rng.uniform(-179, 179))}
         payload["has_gps"] = "location" in payload
@@ -310,8 +317,8 @@ LEAVES = st.one_of(
     st.builds(Range, st.just("iso"), st.sampled_from([None, 100, 400, 500]), st.sampled_from([None, 400, 1600])),
     st.builds(Range, st.just("f_number"), st.sampled_from([None, 1.8, 2.8]), st.sampled_from([None, 2.8, 8.0])),
     st.builds(Range, st.just("rating"), st.integers(0, 6)),
-    st.builds(Flag, st.sampled_from(["has_gps", "embedded", "offline"])),
-    st.builds(Exists, st.sampled_from(["taken_at", "tags", "location", "iso", "collections"])),
+    st.builds(Flag, st.sampled_from(sorted(FLAGS))),
+    st.builds(Exists, st.sampled_from(["taken_at", "tags", "location", "iso", "collections", "stack_id", "city"])),
     st.just(HasVector()),
     st.builds(Ids, st.lists(st.integers(0, 310).map(photo_id), max_size=30).map(tuple)),
     st.builds(Near, st.floats(-80, 80), st.floats(-170, 170), st.floats(1e5, 1e7)),
@@ -382,6 +389,13 @@ def test_vector_query_is_the_brute_force_top(
         SearchFilters(collections=["Best of"], offline=False, embedded=True),
         SearchFilters(near=Near(10, 10, 3e6)),
         SearchFilters(inside=InBox(-60, 100, 60, -100)),
+        SearchFilters(stacks="all"),
+        SearchFilters(stacks="all", in_stack=True),
+        SearchFilters(in_stack=True, motion=False),
+        SearchFilters(in_stack=False, motion=True),
+        SearchFilters(people=["Ana", "Bo"], color_labels=["Red"]),
+        SearchFilters(countries=["pt", "日本"]),
+        SearchFilters(regions=["Lisbon"], cities=["Sintra", "京都"]),
         SearchFilters(photo_ids=[photo_id(3), photo_id(4)]),
         SearchFilters(photo_ids=[]),
         SearchFilters(where=Not(Or((Flag("has_gps"), AnyOf("tags", ("sea",)))))),
@@ -392,7 +406,7 @@ def test_every_field_of_the_filters_selects_what_it_says(filled: VectorIndex, fi
     condition = filters.condition()
     expected = {found for found, held in POINTS.items() if condition is None or matches(condition, held)}
     assert set(filled.browse(400, 0, condition)) == expected
-    if filters not in (SearchFilters(), SearchFilters(folder="/"), SearchFilters(photo_ids=[])):
+    if filters not in (SearchFilters(stacks="all"), SearchFilters(photo_ids=[])):
         assert 0 < len(expected) < len(POINTS)  # else the case says nothing
 
 
@@ -416,12 +430,20 @@ def test_a_key_that_is_not_indexed_is_refused() -> None:
 
 def test_values_count_what_there_is(filled: VectorIndex) -> None:
     counted = dict(filled.values("format"))
-    assert counted == {name: sum(held.payload["format"] == name for held in POINTS.values()) for name in FORMATS}
+    assert counted == {name: sum(name in held.payload["format"] for held in POINTS.values()) for name in FORMATS}
     only = dict(filled.values("tags", condition=AnyOf("format", ("NEF",))))
     expected = {
-        tag: sum(tag in p.payload["tags"] for p in POINTS.values() if p.payload["format"] == "NEF") for tag in TAGS
+        tag: sum(tag in p.payload["tags"] for p in POINTS.values() if "NEF" in p.payload["format"]) for tag in TAGS
     }
     assert only == {tag: count for tag, count in expected.items() if count}
+
+
+def test_counts_are_kept_until_something_changes(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(n, motion=n < 3) for n in range(5)])
+    assert (index.counted(Flag("motion")), index.counted(None)) == (3, 5)
+    index.upsert([point(n, motion=True) for n in range(4, 8)])
+    assert (index.counted(Flag("motion")), index.counted(None)) == (7, 8)
 
 
 def test_generations_of_two_models_stand_beside_each_other(home_of_index: OpenHome) -> None:
