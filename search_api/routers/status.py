@@ -94,5 +94,4 @@ def _failed_run(jobs: list[dict[str, Any]]) -> Warned | None:
     if ended is None or ended["state"] != "failed":
         return None
     code = ended["error_code"] if ended["error_code"] in CODES else "JOB_FAILED"
-    said = ended["error_message"] or CODES[code].meaning
-    return Warned(code=code, message=f"The last run stopped: {said} {CODES[code].advice}")
+    return Warned(code=code, message=f"The last run stopped: {ended['error_message'] or CODES[code].meaning}")

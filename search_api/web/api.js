@@ -35,6 +35,11 @@ const asJson = (body) => ({
   body: JSON.stringify(body),
 });
 
+/** What is set, as the parameters of an address. */
+function parameters(which) {
+  return new URLSearchParams(Object.entries(which).filter(([, value]) => value !== null && value !== undefined));
+}
+
 export const api = {
   /** @param {object} body @param {AbortSignal} signal */
   search: (body, signal) => request("/search", { ...asJson(body), signal }),
@@ -51,8 +56,16 @@ export const api = {
   folders: () => request("/folders"),
   addFolder: (path) => request("/folders", asJson({ path })),
   collections: () => request("/collections"),
-  failures: (code, offset) =>
-    request(`/failures?limit=100&offset=${offset}${code ? `&code=${encodeURIComponent(code)}` : ""}`),
+  failures: (which) => request(`/failures?${parameters(which)}`),
+  /** @param {{ids?: string[], codes?: string[], under?: string, all?: boolean}} which */
+  retryFailures: (which) => request("/failures/retry", asJson(which)),
+  warnings: (which) => request(`/warnings?${parameters(which)}`),
+  skipped: (which) => request(`/skipped?${parameters(which)}`),
+  stack: (id, signal) => request(`/images/${encodeURIComponent(id)}/stack`, { signal }),
+  chooseCover: (id) => request(`/images/${encodeURIComponent(id)}/stack/cover`, { method: "POST" }),
+  takeOut: (id) => request(`/images/${encodeURIComponent(id)}/stack/take-out`, { method: "POST" }),
+  unstack: (id) => request(`/images/${encodeURIComponent(id)}/stack`, { method: "DELETE" }),
+  reunite: (id) => request(`/images/${encodeURIComponent(id)}/stack/reunite`, { method: "POST" }),
   cancelJob: (id) => request(`/jobs/${encodeURIComponent(id)}/cancel`, { method: "POST" }),
   jobEvents: (id) => new EventSource(`${BASE}/jobs/${encodeURIComponent(id)}/events`),
 };

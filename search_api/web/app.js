@@ -4,13 +4,16 @@ import { api } from "./api.js";
 import { Details } from "./details.js";
 import { counted, number } from "./format.js";
 import { Grid } from "./grid.js";
-import { FoldersPanel, ProblemsPanel } from "./panels.js";
+import { button, element } from "./elements.js";
+import { FoldersPanel } from "./folders.js";
+import { ProblemsPanel } from "./problems.js";
 import { Progress } from "./progress.js";
 import * as state from "./state.js";
 
 const byId = (id) => document.getElementById(id);
 const PAGE = 80;
 const TYPING_PAUSE_MS = 350;
+const SHOWN_BY_SEARCH_MS = 800; // what a person changed is in search within this
 
 const view = state.view;
 const query = byId("query");
@@ -27,10 +30,17 @@ const details = new Details({
   onSimilar: (photoId) => searchFor({ q: null, like: photoId, photo: null }),
   neighbour: (photoId, step) => grid.neighbour(photoId, step),
   known: (photoId) => grid.find(photoId),
+  onStacksChanged: () => setTimeout(() => load({ quiet: true }), SHOWN_BY_SEARCH_MS),
 });
-const problems = new ProblemsPanel();
 const progress = new Progress(onStatus);
-const folders = new FoldersPanel(() => progress.refresh());
+const problems = new ProblemsPanel({
+  onRetried: () => progress.refresh(),
+  onPhoto: (photoId) => state.show({ photo: photoId }),
+});
+const folders = new FoldersPanel(
+  () => progress.refresh(),
+  (path) => problems.open("skipped", path),
+);
 
 // ---- searching ---------------------------------------------------------------------------------------------------
 
@@ -115,26 +125,8 @@ function message(...parts) {
   box.hidden = false;
 }
 
-function heading(text) {
-  const made = document.createElement("h2");
-  made.textContent = text;
-  return made;
-}
-
-function paragraph(text) {
-  const made = document.createElement("p");
-  made.textContent = text;
-  return made;
-}
-
-function button(text, action, className = "primary") {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.className = className;
-  made.textContent = text;
-  made.addEventListener("click", action);
-  return made;
-}
+const heading = (text) => element("h2", text);
+const paragraph = (text) => element("p", text);
 
 function explainEmpty() {
   const filtered = state.FILTER_KEYS.some((key) => view.values[key]);
@@ -145,7 +137,7 @@ function explainEmpty() {
       message(
         heading("Add your first folder"),
         paragraph("Choose a folder of photos. They stay where they are; Loupe only looks."),
-        button("Add photos", () => folders.open()),
+        button("Add photos", () => folders.open(), "primary"),
       );
     }
     return;
@@ -168,9 +160,9 @@ function fail(error) {
   }
   const parts = [heading(TITLES[error.code] ?? "That did not work"), paragraph(error.message)];
   if (error.code === "SEARCH_BY_CONTENT_OFF" || error.code === "MODEL_LOADING") {
-    parts.push(button("Search by words", () => state.show({ mode: "words" }, { image: null })));
+    parts.push(button("Search by words", () => state.show({ mode: "words" }, { image: null }), "primary"));
   } else {
-    parts.push(button("Try again", () => load()));
+    parts.push(button("Try again", () => load(), "primary"));
   }
   message(...parts);
 }
@@ -321,12 +313,19 @@ function clearFilters() {
 async function loadFacets() {
   try {
     const [facets, collections] = await Promise.all([api.facets(), api.collections()]);
+    fillSelect("person", facets.people);
+    fillSelect("country", facets.countries);
+    fillSelect("region", facets.regions);
+    fillSelect("city", facets.cities);
+    fillSelect("label", facets.color_labels);
     fillSelect("camera", facets.cameras);
     fillSelect("format", facets.formats);
     fillSelect("folder", facets.folders);
     const named = collections.collections.map((entry) => ({ value: entry.name, count: entry.photos }));
     fillSelect("collection", named);
-    byId("collection-filter").hidden = named.length === 0;
+    for (const label of filterForm.querySelectorAll("[data-when-any]")) {
+      label.hidden = label.querySelector("select").options.length < 2;
+    }
   } catch {
     // The selects keep what they have; searching is not affected.
   }
@@ -347,6 +346,7 @@ function renderFilters() {
     const value = view.values[field.name] ?? "";
     if (field.tagName === "SELECT" && value && ![...field.options].some((option) => option.value === value)) {
       field.append(new Option(value, value));
+      field.closest("label").hidden = false;
     }
     if (field.value !== value) field.value = value;
   }
@@ -360,9 +360,10 @@ function renderFilters() {
 function onStatus(status) {
   const before = library;
   library = status;
-  problems.setCount(status.failures);
+  problems.setCounts(status);
   const banner = byId("banner");
   banner.hidden = !status.banner;
+  banner.classList.toggle("warning", Boolean(status.banner) && !NOT_ALARMING.has(status.banner.code));
   if (status.banner) banner.replaceChildren(...withCode(status.banner.message));
   const plain = !state.hasQuery() && !state.FILTER_KEYS.some((key) => view.values[key]);
   const changed = before && (before.photos !== status.photos || before.points !== status.points);
@@ -370,6 +371,8 @@ function onStatus(status) {
   if (changed && plain && scrollY < innerHeight && !results.loading && grid.photos.length <= PAGE) load({ quiet: true });
   else if (first && !results.loading) explainEmpty();
 }
+
+const NOT_ALARMING = new Set(["SEARCH_BY_CONTENT_OFF", "MODEL_NOT_FETCHED", "MODEL_LOADING"]);
 
 /** Text with `commands` between backticks shown as code. */
 function withCode(text) {

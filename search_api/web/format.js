@@ -16,6 +16,17 @@ export function wallClock(text, withTime = true) {
   return (withTime ? dayAndTime : day).format(date);
 }
 
+/** A moment of this machine's own records (UTC without a zone), in the person's time. */
+export const moment = (text) => dayAndTime.format(new Date(`${text}Z`));
+
+/** Minutes east of UTC as "UTC+2", "UTC-3:30". */
+export function offset(minutes) {
+  const hours = Math.floor(Math.abs(minutes) / 60);
+  const rest = Math.abs(minutes) % 60;
+  if (minutes === 0) return "UTC";
+  return `UTC${minutes < 0 ? "−" : "+"}${hours}${rest ? `:${String(rest).padStart(2, "0")}` : ""}`;
+}
+
 export function bytes(value) {
   const units = ["B", "KB", "MB", "GB"];
   let size = value;

@@ -1,7 +1,7 @@
 // The photo grid: justified rows, one link per photo, arrow keys to walk.
 
 import { address } from "./state.js";
-import { wallClock } from "./format.js";
+import { counted, wallClock } from "./format.js";
 
 /** What a screen reader says for a photo. */
 export const altText = (photo) => photo.caption || photo.title || photo.file_name;
@@ -44,7 +44,7 @@ export class Grid {
   #items(photos, kept) {
     return photos.flatMap((photo) => {
       const old = kept.get(photo.photo_id);
-      const tile = old && old.dataset.preview === photo.thumbnail_url ? old : this.#tile(photo);
+      const tile = old && old.dataset.shows === shows(photo) ? old : this.#tile(photo);
       const first = this.photos.length === this.relevant && this.relevant > 0;
       this.photos.push(photo);
       this.tiles.set(photo.photo_id, tile);
@@ -84,7 +84,7 @@ export class Grid {
     const item = document.createElement("li");
     item.className = "tile";
     item.dataset.id = photo.photo_id;
-    item.dataset.preview = photo.thumbnail_url;
+    item.dataset.shows = shows(photo);
     // A panorama or a screenshot of a chat must not take, or lose, a whole row.
     const ratio = Math.min(Math.max((photo.width || 3) / (photo.height || 2), 0.5), 2.6);
     item.style.setProperty("--ratio", ratio.toFixed(3));
@@ -94,7 +94,7 @@ export class Grid {
     link.tabIndex = -1;
     const image = document.createElement("img");
     image.src = photo.thumbnail_url;
-    image.alt = altText(photo);
+    image.alt = [altText(photo), ...marksOf(photo)].join(", ");
     image.loading = "lazy";
     image.decoding = "async";
     image.draggable = false;
@@ -108,6 +108,13 @@ export class Grid {
     label.textContent = photo.caption || photo.file_name;
     link.append(label);
     if (photo.offline) link.append(badge("Missing"));
+    const marks = marksOf(photo);
+    if (marks.length) {
+      const box = document.createElement("span");
+      box.className = "marks";
+      box.append(...marks.map((mark) => badge(mark)));
+      link.append(box);
+    }
     link.title = [photo.file_name, photo.taken_at && wallClock(photo.taken_at, false)].filter(Boolean).join(" · ");
     item.append(link);
     return item;
@@ -175,6 +182,24 @@ function nearest(candidates, from, direction) {
   }
   return best;
 }
+
+/** What a tile says beside its picture: the stack it stands for, its page, its motion. */
+function marksOf(photo) {
+  const marks = [];
+  if (photo.stack_size > 1) marks.push(STACKS[photo.stack_kind]?.(photo) ?? counted(photo.stack_size, "photo"));
+  if (photo.pages > 1) marks.push(`Page ${photo.page} of ${photo.pages}`);
+  if (photo.motion) marks.push("Live");
+  return marks;
+}
+
+const STACKS = {
+  raw_jpeg: () => "RAW + JPEG",
+  edit: (photo) => counted(photo.stack_size, "version"),
+  burst: (photo) => `Burst of ${photo.stack_size}`,
+};
+
+/** Two photos with the same answer look the same in the grid. */
+const shows = (photo) => [photo.thumbnail_url, photo.offline, photo.caption, ...marksOf(photo)].join("\n");
 
 function divider(text) {
   const item = document.createElement("li");

@@ -7,6 +7,7 @@ import { counted, duration, number } from "./format.js";
 const byId = (id) => document.getElementById(id);
 const IDLE_MS = 5000;
 const BUSY_MS = 2500;
+const STOPPED_SAID_MS = 20000;
 
 export class Progress {
   /** @param {(status: object) => void} onStatus */
@@ -16,6 +17,7 @@ export class Progress {
     this.job = null;
     this.stream = null;
     this.timer = 0;
+    this.stopped = 0; // when a person stopped a run; what is left is said for a while
     byId("progress-stop").addEventListener("click", (event) => this.#stop(event.currentTarget));
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.refresh();
@@ -62,8 +64,14 @@ export class Progress {
     const { searchable = 0, total = 0, waiting = 0 } = this.status ?? {};
     const job = this.job;
     const strip = byId("progress");
-    strip.hidden = !job;
+    const justStopped = !job && Date.now() - this.stopped < STOPPED_SAID_MS;
+    strip.hidden = !job && !justStopped;
+    strip.classList.toggle("still", !job);
     byId("progress-stop").hidden = !job;
+    if (justStopped) {
+      byId("progress-text").textContent = "Stopped; what is done is kept";
+      byId("progress-detail").textContent = leftToDo(this.status);
+    }
     if (!job) return;
     byId("progress-text").textContent =
       searchable < total ? `Searching ${number(searchable)} of ${number(total)}` : STAGES[job.stage] ?? "Working";
@@ -89,6 +97,7 @@ export class Progress {
     button.disabled = true;
     try {
       await api.cancelJob(this.job.job_id);
+      this.stopped = Date.now();
       byId("progress-detail").textContent = "Stopping";
     } catch (error) {
       byId("progress-detail").textContent = error.message;
@@ -98,7 +107,19 @@ export class Progress {
   }
 }
 
+/** What waits, and that nobody has to do anything about it. */
+function leftToDo({ waiting = 0, waiting_embeddings: unseen = 0, waiting_captions: undescribed = 0 }) {
+  const parts = [
+    waiting > 0 && `${counted(waiting, "photo")} to read`,
+    unseen > 0 && `${counted(unseen, "photo")} to make searchable`,
+    undescribed > 0 && `${counted(undescribed, "photo")} to describe`,
+  ].filter(Boolean);
+  if (parts.length === 0) return "Nothing is left to do.";
+  return `Left: ${parts.join(", ")}. Loupe goes on with ${parts.length > 1 || !parts[0].startsWith("1 ") ? "them" : "it"} by itself.`;
+}
+
 const STAGES = {
+  sidecars: "Reading what sidecars say",
   decoded: "Reading photos",
   embedded: "Learning what photos show",
   captioned: "Describing photos",

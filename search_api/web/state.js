@@ -1,8 +1,11 @@
 // What the page shows, kept in the address so that it can be bookmarked, shared and gone back to.
 // A picture dropped on the page is the one thing that an address cannot hold.
 
-const KEYS = ["q", "not", "like", "from", "to", "camera", "format", "folder", "collection", "mode", "sort", "photo"];
-export const FILTER_KEYS = ["not", "from", "to", "camera", "format", "folder", "collection", "mode"];
+export const FILTER_KEYS = [
+  ...["not", "from", "to", "camera", "format", "folder", "collection", "mode"],
+  ...["person", "country", "region", "city", "label", "motion", "stacks"],
+];
+const KEYS = ["q", "like", ...FILTER_KEYS, "sort", "photo"];
 
 /** @typedef {Record<string, string>} View  Only keys with a value are present. */
 
@@ -82,7 +85,8 @@ export function searchBody(offset, limit) {
 }
 
 function filters() {
-  const { from, to, camera, format, folder, collection } = view.values;
+  const { from, to, camera, format, folder, collection, person, country, region, city, label } = view.values;
+  const { motion, stacks } = view.values;
   const chosen = {};
   if (from) chosen.taken_from = from;
   if (to) chosen.taken_to = to;
@@ -90,5 +94,14 @@ function filters() {
   if (format) chosen.formats = [format];
   if (folder) chosen.folder = folder;
   if (collection) chosen.collections = [collection];
+  if (person) chosen.people = [person];
+  if (country) chosen.countries = [country];
+  if (region) chosen.regions = [region];
+  if (city) chosen.cities = [city];
+  if (label) chosen.color_labels = [label];
+  if (motion) chosen.motion = motion === "yes";
+  if (stacks === "all") chosen.stacks = "all";
+  if (stacks === "only") chosen.in_stack = true;
+  if (stacks === "none") chosen.in_stack = false;
   return chosen;
 }

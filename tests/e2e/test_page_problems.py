@@ -1,0 +1,152 @@
+"""On the page: problem files tried again, warnings, what is left out, a run that failed or was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from related_photos import draw_related
+from served_page import opened, playwright, served
+from small_library import SmallLibrary, build, draw_photo
+
+from resources.imaging import DECODER_VERSION
+from resources.manifest import failures, jobs
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+expect = playwright.expect
+
+
+@pytest.fixture(scope="module")
+def rough(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
+    """With a cut photo, four broken files of three kinds, and a folder that may not be read."""
+    small = build(tmp_path_factory.mktemp("page"))
+    folder = small.settings.home.parent / "Rough"
+    folder.mkdir()
+    draw_related(folder)
+    (folder / "zero.jpg").write_bytes(b"")
+    (folder / "deep").mkdir()
+    (folder / "deep/text.jpg").write_text("not a photo at all")
+    (folder / "deep/größer.jpg").write_text("nor this")
+    root = small.add_folder(folder)
+    small.take_in()
+    with small.library.manifest.write() as tx:
+        known = {
+            "root_id": root.root_id,
+            "rel_path": "deep/locked",
+            "partition_key": root.partition_keys[0],
+            "stage": "file_inventory",
+            "code": "NO_PERMISSION",
+            "message": "The folder may not be read. Check its owner.",
+            "page": 1,
+            "decoder_version": DECODER_VERSION,
+        }
+        failures.record(tx, [{**known, "sha256": None, "size_bytes": None, "mtime_ns": None}])
+    return small
+
+
+@pytest.fixture(scope="module")
+def url(rough: SmallLibrary) -> Iterator[str]:
+    with served(rough) as address:
+        yield address
+
+
+@pytest.fixture
+def console() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def page(url: str, console: list[str]) -> Iterator[Any]:
+    with opened(url, console) as page:
+        yield page
+
+
+def test_problem_files_stand_by_kind_with_their_reason_and_what_to_do(page: Any) -> None:
+    page.get_by_role("button", name="Problem files 5").click()
+    dialog = page.get_by_role("dialog", name="Files that need a look")
+    dialog.get_by_text("broken.jpg").first.wait_for()
+    said = dialog.inner_text()
+    assert "1 folder and 4 files could not be read. Nothing in your folders was changed" in said
+    assert "The file ends before its pixels do." in said
+    assert "Copy it again from where it came: the copy was cut off." in said
+    assert "locked/" in said
+    two = dialog.locator(".problem-kind", has_text="The content is not an image.")
+    assert two.locator("li strong").all_inner_texts() == ["größer.jpg", "text.jpg"]
+    assert "/Rough/deep" in two.locator("li code").first.inner_text()
+
+
+def test_one_file_a_kind_and_all_are_tried_again(page: Any, rough: SmallLibrary) -> None:
+    page.get_by_role("button", name="Problem files 5").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Try größer.jpg again").click()
+    said = dialog.get_by_role("status")
+    expect(said).to_contain_text("1 file will be tried again. Dagster does not run now")
+    expect(dialog.get_by_text("größer.jpg")).to_have_count(0)
+    dialog.locator(".problem-kind", has_text="The file has no bytes.").get_by_role("button", name="Try again").click()
+    expect(dialog.get_by_text("zero.jpg")).to_have_count(0)
+    expect(page.locator("#failures-count")).to_have_text("3")
+    dialog.get_by_role("button", name="Try all again").click()
+    expect(said).to_contain_text("3 files will be tried again.")
+    dialog.get_by_text("Every file could be read.").wait_for()
+    rough.take_in()  # as the run does that Dagster would have started
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Problem files 4").wait_for()
+
+
+def test_a_photo_with_a_warning_is_listed_and_opens_with_it_in_words(page: Any) -> None:
+    page.locator("#open-problems").click()
+    page.get_by_role("tab", name="Came in, but look 1").click()
+    panel = page.get_by_role("tabpanel")
+    panel.get_by_text("cut.jpg").wait_for()
+    assert "This photo is in your library" in panel.inner_text()
+    panel.get_by_role("button", name="Show cut.jpg").click()
+    details = page.locator("#details")
+    details.get_by_text("The file is cut off: a part of the picture is missing.").wait_for()
+    expect(details.locator("#details-name")).to_have_text("cut.jpg")
+
+
+def test_what_is_left_out_stands_by_reason_and_is_reached_from_its_folder(page: Any) -> None:
+    page.get_by_role("button", name="Add photos").click()
+    page.get_by_role("dialog", name="Add photos").get_by_role("button", name="1 left out").last.click()
+    panel = page.get_by_role("tabpanel")
+    panel.get_by_text("live.mov").wait_for()
+    assert "1 file beside your photos is left out on purpose." in panel.inner_text()
+    assert "Video of a Live Photo" in panel.inner_text()
+    page.keyboard.press("Escape")
+    page.locator("#open-problems").click()
+    page.get_by_role("tab", name="Left out 2").click()
+    panel.get_by_text("notes.txt").wait_for()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("tab", name="Came in, but look 1")).to_be_focused()
+    panel.get_by_text("cut.jpg").wait_for()
+
+
+def test_a_run_that_failed_is_said_until_one_goes_well(page: Any, rough: SmallLibrary) -> None:
+    manifest = rough.library.manifest
+    with manifest.write() as tx:
+        jobs.start(tx, "run-full", "ingest", "1 folder")
+        jobs.finish(tx, "run-full", "failed", "DISK_FULL", "No space is left for /home/me.")
+    banner = page.locator("#banner")
+    expect(banner).to_contain_text("The last run stopped: No space is left for /home/me.")
+    with manifest.write() as tx:
+        jobs.start(tx, "run-well", "ingest", "1 folder")
+        jobs.finish(tx, "run-well", "done")
+    expect(banner).to_be_hidden(timeout=15_000)
+
+
+def test_stopping_a_run_says_what_is_left(page: Any, rough: SmallLibrary) -> None:
+    draw_photo(rough.settings.home.parent / "Rough/late.jpg", "red", "white", 41)
+    with rough.library.manifest.write() as tx:
+        jobs.start(tx, "run-page", "ingest", "1 folder")
+    page.locator("#progress-stop").wait_for()
+
+    def cancelled(route: Any) -> None:  # Dagster does not run here: its part is played
+        with rough.library.manifest.write() as tx:
+            jobs.finish(tx, "run-page", "cancelled")
+        route.fulfill(status=202, json={})
+
+    page.route("**/api/v1/jobs/run-page/cancel", cancelled)
+    page.locator("#progress-stop").click()
+    expect(page.locator("#progress-text")).to_have_text("Stopped; what is done is kept")
+    expect(page.locator("#progress-detail")).not_to_have_text("")

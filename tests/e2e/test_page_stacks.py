@@ -1,0 +1,127 @@
+"""On the page: stacks in the grid and opened, what a person says about them, and what photos say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from related_photos import PEOPLE, draw_related
+from served_page import opened, playwright, served
+from small_library import SmallLibrary, build
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+expect = playwright.expect
+
+
+@pytest.fixture(scope="module")
+def related(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
+    small = build(tmp_path_factory.mktemp("page"))
+    folder = small.settings.home.parent / "Related"
+    folder.mkdir()
+    draw_related(folder)
+    small.add_folder(folder)
+    small.take_in()
+    return small
+
+
+@pytest.fixture(scope="module")
+def url(related: SmallLibrary) -> Iterator[str]:
+    with served(related) as address:
+        yield address
+
+
+@pytest.fixture
+def console() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def page(url: str, console: list[str]) -> Iterator[Any]:
+    with opened(url, console) as page:
+        yield page
+
+
+def tile(page: Any, name: str) -> Any:
+    return page.locator(f'#grid a[title^="{name} "]')
+
+
+def test_tiles_say_that_they_stand_for_several_are_a_page_or_move(page: Any) -> None:
+    expect(page.locator("#result-title")).to_have_text("14 photos")
+    expect(tile(page, "harbour-edit.jpg").locator(".badge")).to_have_text("2 versions")
+    expect(tile(page, "harbour.jpg")).to_have_count(0)
+    expect(tile(page, "live.jpg").locator(".badge")).to_have_text("Live")
+    expect(tile(page, "letter.tif")).to_have_count(3)
+    assert sorted(tile(page, "letter.tif").locator(".badge").all_inner_texts()) == [
+        "Page 1 of 3",
+        "Page 2 of 3",
+        "Page 3 of 3",
+    ]
+    assert page.get_by_alt_text("harbour-edit.jpg, 2 versions").count() == 1
+
+
+def test_a_photo_shows_people_place_label_and_where_its_date_is_from(page: Any, related: SmallLibrary) -> None:
+    page.goto(f"{page.url.rstrip('/')}/?photo={related.photo_id('harbour.jpg')}")
+    facts = page.locator("#details-facts")
+    facts.get_by_text(PEOPLE[0]).wait_for()
+    said = facts.inner_text()
+    assert PEOPLE[1] in said
+    assert "Lisboa, Portugal" in said
+    assert "Red" in said
+    page.goto(f"{page.url.partition('/?')[0]}/?photo={related.photo_id('letter.tif')}")
+    facts.get_by_text("when the file was last changed").wait_for()
+    assert "TIFF · page 1 of 3" in facts.inner_text()
+
+
+def test_a_live_photo_leads_to_its_video(page: Any) -> None:
+    tile(page, "live.jpg").click()
+    link = page.get_by_role("link", name="Open the video")
+    link.wait_for()
+    assert link.get_attribute("href").endswith("/motion")
+    assert "/Related/live.mov" in page.locator("#details-paths").inner_text()
+
+
+def test_filters_find_people_and_places_and_open_stacks(page: Any) -> None:
+    page.get_by_role("button", name="Filters").click()
+    page.locator('[name="person"] option').nth(2).wait_for(state="attached")
+    page.get_by_label("Person").select_option(PEOPLE[1])
+    expect(page.locator("#result-title")).to_have_text("1 photo")
+    expect(tile(page, "harbour-edit.jpg")).to_have_count(1)
+    assert "person=" in page.url
+    page.get_by_label("Person").select_option("")
+    page.get_by_label("Stacks").select_option("all")
+    expect(page.locator("#result-title")).to_have_text("15 photos")
+    page.get_by_label("Stacks").select_option("only")
+    expect(page.locator("#result-title")).to_have_text("1 photo")
+    page.get_by_label("Stacks").select_option("")
+    page.get_by_label("Motion").select_option("yes")
+    expect(page.locator("#result-title")).to_have_text("1 photo")
+    page.get_by_label("Motion").select_option("")
+    page.get_by_label("Country").select_option("Portugal")
+    expect(page.locator("#result-title")).to_have_text("1 photo")
+
+
+def test_a_stack_opens_gets_another_cover_and_is_taken_apart_and_back(page: Any) -> None:
+    tile(page, "harbour-edit.jpg").click()
+    stack = page.locator("#details-stack")
+    expect(stack.locator("h3")).to_have_text("2 versions of one photo")
+    members = stack.locator("li a")
+    expect(members).to_have_count(2)
+    expect(members.first).to_have_attribute("aria-current", "true")
+    members.nth(1).click()
+    expect(page.locator("#details-name")).to_have_text("harbour.jpg")
+    stack.get_by_role("button", name="Make this the cover").click()
+    notice = page.locator("#details-missing")
+    expect(notice).to_contain_text("Search shows this photo for the stack now.")
+    expect(stack.get_by_role("button", name="Make this the cover")).to_have_count(0)
+    expect(tile(page, "harbour.jpg")).to_have_count(1)
+    expect(tile(page, "harbour-edit.jpg")).to_have_count(0)
+
+    stack.get_by_role("button", name="Take the stack apart").click()
+    expect(notice).to_contain_text("These photos stand alone now.")
+    expect(stack).to_be_hidden()
+    expect(tile(page, "harbour-edit.jpg")).to_have_count(1)
+    notice.get_by_role("button", name="Undo").click()
+    expect(notice).to_contain_text("They stand together again.")
+    expect(stack).to_be_visible()
+    expect(page.locator("#result-title")).to_have_text("14 photos")

@@ -1,0 +1,83 @@
+"""The page in Chromium: a server of its own process over a small library, and a browser that complains aloud."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from running_app import free_port
+from small_library import PRESET, SmallLibrary
+
+__all__ = ["opened", "playwright", "served"]
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium")
+
+
+@contextmanager
+def served(small: SmallLibrary) -> Iterator[str]:
+    """The address of a uvicorn of its own process, once everything can be searched by content."""
+    port = free_port()
+    settings = {"HOME": small.settings.home, "MODEL": PRESET, "CAPTIONS": "off", "DEVICE": "cpu", "CPU_THREADS": 1}
+    environment = {**os.environ, **{f"LOUPE_{name}": str(value) for name, value in settings.items()}}
+    command = ["-m", "uvicorn", "--factory", "search_api.main:create_app", "--port", str(port), "--no-access-log"]
+    log = small.settings.home.parent / "server.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, *command, "--timeout-graceful-shutdown", "2"],
+            env=environment,
+            stdout=stream,
+            stderr=stream,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 120
+        while not _searchable(address):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _searchable(address: str) -> bool:
+    try:
+        ready = httpx.get(f"{address}/api/v1/health/ready", timeout=5)
+        if not ready.is_success or ready.json()["model"] != "ready":
+            return False
+        status = httpx.get(f"{address}/api/v1/status", timeout=10).json()
+        return bool(status["points"] == status["photos"] > 0)
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def opened(url: str, console: list[str]) -> Iterator[Any]:
+    """A page whose console must stay free of errors, and which must ask no other host for anything."""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(15_000)
+        page.on("console", lambda entry: console.append(entry.text) if entry.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: console.append(str(error)))
+        page.on(
+            "request",
+            lambda request: None if request.url.startswith((url, "data:", "blob:")) else console.append(request.url),
+        )
+        page.goto(url)
+        page.locator("#grid .tile a").first.wait_for()
+        yield page
+        browser.close()
+    assert console == []
