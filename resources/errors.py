@@ -465,7 +465,7 @@ _ONE_FILE = (
         422,
         EX_DATAERR,
         "The content is not an image.",
-        "Nothing, if its name is wrong: a line in `.loupeignore` hides it. Else replace it by a whole copy.",
+        "If only its name is wrong, a line in `.loupeignore` hides it. Else replace it by a whole copy.",
     ),
     ErrorCode(
         "UNSUPPORTED_FORMAT",

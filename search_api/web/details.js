@@ -174,7 +174,7 @@ export class Details {
       }),
     );
     const { photo_id: id } = photo;
-    const say = (text, action, done) => button(text, (pressed) => this.#change(pressed, () => action(id), done));
+    const say = (text, action, done) => button(text, (pressed) => this.#change(pressed, () => action(id), done), "small");
     const actions = [];
     if (!photo.stack.is_cover) actions.push(say("Make this the cover", api.chooseCover, "Search shows this photo for the stack now."));
     if (stack.photos.length > 2) actions.push(say("Take this photo out", api.takeOut, "This photo stands alone now."));
@@ -298,7 +298,7 @@ function exposureLine(photo) {
     photo.exposure_s && exposure(photo.exposure_s),
     photo.f_number && `f/${Number(photo.f_number.toFixed(1))}`,
     photo.iso && `ISO ${photo.iso}`,
-    photo.focal_length_mm && `${Number(photo.focal_length_mm.toFixed(1))} mm`,
+    photo.focal_length_mm && `${Number(photo.focal_length_mm.toFixed(1))} mm`,
   ].filter(Boolean);
   return parts.join(" · ");
 }
