@@ -125,6 +125,7 @@ def _in_bursts(hashes: list[int], gap_s: float) -> list[int]:
         Frame(
             {**row, "photo_id": str(n), "taken_at": start + timedelta(seconds=gap_s * n), "perceptual_hash": bits},
             (ShotName.of("root", f"IMG_{n:04}.JPG"),),
+            (0,),
         )
         for n, bits in enumerate(hashes)
     ]

@@ -66,10 +66,11 @@ Link = tuple[str, str, StackKind]
 
 @dataclass(frozen=True)
 class Frame:
-    """One photo as comparing sees it. `shots` are the names of its files that are there."""
+    """One photo as comparing sees it. `shots` are the names of its files that are there, written at `mtimes_ns`."""
 
     row: Mapping[str, Any]
     shots: tuple[ShotName, ...]
+    mtimes_ns: tuple[int, ...]
 
     @property
     def photo_id(self) -> str:
@@ -445,21 +446,31 @@ class _Union:
 # Three seconds of a phone's video, generously: a longer video of the same name is somebody's film.
 _LIVE_BYTES = 40_000_000
 _LIVE_FORMATS = ("HEIC", "JPEG")
+_LIVE_PHONES = ("apple", "google")
+# Photo and video of other makes must have been written together.
+_LIVE_WRITTEN_NS = 10 * 10**9
 
 
-def motion_owner(video: ShotName, size_bytes: int, frames: Sequence[Frame]) -> str | None:
-    """The photo whose motion this video is: same folder, same name, taken by a phone that makes such pairs."""
+def motion_owner(video: ShotName, size_bytes: int, mtime_ns: int, frames: Sequence[Frame]) -> str | None:
+    """The photo whose motion this video is: same folder, same name, of a phone that makes such pairs or written at the
+    same time."""
     if size_bytes > _LIVE_BYTES:
         return None
-    owners = [
-        frame
-        for frame in frames
-        if frame.row["format"] in _LIVE_FORMATS
-        and any(shot.folder == video.folder and _live_stem(shot) == _live_stem(video) for shot in frame.shots)
-        and (frame.row["format"] == "HEIC" or (frame.row["camera_make"] or "").casefold() in ("apple", "google"))
-    ]
+    owners = [frame for frame in frames if _owns(frame, video, mtime_ns)]
     owners.sort(key=lambda frame: (_LIVE_FORMATS.index(frame.row["format"]), frame.is_edited, frame.photo_id))
     return owners[0].photo_id if owners else None
+
+
+def _owns(frame: Frame, video: ShotName, mtime_ns: int) -> bool:
+    if frame.row["format"] not in _LIVE_FORMATS:
+        return False
+    phone = frame.row["format"] == "HEIC" or (frame.row["camera_make"] or "").casefold() in _LIVE_PHONES
+    return any(
+        shot.folder == video.folder
+        and _live_stem(shot) == _live_stem(video)
+        and (phone or abs(written_ns - mtime_ns) <= _LIVE_WRITTEN_NS)
+        for shot, written_ns in zip(frame.shots, frame.mtimes_ns, strict=True)
+    )
 
 
 def _live_stem(shot: ShotName) -> str:

@@ -197,7 +197,7 @@ class _Seen:
             files = [file for file in self._files[row["photo_id"]] if file["present"]]
             if files:
                 shots = tuple(ShotName.of(file["root_id"], file["rel_path"]) for file in files)
-                self.frames[row["photo_id"]] = Frame(row, shots)
+                self.frames[row["photo_id"]] = Frame(row, shots, tuple(file["mtime_ns"] for file in files))
 
     def neighbours(self, photo_ids: Collection[str]) -> set[str]:
         """Whoever these photos may belong to or stand between, by what they are now and by what they were: their
@@ -357,7 +357,8 @@ def _set_motion(
     owners: dict[tuple[str, str], str | None] = {}
     for video in videos:
         shot = ShotName.of(video["root_id"], video["rel_path"])
-        owner = motion_owner(shot, video["size_bytes"], frames[shot.folder]) if video["present"] else None
+        given = (shot, video["size_bytes"], video["mtime_ns"], frames[shot.folder])
+        owner = motion_owner(*given) if video["present"] else None
         owners[video["root_id"], video["rel_path"]] = owner
     table.set_motion_of(
         tx,

@@ -28,6 +28,8 @@ __all__ = [
     "is_member_sql",
     "mates",
     "members",
+    "merge_covers",
+    "merge_separations",
     "motion",
     "of_bursts",
     "of_keys",
@@ -178,10 +180,10 @@ def frames(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:
 
 
 def sightings(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:
-    """The files of these photos, gone ones too: `photo_id`, `root_id`, `rel_path`, both keys, `present`."""
+    """The files of these photos, gone ones too: `photo_id`, `root_id`, `rel_path`, `mtime_ns`, both keys, `present`."""
     with _given(tx, photo_ids) as given:
         return tx.rows(
-            f"""SELECT f.photo_id, f.root_id, f.rel_path, f.stack_key, f.shot_key, {_COMPARED} AS present
+            f"""SELECT f.photo_id, f.root_id, f.rel_path, f.mtime_ns, f.stack_key, f.shot_key, {_COMPARED} AS present
             FROM files f JOIN {given} USING (photo_id)"""
         )
 
@@ -235,7 +237,7 @@ def videos(tx: Transaction, keys: Collection[int]) -> list[dict[str, Any]]:
     """The videos under these keys, those that are gone and were not taken notice of too."""
     with _given_keys(tx, keys) as given:
         return tx.rows(
-            f"""SELECT f.root_id, f.rel_path, f.size_bytes, f.stack_key, f.motion_of, {_COMPARED} AS present
+            f"""SELECT f.root_id, f.rel_path, f.size_bytes, f.mtime_ns, f.stack_key, f.motion_of, {_COMPARED} AS present
             FROM files f WHERE f.photo_id IS NULL AND f.stack_key IN (SELECT key FROM {given})"""
         )
 
@@ -321,6 +323,31 @@ def say_cover(tx: Transaction, photo_id: str) -> None:
     """This photo is to be the cover of whatever stack it stands in."""
     tx.execute("DELETE FROM stack_covers WHERE photo_id = ?", [photo_id])
     tx.insert("stack_covers", [{"photo_id": photo_id, "decided_at": utc_now()}])
+
+
+def merge_separations(tx: Transaction, given: str) -> int:
+    """Take over the choices that the relation `given` (choice_id, photo_id, part, decided_at) has and this one has not.
+
+    A choice counts with two parts or more. Returns how many; their photos are compared anew.
+    """
+    new = tx.execute(
+        f"""INSERT INTO stack_separations SELECT DISTINCT choice_id, photo_id, part, decided_at FROM {given} g
+        WHERE NOT EXISTS (FROM stack_separations s WHERE s.choice_id = g.choice_id)
+          AND choice_id IN (SELECT choice_id FROM {given} GROUP BY choice_id HAVING count(DISTINCT part) > 1)
+        RETURNING choice_id, photo_id"""
+    ).fetchall()
+    disturb(tx, {row[1] for row in new})
+    return len({row[0] for row in new})
+
+
+def merge_covers(tx: Transaction, given: str) -> int:
+    """Take over the covers that the relation `given` (photo_id, decided_at) has and this one has not. How many."""
+    new = tx.execute(
+        f"""INSERT INTO stack_covers SELECT photo_id, max(decided_at) FROM {given} g
+        WHERE NOT EXISTS (FROM stack_covers s WHERE s.photo_id = g.photo_id) GROUP BY photo_id RETURNING photo_id"""
+    ).fetchall()
+    disturb(tx, {row[0] for row in new})
+    return len(new)
 
 
 @contextmanager

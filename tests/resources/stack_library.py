@@ -77,8 +77,9 @@ class StackLibrary:
             tx.insert("files", [_file(path, self.ids[of])])
         self.ids[path] = self.ids[of]
 
-    def add_video(self, path: str, size_bytes: int = 3_000_000) -> None:
+    def add_video(self, path: str, size_bytes: int = 3_000_000, written_s_later: int = 0) -> None:
         row = _file(path, None) | {"size_bytes": size_bytes, "skip_reason": "video", "sha256": None}
+        row["mtime_ns"] += written_s_later * 10**9
         with self.manifest.write() as tx:
             tx.insert("files", [row])
 

@@ -407,11 +407,18 @@ def test_a_film_is_no_live_photo(library: StackLibrary) -> None:
     library.add("a/IMG_1.HEIC", **PHONE)
     library.add_video("a/IMG_1.MOV", size_bytes=900_000_000)
     library.add("a/DSC_2.JPG")
-    library.add_video("a/DSC_2.MOV")
+    library.add_video("a/DSC_2.MOV", written_s_later=86_400)
     library.add("a/IMG_3.HEIC", **PHONE)
     library.add_video("b/IMG_3.MOV")
     library.restack()
     assert moving(library) == set()
+
+
+def test_photo_and_video_of_any_make_that_were_written_together(library: StackLibrary) -> None:
+    library.add("a/IMG_1.JPG", camera_make="HUAWEI", camera_model="P50")
+    library.add_video("a/IMG_1.MOV", written_s_later=2)
+    library.restack()
+    assert moving(library) == {"a/IMG_1.JPG"}
 
 
 def test_what_the_bytes_say_of_motion_outlives_a_video(library: StackLibrary) -> None:
