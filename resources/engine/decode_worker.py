@@ -64,6 +64,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _die_with_parent()
     _bound_memory(config.memory_bytes)
+    _offer_itself_first()
     with contextlib.suppress(OSError):
         os.nice(5)  # pages stay quick while a library is taken in
     connection = Connection(descriptor)
@@ -217,10 +218,19 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _offer_itself_first() -> None:
+    """Where memory runs out, Linux is to end this process, which costs one file, and not the run with its models."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
 def _bound_memory(limit_bytes: int) -> None:
     if sys.platform == "linux":
         import resource
 
+        _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+        if allowed != resource.RLIM_INFINITY:
+            limit_bytes = min(limit_bytes, allowed)
         resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
 
 

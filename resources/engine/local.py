@@ -6,9 +6,11 @@ in a bounded queue, so memory does not grow with the folder.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +33,8 @@ __all__ = ["LocalEngine"]
 
 _POLL_S = 0.25
 _START_TIMEOUT_S = 60.0
+# A worker that fails closes its pipe a little before it ends; how it ended is worth the wait.
+_ENDING_S = 2.0
 # A file of many pages may take this many times as long as one of a single page.
 _PAGES_TIMEOUTS = 10
 # Finished pictures that may wait for the device, per worker.
@@ -165,8 +169,8 @@ class _WorkerProcess:
                 sha256 = answer
                 self._connection.send(claim(answer))
         except (EOFError, OSError):
-            self._kill()
-            message = f"The decoder crashed on this file (exit status {self._process.returncode})."
+            self._kill(_ENDING_S)
+            message = f"The decoder crashed on this file ({_ending(self._process.returncode)})."
             return self._failure(task, sha256, "DECODE_CRASH", message)
 
     def _failure(self, task: DecodeTask, sha256: str | None, code: str, message: str) -> Outcome:
@@ -193,11 +197,23 @@ class _WorkerProcess:
         except subprocess.TimeoutExpired:
             self._kill()
 
-    def _kill(self) -> None:
+    def _kill(self, patience_s: float = 0.0) -> None:
         self.alive = False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience_s)
         self._process.kill()
         self._process.wait()
         self._connection.close()
+
+
+def _ending(status: int) -> str:
+    """How a process ended, in words: by a signal (a negative status), or by an error of Loupe's own."""
+    if status >= 0:
+        return f"exit status {status}; decode-workers.log says more"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
 
 
 class _Shared:

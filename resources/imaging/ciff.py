@@ -23,7 +23,8 @@ _MAKE_MODEL, _TIMESTAMP, _SHOT_INFO, _FOCAL_LENGTH, _CAMERA_SETTINGS, _IMAGE_INF
 # Places in the arrays of 16-bit values; exposure values are in 1/32 EV.
 _FOCAL_UNITS_INDEX = 25
 _BASE_ISO_INDEX, _BIAS_INDEX, _F_NUMBER_INDEX, _EXPOSURE_TIME_INDEX = 2, 6, 21, 22
-_MAX_DEPTH, _MAX_RECORDS = 6, 1024
+# Of a heap within heaps, and of all heaps together: a heap can name itself a thousand times as its own part.
+_MAX_DEPTH, _MAX_RECORDS = 6, 4096
 _ORIENTATION_OF_ROTATION = {0: 1, 90: 6, 180: 3, 270: 8}
 
 
@@ -33,7 +34,7 @@ def ciff_metadata(buffer: bytes) -> PhotoMetadata:
     records: dict[int, bytes] = {}
     try:
         (start,) = struct.unpack_from(order + "I", buffer, 2)
-        _read_heap(memoryview(buffer), start, len(buffer), order, records, 0)
+        _read_heap(memoryview(buffer), start, len(buffer), order, records, 0, _MAX_RECORDS)
     except struct.error:
         return PhotoMetadata()
     names = [part.decode("latin-1").strip() or None for part in records.get(_MAKE_MODEL, b"").split(b"\0")[:2]]
@@ -69,20 +70,29 @@ def _unpack(form: str, record: bytes | None) -> tuple[float, ...] | None:
     return struct.unpack_from(form.replace(" ", ""), record)
 
 
-def _read_heap(data: memoryview, start: int, end: int, order: str, records: dict[int, bytes], depth: int) -> None:
-    """Collects the records of a heap and its sub-heaps; the table's place stands in the heap's last four bytes."""
+def _read_heap(
+    data: memoryview, start: int, end: int, order: str, records: dict[int, bytes], depth: int, room: int
+) -> int:
+    """Collects the records of a heap and its sub-heaps; the table's place stands in the heap's last four bytes.
+
+    Reads `room` records at most and returns how much of it is left.
+    """
     if depth > _MAX_DEPTH or end - start < 6:
-        return
+        return room
     (table,) = struct.unpack_from(order + "I", data, end - 4)
     table += start
     (count,) = struct.unpack_from(order + "H", data, table)
-    for index in range(min(count, _MAX_RECORDS)):
+    for index in range(count):
+        if room <= 0:
+            break
+        room -= 1
         at = table + 2 + 10 * index
         kind, size, offset = struct.unpack_from(order + "HII", data, at)
         if kind & 0xC000 == 0x4000:  # eight bytes of value in the table itself
             records.setdefault(kind & 0x3FFF, bytes(data[at + 2 : at + 10]))
         elif kind & 0x3800 in (0x2800, 0x3000):
             if start + offset + size <= end:
-                _read_heap(data, start + offset, start + offset + size, order, records, depth + 1)
+                room = _read_heap(data, start + offset, start + offset + size, order, records, depth + 1, room)
         elif start + offset + size <= end and size <= 65_536:
             records.setdefault(kind & 0x3FFF, bytes(data[start + offset : start + offset + size]))
+    return room

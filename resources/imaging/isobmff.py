@@ -120,6 +120,8 @@ class Container:
 
     def item_data(self, item: Item) -> bytes | None:
         """An item's bytes, None when they do not all lie within the file."""
+        if sum(size for _, size in item.extents) > len(self.data):  # the same bytes again and again
+            return None
         parts = []
         for start, size in item.extents:
             if start + size > len(self.data):
@@ -208,6 +210,8 @@ class Container:
         sizes = reader.uint(2)
         offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
         index_size = sizes & 15 if version in (1, 2) else 0
+        # Fields of no width say nothing more of a second extent, and would let a box of ten bytes hold thousands.
+        most_extents = 0xFFFF if index_size + offset_size + length_size else 1
         for _ in range(min(reader.uint(4 if version == 2 else 2), _MAX_ITEMS)):
             if not reader.left:
                 return
@@ -218,7 +222,7 @@ class Container:
             if method == 1:
                 item.in_idat = True
                 base += self.idat[0]
-            for _ in range(reader.uint(2)):
+            for _ in range(min(reader.uint(2), most_extents)):
                 if not reader.left:
                     return
                 reader.uint(index_size)
@@ -228,7 +232,7 @@ class Container:
                     item.extents.append((start, size or max(0, len(self.data) - start)))
 
     def _read_references(self, box: Box) -> None:
-        wide = 4 if self.data[box.start] else 2
+        wide = 4 if any(self.data[box.start : box.start + 1]) else 2
         for reference in boxes(self.data, box.start + 4, box.end):
             reader = _Reader(self.data, reference.start, reference.end)
             source = reader.uint(wide)

@@ -55,7 +55,7 @@ class Pages:
         except TiffError:
             return None
         chain = list(tiff.chain(_MOST_DIRECTORIES))
-        if len(chain) < 2:
+        if len(chain) < 2 or not any(_size(directory) for _, directory in chain):
             return None
         shared = bytearray(buffer)
         every = [TiffPage(tiff, offset, directory, shared) for offset, directory in chain if _size(directory)]

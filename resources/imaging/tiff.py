@@ -12,6 +12,8 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
+from operator import add
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ class Directory:
                 return tuple(n / d if d else math.nan for n, d in zip(pairs[::2], pairs[1::2], strict=True))
             code = _CODES.get(entry.kind, "B")
             return struct.unpack_from(f"{order}{entry.count}{code}", buffer, entry.position)
-        except struct.error:
+        except (struct.error, OverflowError):  # beyond the end; a place beyond 2^63 in BigTIFF
             return ()
 
     def number(self, tag: int) -> float | None:
@@ -116,12 +118,20 @@ class Directory:
         return None if value is None else int(value)
 
     def integers(self, tag: int) -> tuple[int, ...]:
+        entry = self._entries.get(tag)
+        if entry is not None and _CODES.get(entry.kind, "B") not in "fd" and entry.kind not in (_RATIONAL, _SRATIONAL):
+            return self.numbers(tag)  # type: ignore[return-value]  # a million offsets are not looked at one by one
         return tuple(int(value) for value in self.numbers(tag) if math.isfinite(value))
 
     def extents(self) -> Iterator[tuple[int, int]]:
         """Where the picture data of this directory lies: (start, size) of strips, tiles or one JPEG."""
         for offsets, sizes in _EXTENT_TAGS:
             yield from zip(self.integers(offsets), self.integers(sizes), strict=False)
+
+    def picture_end(self) -> int:
+        """Where the last of the `extents` ends; 0 where there are none. Fast even for a million of them."""
+        ends = (map(add, self.integers(offsets), self.integers(sizes)) for offsets, sizes in _EXTENT_TAGS)
+        return max(chain.from_iterable(ends), default=0)
 
     def text(self, tag: int) -> str | None:
         """The text up to its first NUL, stripped; None when absent, blank or not text."""
@@ -232,9 +242,7 @@ class Tiff:
     def is_cut(self) -> bool:
         """Whether the first directory or the data of any picture lies beyond the end of the buffer."""
         end = len(self.buffer)
-        return self.first_offset + 2 > end or any(
-            start + size > end for directory in self.directories() for start, size in directory.extents()
-        )
+        return self.first_offset + 2 > end or any(directory.picture_end() > end for directory in self.directories())
 
     def as_classic(self, directory: Directory) -> bytes | None:
         """One picture of a BigTIFF behind a classic header and directory appended at the end; None over 4 GB.
