@@ -28,7 +28,7 @@ def every_file_accounted_for(library: dg.ResourceParam[Library]) -> dg.AssetChec
 def no_mass_vanish(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
     """No watched folder lost more than a quarter of its files at once and waits for a person's word."""
     with library.manifest.read() as tx:
-        waiting = [root["path"] for root in roots.list_all(tx) if root["state"] == "vanished"]
+        waiting = [root["path"] for root in roots.rows(tx) if root["state"] == "vanished"]
     advice = "If the files are gone for good: loupe folders accept-missing PATH"
     return dg.AssetCheckResult(passed=not waiting, metadata={"folders": waiting, "what to do": advice})
 

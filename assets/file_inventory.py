@@ -34,10 +34,10 @@ def file_inventory(
     keys = config.folders or list(context.partition_keys)
     with job_row(context, library, target=f"{len(keys)} folders"):
         if config.thorough:
-            forget_lost_pictures(library.manifest, library.store)
+            forget_lost_pictures(library.manifest, library.store, capped=library.settings.cache_max_bytes is not None)
             with library.manifest.write() as tx:
                 outbox.trim(tx)
-        report = take_inventory(library.manifest, keys, accept_missing=config.accept_missing)
+        report = take_inventory(library.manifest, keys, accept_missing=config.accept_missing, every_row=config.thorough)
         for root, why in report.unreadable.items():
             context.log.warning(f"{root}: {why}")
     return dg.MaterializeResult(metadata=_metadata(report, library))

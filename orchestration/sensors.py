@@ -13,6 +13,7 @@ from orchestration.jobs import ingest_job
 from resources.folder_runs import FOLDERS_A_RUN, folder_run
 from resources.library import Library, result_key
 from resources.manifest import results
+from resources.manifest.results import ResultKey, Stage
 from resources.watching import WatchReport, look
 
 __all__ = ["Asked", "build_new_folders_sensor", "next_request"]
@@ -57,7 +58,7 @@ def build_new_folders_sensor(interval_s: int) -> dg.SensorDefinition:
         if active_runs(context.instance, ("ingest",)):
             return dg.SkipReason("a run is active")
         close_ended_jobs(context.instance, library)
-        report = look(library.manifest)
+        report = look(library.manifest, memory=library.watch_memory)
         wanted, fingerprint = _work(library, report)
         if not wanted:
             return dg.SkipReason(f"nothing to do; {len(report.settling)} folders are still changing")
@@ -89,15 +90,18 @@ def _work(library: Library, report: WatchReport) -> tuple[list[str], str]:
     clip, captioner = library.use_models()
     # Captions that are wanted at once are work like any other; later ones have a schedule of their own.
     captioner = captioner if library.settings.captions == "now" else None
-    unfinished: list[str] = []
-    with library.manifest.read() as tx:
-        if clip:
-            unfinished += results.pending_partitions(tx, "embeddings", result_key(clip))
-        if captioner:
-            unfinished += results.pending_partitions(tx, "captions", result_key(captioner))
+    stages: list[tuple[Stage, ResultKey]] = [("embeddings", result_key(clip))] if clip else []
+    stages += [("captions", result_key(captioner))] if captioner else []
+    unfinished = library.watch_memory.answer(
+        library.manifest,
+        f"pending {stages}",
+        lambda tx: [key for stage, made_by in stages for key in results.pending_partitions(tx, stage, made_by)],
+    )
     known = set(report.known)
     ordered = dict.fromkeys([*report.due, *report.pending, *(key for key in unfinished if key in known)])
     wanted = list(ordered)[:FOLDERS_A_RUN]
+    if not wanted:
+        return [], ""
     counts = library.pending(clip, captioner)
     text = json.dumps([wanted, report.fingerprint, counts], sort_keys=True)
     return wanted, hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,26 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from resources.errors import LoupeError
-from resources.folders import (
-    FolderScan,
-    check_root,
-    folder_of,
-    from_text,
-    partition_depth,
-    partition_folder,
-    partition_key,
-    scan_partition,
-    scan_tree,
-    to_text,
-)
+from resources.folder_scan import FolderLook, look_at, survey
+from resources.folders import check_root, from_text, partition_depth, partition_folder, partition_key, to_text
 from resources.home import Home
 from resources.manifest import Manifest, failures, files, outbox, roots, signatures
-from resources.manifest.files import FolderChanges
+from resources.manifest.files import FolderChanges, FoundPartition
 
 __all__ = ["AddedRoot", "InventoryReport", "add_root", "reachable", "set_root_state", "take_inventory"]
 
@@ -74,59 +64,56 @@ def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> 
     real = os.path.realpath(absolute)
     if _inside(real, own) or _inside(own, real):
         raise LoupeError("ROOT_IN_HOME", f"'{text}' overlaps Loupe's own data in {own}.", path=text)
-    scan = scan_tree(absolute)
-    if scan.unreadable.get(""):
+    found = survey(absolute)
+    if found.unreadable.get(""):
         raise LoupeError("NO_PERMISSION", f"'{text}' may not be read. Check its owner.", path=text)
-    if scan.photo_files == 0:
-        raise LoupeError("DIR_EMPTY", f"There is no photo in '{text}'.", path=text, skipped=len(scan.files))
+    if found.photo_files == 0:
+        raise LoupeError("DIR_EMPTY", f"There is no photo in '{text}'.", path=text, skipped=found.skipped.total())
     with manifest.write() as tx:
-        known = roots.list_all(tx)
+        known = roots.rows(tx)
         around = next((root for root in known if _inside(text, root["path"])), None)
         within = next((root for root in known if root is not around and _inside(root["path"], text)), None)
         if around is None and within is not None:
             raise LoupeError(
                 "ROOT_NESTED", f"'{text}' lies around '{within['path']}', which is watched already.", path=text
             )
-        root = around or roots.add(tx, text, partition_depth(scan.folders, max_partitions))
+        root = around or roots.add(tx, text, partition_depth(found.folders, max_partitions))
     prefix = text[len(root["path"]) :].strip("/")
-    below = [f"{prefix}/{folder}".strip("/") for folder in scan.folders]
+    below = [f"{prefix}/{folder}".strip("/") for folder in found.folders]
     keys = {partition_key(root["root_id"], root["path"], partition_folder(f, root["partition_depth"])) for f in below}
-    skipped: dict[str, int] = {}
-    for row in scan.files:
-        if row["skip_reason"]:
-            skipped[row["skip_reason"]] = skipped.get(row["skip_reason"], 0) + 1
     return AddedRoot(
         root_id=root["root_id"],
         path=text,
         partition_keys=tuple(sorted(keys)),
-        photo_files=scan.photo_files,
-        total_bytes=sum(row["size_bytes"] for row in scan.files if row["skip_reason"] is None),
-        skipped=skipped,
+        photo_files=found.photo_files,
+        total_bytes=found.photo_bytes,
+        skipped=dict(found.skipped),
         new=around is None,
     )
 
 
 def take_inventory(
-    manifest: Manifest, partition_keys: Sequence[str], *, accept_missing: bool = False
+    manifest: Manifest, partition_keys: Sequence[str], *, accept_missing: bool = False, every_row: bool = False
 ) -> InventoryReport:
     """Compare these partitions with the disk and write the difference down. File contents are not read.
 
-    A root that cannot be reached, and one that lost more than a quarter of its files at once or is an empty folder (the
-    mount point of an unplugged disk), loses nothing here: its state says so ("offline", "vanished") and waits.
+    A partition whose every file is as it was is not compared with its rows, unless `every_row`. A root that cannot be
+    reached, and one that lost more than a quarter of its files at once or is an empty folder (the mount point of an
+    unplugged disk), loses nothing here: its state says so ("offline", "vanished") and waits.
     """
     report = InventoryReport()
     wanted = set(partition_keys)
     with manifest.read() as tx:
-        all_roots = roots.list_all(tx)
+        all_roots = roots.rows(tx)
         stored = signatures.by_key(tx)
-    found: list[dict[str, Any]] = []
+    found: list[FoundPartition] = []
     scanned: dict[str, tuple[str, str]] = {}
     locked: list[tuple[str, str, str]] = []
     emptied: set[str] = set()
+    unchanged = 0
     for root in all_roots:
         path = from_text(root["path"])
-        keys = {row["partition_key"]: row["rel_path"] for row in stored.values() if row["root_id"] == root["root_id"]}
-        mine = {key: folder for key, folder in keys.items() if key in wanted}
+        mine = {key: row for key, row in stored.items() if key in wanted and row["root_id"] == root["root_id"]}
         if not mine:
             continue
         if not reachable(path):
@@ -137,41 +124,51 @@ def take_inventory(
             set_root_state(manifest, root, "online")
         if not os.listdir(path):
             emptied.add(root["root_id"])
-        scans: dict[str, FolderScan] = {
-            key: scan_partition(path, folder, root["partition_depth"]) for key, folder in mine.items()
-        }
+        news: list[FoundPartition] = []
+        seen: dict[str, FolderLook] = {}
+        for key, row in mine.items():
+            look = look_at(path, row["rel_path"], root["partition_depth"])
+            if _as_it_was(look, row) and not every_row:
+                unchanged += look.file_count
+            else:
+                news.append(FoundPartition(root["root_id"], key, list(look.files())))
+            seen[key] = replace(look, _directories=())
         if not reachable(path):  # unplugged while it was looked at: what was not found says nothing
             report.offline_roots.append(root["path"])
             set_root_state(manifest, root, "offline")
             continue
-        for key, scan in scans.items():
-            report.unreadable.update({f"{root['path']}/{rel}": why for rel, why in scan.unreadable.items()})
-            locked.extend((key, rel, why) for rel, why in scan.unreadable.items())
-            for row in scan.files:
-                inside = partition_folder(folder_of(row["rel_path"]), root["partition_depth"])
-                if inside == mine[key]:
-                    found.append({**row, "root_id": root["root_id"], "partition_key": key})
-            scanned[key] = (scan.signature, scan.full_signature)
+        found += news
+        for key, look in seen.items():
+            report.unreadable.update({f"{root['path']}/{rel}": why for rel, why in look.unreadable.items()})
+            locked.extend((key, rel, why) for rel, why in look.unreadable.items())
+            scanned[key] = (look.signature, look.full_signature)
     report.folders = len(scanned)
     with manifest.write() as tx:
-        for key, rel, _ in locked:  # what cannot be looked at is as it was
-            found.extend(files.present_below(tx, key, rel))
-        losses = files.would_vanish(tx, found, list(scanned), _ONE_LOSS)
+        # What cannot be looked at is as it was.
+        kept = {
+            key: [file for at, rel, _ in locked if at == key for file in files.present_below(tx, key, rel)]
+            for key in {key for key, _, _ in locked}
+        }
+        found = [replace(each, files=[*each.files, *kept.get(each.partition_key, ())]) for each in found]
+        losses = files.would_vanish(tx, found, _ONE_LOSS) if found else {}
         report.vanished = {
             root_id: (gone, total)
             for root_id, (gone, total) in losses.items()
             if not accept_missing and _too_many(gone, total, root_id in emptied)
         }
-        held_back = {key for key in scanned if stored[key]["root_id"] in report.vanished}
-        parts = []
-        for keys_part, remove_gone in (([*(scanned.keys() - held_back)], True), ([*held_back], False)):
-            if keys_part:
-                inside_part = set(keys_part)
-                rows = [row for row in found if row["partition_key"] in inside_part]
-                parts.append(files.apply_inventory(tx, rows, keys_part, remove_gone=remove_gone))
-        report.changes = _sum(parts)
+        held_back = [each for each in found if each.root_id in report.vanished]
+        applied = [each for each in found if each.root_id not in report.vanished]
+        report.changes = _sum(
+            [
+                FolderChanges(unchanged=unchanged),
+                *([files.apply_inventory(tx, applied, remove_gone=True)] if applied else ()),
+                *([files.apply_inventory(tx, held_back, remove_gone=False)] if held_back else ()),
+            ]
+        )
+        failures.clear_folders(tx, list(scanned), [(stored[key]["root_id"], rel) for key, rel, _ in locked])
         failures.record(tx, [_unreadable_row(stored[key], rel, why) for key, rel, why in locked])
-        signatures.inventoried(tx, {key: pair for key, pair in scanned.items() if key not in held_back})
+        waiting_keys = {each.partition_key for each in held_back}
+        signatures.inventoried(tx, {key: pair for key, pair in scanned.items() if key not in waiting_keys})
         # A root is whole again when none of its folders waits to be believed.
         waiting = {
             row["root_id"]
@@ -188,6 +185,16 @@ def take_inventory(
             ):
                 roots.set_state(tx, root["root_id"], "online")
     return report
+
+
+def _as_it_was(look: FolderLook, row: dict[str, Any]) -> bool:
+    """Whether a partition's files are those of its last inventory."""
+    return (
+        not look.unreadable
+        and row["inventoried_signature"] is not None
+        and bool(row["full_signature"])
+        and look.full_signature == row["full_signature"]
+    )
 
 
 def set_root_state(manifest: Manifest, root: dict[str, Any], state: str) -> None:

@@ -22,6 +22,7 @@ from resources.models import ModelIdentity, captioner_spec, clip_spec
 from resources.models.presets import DEMO_MODEL
 from resources.photo_store import PhotoStore
 from resources.settings import Settings
+from resources.watching import WatchMemory
 
 __all__ = ["Library", "LibraryStatus", "result_key"]
 
@@ -58,6 +59,11 @@ class Library:
         self.settings = settings
         self.home = Home(settings.home)
         self.store = PhotoStore(self.home)
+
+    @cached_property
+    def watch_memory(self) -> WatchMemory:
+        """What looks at the watched folders found; it lives as long as the process that looks on each tick."""
+        return WatchMemory()
 
     @cached_property
     def manifest(self) -> Manifest:

@@ -1,26 +1,36 @@
 """What the sensor asks on each tick: which folders changed, have settled, or still have work.
 
-A tick lists directories but touches no file: a folder's signature is its directories' mtimes and entry counts. Files
-that were overwritten in place change no directory, so a few folders a tick are also compared file by file, in rotation.
+A tick asks directories for their mtime, lists those where it moved, and touches no file. Files that were overwritten in
+place change no directory, so a few folders a tick are also compared file by file, in rotation.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, TypeVar, cast
 
-from resources.folders import from_text, partition_key, scan_partition, scan_signatures
+from resources.clock import utc_now
+from resources.folder_scan import FolderMemory, look_at
+from resources.folders import from_text, partition_key
 from resources.imaging import DECODER_VERSION
 from resources.inventory import reachable, set_root_state
-from resources.manifest import Manifest, files, roots, signatures
+from resources.manifest import Manifest, Transaction, files, roots, signatures
 
-__all__ = ["WatchReport", "look"]
+__all__ = ["WatchMemory", "WatchReport", "look"]
+
+T = TypeVar("T")
 
 # Folders compared file by file on one tick, and how long each group's turn is.
 _ROTATION = 25
 _TURN_S = 10
+# What failed and may pass by itself falls due with time alone.
+_ASK_AGAIN_S = 60.0
+# A folder that was inventoried so recently may hold files that were not whole yet.
+_FRESH = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -39,14 +49,40 @@ class WatchReport:
     fingerprint: str
 
 
-def look(manifest: Manifest, *, settle: bool = True, every_file: bool = False) -> WatchReport:
+class WatchMemory:
+    """What one process that looks again and again need not find out anew."""
+
+    def __init__(self) -> None:
+        self.folders = FolderMemory()
+        self._answers: dict[str, tuple[tuple[int, ...], float, Any]] = {}
+
+    def answer(self, manifest: Manifest, question: str, ask: Callable[[Transaction], T]) -> T:
+        """What `ask` says of the manifest; asked again when something was written to it, and once a minute.
+
+        `question` names what is asked, with everything that the answer depends on but the manifest.
+        """
+        stamp, now = manifest.stamp(), time.monotonic()
+        known = self._answers.get(question)
+        if known and known[0] == stamp and now - known[1] < _ASK_AGAIN_S:
+            return cast(T, known[2])
+        with manifest.read() as tx:
+            answer = ask(tx)
+        self._answers[question] = (stamp, now, answer)
+        return answer
+
+
+def look(
+    manifest: Manifest, *, settle: bool = True, every_file: bool = False, memory: WatchMemory | None = None
+) -> WatchReport:
     """Look at every watched root and note what was seen.
 
-    With `settle`, a changed folder is due only when it looks the same twice: a copy in progress is left alone. With
-    `every_file` all folders are compared file by file, not only this tick's share.
+    `memory` saves what the last look with it did and nothing has changed since. With `settle`, a changed folder is due
+    only when it looks the same twice: a copy in progress is left alone. With `every_file` all folders are compared file
+    by file, not only this tick's share.
     """
+    memory = memory or WatchMemory()
     with manifest.read() as tx:
-        watched = roots.list_all(tx)
+        watched = roots.rows(tx)
         stored = signatures.by_key(tx)
     rows: dict[str, dict[str, Any]] = {}
     offline = []
@@ -60,7 +96,7 @@ def look(manifest: Manifest, *, settle: bool = True, every_file: bool = False) -
             set_root_state(manifest, root, "online")
         seen = {
             partition_key(root["root_id"], root["path"], folder): (folder, signature)
-            for folder, signature in scan_signatures(path, root["partition_depth"]).items()
+            for folder, signature in memory.folders.signatures(path, root["partition_depth"]).items()
         }
         gone = {
             key: (row["rel_path"], "")
@@ -79,8 +115,7 @@ def look(manifest: Manifest, *, settle: bool = True, every_file: bool = False) -
     if news:
         with manifest.write() as tx:
             signatures.observe(tx, news)
-    with manifest.read() as tx:
-        pending = files.pending_partitions(tx, DECODER_VERSION)
+    pending = memory.answer(manifest, "pending files", lambda tx: files.pending_partitions(tx, DECODER_VERSION))
     changed = {key: row for key, row in rows.items() if row["signature"] != row["inventoried_signature"]}
     due = {key for key, row in changed.items() if not settle or row["stable_ticks"] >= 1}
     return WatchReport(
@@ -117,7 +152,11 @@ def _observed(before: dict[str, Any] | None, key: str, root_id: str, folder: str
 
 
 def _compare_files(path: str, root: dict[str, Any], rows: dict[str, dict[str, Any]], most: int | None) -> None:
-    """Compare file sizes and mtimes of some folders, all in turn; a difference makes a folder due."""
+    """Compare file sizes and mtimes of some folders, all in turn; a difference makes a folder due.
+
+    Folders that were inventoried a short time ago are always among them: a file that was still being copied then
+    changes no directory when it is whole.
+    """
     quiet = sorted(
         (
             row
@@ -131,9 +170,10 @@ def _compare_files(path: str, root: dict[str, Any], rows: dict[str, dict[str, An
     if most is not None and len(quiet) > most:
         # The clock says whose turn it is, so that an idle tick has nothing to write.
         start = int(time.time() // _TURN_S) * most % len(quiet)
-        quiet = [*quiet[start:], *quiet[:start]][:most]
+        fresh = [row for row in quiet if row["full_checked_at"] and utc_now() - row["full_checked_at"] < _FRESH]
+        turn = [*quiet[start:], *quiet[:start]][:most]
+        quiet = list({row["partition_key"]: row for row in [*fresh[:most], *turn]}.values())
     for row in quiet:
-        scan = scan_partition(path, row["rel_path"], root["partition_depth"])
-        if scan.full_signature != row["full_signature"]:
+        if look_at(path, row["rel_path"], root["partition_depth"]).full_signature != row["full_signature"]:
             row["inventoried_signature"] = None
             row["stable_ticks"] = 0

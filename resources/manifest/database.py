@@ -135,6 +135,15 @@ class Database:
             finally:
                 _rollback(connection)
 
+    def stamp(self) -> tuple[int, ...]:
+        """Sizes and mtimes of the file and its write-ahead log: as long as it is the same, nothing was written."""
+        found: list[int] = []
+        for path in (self.path, self.path.with_name(f"{self.path.name}.wal")):
+            with suppress(FileNotFoundError):
+                info = path.stat()
+                found += [info.st_size, info.st_mtime_ns]
+        return tuple(found)
+
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file, so that a copy of the file alone is whole."""
         with self._open() as connection:

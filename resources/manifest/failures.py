@@ -63,6 +63,17 @@ def clear(tx: Transaction, done: Sequence[tuple[str, str, str]], stage: str) -> 
         )
 
 
+def clear_folders(tx: Transaction, partition_keys: Sequence[str], still: Sequence[tuple[str, str]]) -> None:
+    """Forget that folders here could not be read, but for those `(root_id, rel_path)` that still cannot."""
+    columns = {"root_id": [row[0] for row in still], "rel_path": [row[1] for row in still]}
+    with tx.relation(columns, _PATH_TYPES) as given:
+        tx.execute(
+            f"""DELETE FROM failures AS x WHERE x.stage = 'file_inventory' AND list_contains(?, x.partition_key)
+            AND NOT EXISTS (FROM {given} g WHERE g.root_id = x.root_id AND g.rel_path = x.rel_path)""",
+            [list(partition_keys)],
+        )
+
+
 def retry(tx: Transaction, code: str | None = None) -> int:
     """Forget failures (of one code, or all), so that the next run tries them again. Returns how many."""
     count = int(tx.value("SELECT count(*) FROM failures WHERE ? IS NULL OR code = ?", [code, code]))

@@ -5,7 +5,7 @@ Pending work is never a status: it is `files` minus results minus failures at th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from resources.clock import utc_now
+from resources.folder_scan import FoundFile
 from resources.manifest import outbox, photos, sidecars
 from resources.manifest.database import Transaction
 from resources.manifest.failures import TO_RETRY
@@ -20,6 +21,7 @@ from resources.manifest.failures import TO_RETRY
 __all__ = [
     "NOT_A_PHOTO",
     "FolderChanges",
+    "FoundPartition",
     "PendingFile",
     "apply_inventory",
     "count_pending",
@@ -75,24 +77,37 @@ class PendingFile:
     photo_id: str | None
 
 
-def apply_inventory(
-    tx: Transaction,
-    found: Sequence[dict[str, Any]],
-    partition_keys: Sequence[str],
-    *,
-    remove_gone: bool,
-) -> FolderChanges:
-    """Bring the rows of these partitions up to what was `found` on disk (dicts with the columns of `_FOUND_TYPES`).
+@dataclass(frozen=True)
+class FoundPartition:
+    """What a scan found of one partition."""
+
+    root_id: str
+    partition_key: str
+    files: Sequence[FoundFile]
+
+
+def _columns(found: Iterable[FoundPartition]) -> Mapping[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in _FOUND_TYPES}
+    for each in found:
+        columns["root_id"] += [each.root_id] * len(each.files)
+        columns["partition_key"] += [each.partition_key] * len(each.files)
+        for place, name in enumerate(FoundFile._fields):
+            columns[name] += [file[place] for file in each.files]
+    return columns
+
+
+def apply_inventory(tx: Transaction, found: Sequence[FoundPartition], *, remove_gone: bool) -> FolderChanges:
+    """Bring the rows of these partitions up to what was `found` on disk.
 
     A changed size or mtime forgets the hash, so the file is read again; `photo_id` stays. With `remove_gone` false,
     files that are no longer there keep their place (a disk that is not plugged in, a mass vanish).
     """
     now = utc_now()
-    columns = {name: [row[name] for row in found] for name in _FOUND_TYPES}
-    keys = {"partition_key": list(partition_keys)}
     with (
-        tx.relation(columns, _FOUND_TYPES) as here,
-        tx.relation(keys, {"partition_key": pa.string()}) as scanned,
+        tx.relation(_columns(found), _FOUND_TYPES) as here,
+        tx.relation(
+            {"partition_key": [each.partition_key for each in found]}, {"partition_key": pa.string()}
+        ) as scanned,
     ):
         same = "f.root_id = h.root_id AND f.rel_path = h.rel_path"
         moved_bytes = "(f.size_bytes <> h.size_bytes OR f.mtime_ns <> h.mtime_ns)"
@@ -141,13 +156,14 @@ def apply_inventory(
             )
     shown = photos.of_documents(tx, [photo_id for photo_id in [*gone, *returned, *hidden_or_shown] if photo_id])
     outbox.push(tx, shown, "paths")
-    skipped = sum(row["skip_reason"] is not None for row in found)
+    skipped = sum(file.skip_reason is not None for each in found for file in each.files)
+    files = sum(len(each.files) for each in found)
     return FolderChanges(
         new=new,
         changed=changed,
         gone=len(gone),
         returned=len(returned),
-        unchanged=len(found) - new - changed,
+        unchanged=files - new - changed,
         skipped=skipped,
     )
 
@@ -156,27 +172,27 @@ def _count(tx: Transaction, rest: str) -> int:
     return int(tx.value(f"SELECT count(*) {rest}"))
 
 
-def present_below(tx: Transaction, partition_key: str, rel_folder: str) -> list[dict[str, Any]]:
-    """The present files of a partition that stand below `rel_folder`, with the columns of `_FOUND_TYPES`."""
-    return tx.rows(
-        f"""SELECT {", ".join(_FOUND_TYPES)} FROM files WHERE partition_key = $key AND missing_since IS NULL
+def present_below(tx: Transaction, partition_key: str, rel_folder: str) -> list[FoundFile]:
+    """The present files of a partition that stand below `rel_folder`, as they were found last."""
+    rows = tx.execute(
+        f"""SELECT {", ".join(FoundFile._fields)} FROM files WHERE partition_key = $key AND missing_since IS NULL
         AND ($folder = '' OR starts_with(rel_path, $folder || '/'))""",
         {"key": partition_key, "folder": rel_folder},
-    )
+    ).fetchall()
+    return [FoundFile(*row) for row in rows]
 
 
-def would_vanish(
-    tx: Transaction, found: Sequence[dict[str, Any]], partition_keys: Sequence[str], one_loss: timedelta
-) -> dict[str, tuple[int, int]]:
+def would_vanish(tx: Transaction, found: Sequence[FoundPartition], one_loss: timedelta) -> dict[str, tuple[int, int]]:
     """By root id: how many files of these partitions were not `found`, and how many the root had in all.
 
     Files of other folders that went missing within `one_loss` belong to the same loss. A file that stands at a new path
     under the same name, with the same size and mtime, was moved and is no loss.
     """
-    columns = {name: [row[name] for row in found] for name in _FOUND_TYPES}
     with (
-        tx.relation(columns, _FOUND_TYPES) as here,
-        tx.relation({"partition_key": list(partition_keys)}, {"partition_key": pa.string()}) as scanned,
+        tx.relation(_columns(found), _FOUND_TYPES) as here,
+        tx.relation(
+            {"partition_key": [each.partition_key for each in found]}, {"partition_key": pa.string()}
+        ) as scanned,
     ):
         rows = tx.execute(
             f"""WITH arrived AS (SELECT {_file_name("h")} AS name, h.size_bytes, h.mtime_ns FROM {here} h

@@ -8,7 +8,7 @@ from typing import Any
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["add", "list_all", "photo_ids", "remove", "set_state"]
+__all__ = ["add", "list_all", "photo_ids", "remove", "rows", "set_state"]
 
 
 def add(tx: Transaction, path: str, partition_depth: int) -> dict[str, Any]:
@@ -36,6 +36,11 @@ def list_all(tx: Transaction) -> list[dict[str, Any]]:
             count(f.rel_path) FILTER (f.skip_reason IS NOT NULL AND f.missing_since IS NULL) AS skipped
         FROM roots r LEFT JOIN files f USING (root_id) GROUP BY ALL ORDER BY r.added_at, r.path"""
     )
+
+
+def rows(tx: Transaction) -> list[dict[str, Any]]:
+    """Every root as it stands in the table, oldest first; nothing is counted."""
+    return tx.rows("SELECT * FROM roots ORDER BY added_at, path")
 
 
 def set_state(tx: Transaction, root_id: str, state: str) -> None:

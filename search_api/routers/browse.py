@@ -33,7 +33,7 @@ def facets(live: Live, library: OpenLibrary) -> Facets:
     """What there is to filter by, with how many photos have it."""
     index = live.index
     with library.manifest.read() as tx:
-        watched = [root["path"] for root in roots.list_all(tx)]
+        watched = [root["path"] for root in roots.rows(tx)]
 
     def counted(key: str, limit: int = 100) -> list[tuple[str, int]]:
         return index.values(key, limit, SearchFilters().condition())  # as a search counts: a stack once

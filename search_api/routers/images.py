@@ -74,7 +74,7 @@ def original(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
     with library.manifest.read() as tx:
         row = photos.get(tx, str(photo_id))
         paths = photos.paths(tx, str(photo_id)) if row else []
-        watched = [root["path"] for root in roots.list_all(tx)]
+        watched = [root["path"] for root in roots.rows(tx)]
     if row is None:
         raise _not_found(photo_id)
     found = _reachable_original(paths, watched)
@@ -96,7 +96,7 @@ def motion(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
     """The video of a Live Photo, as it stands beside the photo; ranges can be asked for."""
     with library.manifest.read() as tx:
         videos = photos.motion_files(tx, [str(photo_id)])
-        watched = [root["path"] for root in roots.list_all(tx)]
+        watched = [root["path"] for root in roots.rows(tx)]
     found = _reachable_original(videos, watched)
     if found is None:
         raise LoupeError(
