@@ -65,7 +65,7 @@ def ingest(
     added = [
         add_root(library.manifest, library.home, path, library.settings.max_partitions) for path in dict.fromkeys(paths)
     ]
-    forget_lost_pictures(library.manifest, library.store)
+    forget_lost_pictures(library.manifest, library.store, capped=library.settings.cache_max_bytes is not None)
     due = set(look(library.manifest, settle=False, every_file=True).due)
     keys = sorted({key for root in added for key in root.partition_keys})
     with library.manifest.write() as tx:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import dagster as dg
 
-__all__ = ["JOBS", "captions_job", "ingest_job", "reconcile_job", "refresh_map_job"]
+__all__ = [
+    "JOBS",
+    "backup_job",
+    "captions_job",
+    "ingest_job",
+    "reconcile_job",
+    "refresh_map_job",
+    "tidy_job",
+]
 
 ingest_job = dg.define_asset_job(
     "ingest",
@@ -36,4 +44,18 @@ reconcile_job = dg.define_asset_job(
     description="Compare every watched folder with the manifest, the manifest with the index, and check all of it.",
 )
 
-JOBS = [ingest_job, captions_job, refresh_map_job, reconcile_job]
+backup_job = dg.define_asset_job(
+    "backup",
+    selection=dg.AssetSelection.assets("library_backup"),
+    executor_def=dg.in_process_executor,
+    description="Back up the manifest, the settings and the vectors.",
+)
+
+tidy_job = dg.define_asset_job(
+    "tidy",
+    selection=dg.AssetSelection.assets("preview_cache"),
+    executor_def=dg.in_process_executor,
+    description="Keep previews and thumbnails within their limit, and remove those that belong to no photo.",
+)
+
+JOBS = [ingest_job, captions_job, refresh_map_job, reconcile_job, backup_job, tidy_job]

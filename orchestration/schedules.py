@@ -1,13 +1,17 @@
-"""Schedules: captions and the map as they fall due, a full reconcile each week. Idle ones ask for nothing."""
+"""Schedules: captions, the map and backups as they fall due, a full reconcile each week. Idle ones ask for nothing."""
+
+from datetime import datetime
 
 import dagster as dg
 
 from orchestration.active_runs import active_runs
-from orchestration.jobs import captions_job, reconcile_job, refresh_map_job
+from orchestration.jobs import backup_job, captions_job, reconcile_job, refresh_map_job, tidy_job
 from orchestration.partitions import add_partitions
+from resources.backup import backup_due
 from resources.folder_runs import FOLDERS_A_RUN, folder_run
 from resources.library import Library, result_key
 from resources.manifest import projections, results
+from resources.preview_cache import pictures_bytes
 from resources.watching import look
 
 __all__ = ["SCHEDULES"]
@@ -77,4 +81,38 @@ def weekly_reconcile(
     return dg.RunRequest(tags=run.tags, run_config=run.run_config)
 
 
-SCHEDULES = [later_captions, hourly_map, weekly_reconcile]
+@dg.schedule(
+    job=backup_job,
+    cron_schedule="5 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Backs the library up each night, or as soon as Loupe runs again after one that it slept through.",
+)
+def nightly_backup(
+    context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
+) -> dg.RunRequest | dg.SkipReason:
+    if active_runs(context.instance, ("backup",)):
+        return dg.SkipReason("a backup is being written")
+    due, why = backup_due(library.manifest, library.settings, datetime.now().astimezone())
+    return dg.RunRequest() if due else dg.SkipReason(why)
+
+
+@dg.schedule(
+    job=tidy_job,
+    cron_schedule="35 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Keeps previews and thumbnails within their limit.",
+)
+def hourly_tidy(
+    context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
+) -> dg.RunRequest | dg.SkipReason:
+    if library.settings.cache_max_bytes is None:
+        return dg.SkipReason("previews and thumbnails have no limit")
+    if active_runs(context.instance, ("ingest", "captions", "tidy")):
+        return dg.SkipReason("a run is active")
+    taken = pictures_bytes(library.home)
+    if taken <= library.settings.cache_max_bytes:
+        return dg.SkipReason(f"previews and thumbnails take {taken:,} bytes")
+    return dg.RunRequest()
+
+
+SCHEDULES = [later_captions, hourly_map, weekly_reconcile, nightly_backup, hourly_tidy]

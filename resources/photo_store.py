@@ -49,6 +49,10 @@ class PhotoStore:
         """The names of all pictures whose preview and thumbnail are here."""
         return iter(_whole_in(self._home.previews) & _whole_in(self._home.thumbnails))
 
+    def thumbnail_hashes(self) -> set[str]:
+        """The names of all pictures whose thumbnail is here."""
+        return _whole_in(self._home.thumbnails)
+
     def preview_names(self) -> Iterator[str]:
         """The names of all stored previews, whole or not."""
         return (path.stem for path in self._home.previews.glob("*/*.jpg"))

@@ -1,18 +1,39 @@
-"""What can be made again is: pictures that were deleted, or emptied by a power cut, are decoded anew."""
+"""What can be made again is: pictures that were deleted, or emptied by a power cut, are decoded anew.
+
+Only those whose original can be read now: without it the little that is known of a picture is all there is.
+"""
 
 from __future__ import annotations
 
-from resources.manifest import Manifest, integrity, previews
+from resources.folders import from_text
+from resources.inventory import reachable
+from resources.manifest import Manifest, integrity, previews, roots
 from resources.photo_store import PhotoStore
 
-__all__ = ["forget_lost_pictures"]
+__all__ = ["forget_lost_pictures", "lost_pictures", "remakeable_pictures"]
 
 
-def forget_lost_pictures(manifest: Manifest, store: PhotoStore) -> int:
-    """Forget the decoding of photos whose preview or thumbnail is gone, so that it is pending. Returns how many."""
+def lost_pictures(manifest: Manifest, store: PhotoStore, *, capped: bool = False) -> set[str]:
+    """Pixel hashes whose preview or thumbnail is gone. `capped`: a preview without its thumbnail's loss was culled."""
     with manifest.read() as tx:
         wanted = integrity.pixel_hashes(tx)
-    lost = wanted - set(store.pixel_hashes())
+    return wanted - (store.thumbnail_hashes() if capped else set(store.pixel_hashes()))
+
+
+def remakeable_pictures(manifest: Manifest) -> set[str]:
+    """Pixel hashes of pictures whose original is present below a watched folder that can be read now."""
+    with manifest.read() as tx:
+        watched = roots.list_all(tx)
+    here = [root["root_id"] for root in watched if root["state"] == "online" and reachable(from_text(root["path"]))]
+    with manifest.read() as tx:
+        return previews.remakeable(tx, here)
+
+
+def forget_lost_pictures(manifest: Manifest, store: PhotoStore, *, capped: bool = False) -> int:
+    """Forget the decoding of lost pictures that can be made again, so that it is pending. Returns how many."""
+    lost = lost_pictures(manifest, store, capped=capped)
+    if lost:
+        lost &= remakeable_pictures(manifest)
     if lost:
         with manifest.write() as tx:
             previews.forget(tx, lost)

@@ -9,7 +9,21 @@ import sys
 import typer
 import typer.main
 
-from orchestration.cli import challenge, collections, failures, folders, ingest, machine, models, search, status, up
+from orchestration.cli import (
+    backup,
+    challenge,
+    collections,
+    failures,
+    folders,
+    index,
+    ingest,
+    machine,
+    models,
+    restore,
+    search,
+    status,
+    up,
+)
 from orchestration.cli.options import console_error, quiet_terminal, wants_json
 from resources.errors import LoupeError
 
@@ -28,11 +42,14 @@ app.command("search")(search.search_command)
 app.command("status")(status.status_command)
 app.command("failures")(failures.failures_command)
 app.command("challenge")(challenge.challenge_command)
+app.command("restore")(restore.restore_command)
 app.command("config")(machine.config_command)
 app.command("doctor")(machine.doctor_command)
 app.add_typer(folders.app, name="folders")
 app.add_typer(models.app, name="models")
 app.add_typer(collections.app, name="collections")
+app.add_typer(backup.app, name="backup")
+app.add_typer(index.app, name="index")
 
 
 def main() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any
 
@@ -23,6 +25,7 @@ __all__ = [
     "console_error",
     "megabytes",
     "print_json",
+    "progress_line",
     "quiet_terminal",
     "settings_from",
     "wants_json",
@@ -43,6 +46,26 @@ def settings_from(**given: Any) -> Settings:
 def print_json(value: Any) -> None:
     content = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     print(json.dumps(content, ensure_ascii=False, default=str))
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[str, int, int], None]]:
+    """Hand out `say(what, done, total)`, which keeps one line of a terminal true; elsewhere it says nothing."""
+    live = sys.stderr.isatty()
+    said_at = 0.0
+
+    def say(what: str, done: int, total: int) -> None:
+        nonlocal said_at
+        if live and time.monotonic() - said_at > 0.1:
+            said_at = time.monotonic()
+            of = f" of {total:,}" if total else ""
+            print(f"\r\033[K{what}: {done:,}{of}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield say
+    finally:
+        if said_at:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["forget", "metadata", "newest", "put"]
+__all__ = ["forget", "metadata", "newest", "originals", "put", "remakeable"]
 
 
 def put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
@@ -46,3 +46,24 @@ def newest(tx: Transaction, limit: int) -> list[str]:
         "SELECT pixel_hash FROM previews GROUP BY pixel_hash ORDER BY max(decoded_at) DESC, pixel_hash LIMIT ?", [limit]
     ).fetchall()
     return [row[0] for row in rows]
+
+
+def remakeable(tx: Transaction, root_ids: Iterable[str]) -> set[str]:
+    """Pixel hashes of pictures that can be decoded again: a file of the same bytes is present below these roots."""
+    with tx.relation({"root_id": sorted(root_ids)}, {"root_id": pa.string()}) as given:
+        rows = tx.execute(
+            f"""SELECT DISTINCT v.pixel_hash FROM previews v JOIN files f USING (sha256) JOIN {given} USING (root_id)
+            WHERE f.missing_since IS NULL AND f.skip_reason IS NULL"""
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def originals(tx: Transaction, pixel_hashes: Iterable[str]) -> list[dict[str, Any]]:
+    """A present file for each of the bytes that show these pictures: `sha256`, `root_path`, `rel_path`."""
+    with tx.relation({"pixel_hash": sorted(pixel_hashes)}, {"pixel_hash": pa.string()}) as given:
+        return tx.rows(
+            f"""SELECT f.sha256, arg_min(r.path, f.rel_path) AS root_path, min(f.rel_path) AS rel_path
+            FROM previews v JOIN {given} USING (pixel_hash) JOIN files f USING (sha256) JOIN roots r USING (root_id)
+            WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND r.state = 'online'
+            GROUP BY f.sha256"""
+        )

@@ -25,6 +25,7 @@ from resources.vector_index.outbox import AppliedCounts, Verification, apply_out
 from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, StoredPhoto
 from resources.vector_index.protocol import VectorIndex
 from resources.vector_index.publishing import publish, wake
+from resources.vector_index.rebuilding import rebuild_index
 from resources.vector_index.verifying import verify_through_owner
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "open_index",
     "publish",
     "read_position",
+    "rebuild_index",
     "verify",
     "verify_through_owner",
     "wake",

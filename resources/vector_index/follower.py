@@ -27,7 +27,7 @@ from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.protocol import VectorIndex
 from resources.vector_index.server import ServerIndex
 
-__all__ = ["IndexFollower", "owner_file", "takes_over"]
+__all__ = ["IndexFollower", "owner_file", "rebuild_file", "takes_over"]
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +47,11 @@ def owner_file(home: Home) -> Path:
     that is being built; "written", photos written so far, which grows while the owner gets on; "error"; "at".
     """
     return home.run / "index-owner.json"
+
+
+def rebuild_file(home: Home) -> Path:
+    """Stands here while somebody asks the owner to write the whole index anew."""
+    return home.run / "index-rebuild"
 
 
 class IndexFollower:
@@ -208,6 +213,11 @@ class IndexFollower:
 
     def _catch_up(self) -> None:
         index = self.index
+        if rebuild_file(self._home).exists():
+            with index.changing():
+                index.set_applied_seq(None)
+            self._say()  # before the request goes: whoever asked waits from here on
+            rebuild_file(self._home).unlink(missing_ok=True)
         self._apply(index)
         wanted = self._wanted()
         if generation_name(wanted) == index.generation or self._stop.is_set():

@@ -14,7 +14,7 @@ from resources.vector_index.opening import IndexFolder, open_index
 from resources.vector_index.outbox import AppliedCounts, apply_outbox
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 
-__all__ = ["publish", "wake"]
+__all__ = ["Patience", "publish", "wake"]
 
 _LOOK_S = 0.05
 # How long an owner may take to notice another model before it is taken to serve its own on purpose.
@@ -42,7 +42,7 @@ def publish(manifest: Manifest, settings: Settings, model: ModelKey | None, time
     with manifest.read() as tx:
         target = outbox.newest_seq(tx)
     wake(home)
-    patience = _Patience(timeout_s)
+    patience = Patience(timeout_s)
     while True:
         try:
             return _apply(manifest, settings, wanted)
@@ -54,7 +54,7 @@ def publish(manifest: Manifest, settings: Settings, model: ModelKey | None, time
             return AppliedCounts(applied_seq=reached)
 
 
-class _Patience:
+class Patience:
     """Ends after `timeout_s` seconds without progress: a large library is not given up half way."""
 
     def __init__(self, timeout_s: float) -> None:
@@ -82,7 +82,7 @@ def _apply(manifest: Manifest, settings: Settings, model: IndexModel | None) -> 
         index.close()
 
 
-def _wait_for_owner(home: Home, target: int, generation: str, patience: _Patience) -> int | None:
+def _wait_for_owner(home: Home, target: int, generation: str, patience: Patience) -> int | None:
     """The owner's position once it is at `target`; None when there is no owner to wait for (any more)."""
     started = time.monotonic()
     while True:
