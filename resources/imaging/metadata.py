@@ -85,9 +85,10 @@ _LISTS = ("keywords", "people")
 
 @dataclass(frozen=True)
 class MakerFacts:
-    """What makers' notes say in plain: the name of the lens, the id of a burst."""
+    """What makers' notes say in plain: the name of the lens, the ISO of old cameras, the id of a burst."""
 
     lens: str | None = None
+    iso: int | None = None
     burst_id: str | None = None
 
 
@@ -105,14 +106,14 @@ class ExifDirectories:
     maker: MakerFacts = MakerFacts()
 
     def text(self, tag: int) -> str | None:
-        """From the EXIF directory, else the main one: old cameras mix them."""
+        """From the main directory, else the EXIF one, as exiftool goes: old cameras mix them."""
         return next((text for part in self._parts() if (text := part.text(tag))), None)
 
     def number(self, tag: int) -> float | None:
         return next((value for part in self._parts() if (value := part.number(tag)) is not None), None)
 
     def _parts(self) -> Iterable[Directory]:
-        return (part for part in (self.exif, self.main) if part is not None)
+        return (part for part in (self.main, self.exif) if part is not None)
 
 
 def exif_directories(block: bytes | memoryview | None) -> ExifDirectories:
@@ -133,11 +134,11 @@ def exif_directories(block: bytes | memoryview | None) -> ExifDirectories:
         if (main.text(_MAKE) or "").startswith("Canon"):
             canon = tiff.directory(exif.position(_MAKER_NOTE) or 0)
         else:
-            maker = _maker_facts(tiff, exif)
+            maker = _maker_facts(tiff, exif, main.text(_MAKE) or "")
     return ExifDirectories(main, exif, tiff.child(main, _GPS_IFD), canon, maker)
 
 
-def _maker_facts(tiff: Tiff, exif: Directory) -> MakerFacts:
+def _maker_facts(tiff: Tiff, exif: Directory, make: str) -> MakerFacts:
     """Notes as TIFF directories of their own, by their header; numbers of tags follow ExifTool's tables."""
     head = (exif.blob(_MAKER_NOTE) or b"")[:16]
     if head.startswith(b"Apple iOS\0"):
@@ -147,15 +148,23 @@ def _maker_facts(tiff: Tiff, exif: Directory) -> MakerFacts:
         panasonic = tiff.directory((exif.position(_MAKER_NOTE) or 0) + 12)
         return MakerFacts(lens=panasonic.text(_PANASONIC_LENS) if panasonic else None)
     if head.startswith(b"Nikon\0\2"):
-        blob = exif.blob(_MAKER_NOTE) or b""
-        nikon = exif_directories(blob[10:]).main
-        return MakerFacts(lens=lens_words(nikon.numbers(_NIKON_LENS)) if nikon else None)
+        return _nikon_facts(exif_directories((exif.blob(_MAKER_NOTE) or b"")[10:]).main)
+    if make.upper().startswith("NIKON") and not head.startswith(b"Nikon"):  # until 2000
+        return _nikon_facts(tiff.directory(exif.position(_MAKER_NOTE) or 0))
     for name, header in ((b"OLYMPUS\0", 12), (b"OM SYSTEM\0", 16)):
         if head.startswith(name):
             olympus = _own_tiff(exif, header, head[header - 4 : header - 2])
             equipment = olympus.child(olympus.first(), _OLYMPUS_EQUIPMENT)
             return MakerFacts(lens=equipment.text(_OLYMPUS_LENS) if equipment else None)
     return MakerFacts()
+
+
+def _nikon_facts(nikon: Directory | None) -> MakerFacts:
+    if nikon is None:
+        return MakerFacts()
+    iso = nikon.integers(_NIKON_ISO)  # a code and the number
+    usable = len(iso) == 2 and 0 < iso[1] < _ISO_OVERFLOW
+    return MakerFacts(lens=lens_words(nikon.numbers(_NIKON_LENS)), iso=iso[1] if usable else None)
 
 
 def _own_tiff(exif: Directory, start: int, byte_order: bytes) -> Tiff:
@@ -201,7 +210,7 @@ def read_metadata(
         exposure_bias_ev=_within(
             _first(exif.number(_EXPOSURE_BIAS), _fraction(properties.text("exif:ExposureBiasValue"))), -20, 20
         ),
-        iso=_iso(exif, properties) or _canon_iso(exif),
+        iso=_iso(exif, properties) or _canon_iso(exif) or exif.maker.iso,
         flash_fired=_flash(exif, properties),
         gps_lat=lat,
         gps_lon=lon,
@@ -247,7 +256,8 @@ _SHUTTER_APEX, _APERTURE_APEX, _EXPOSURE_BIAS, _FLASH, _FOCAL_LENGTH = 0x9201, 0
 _SUBSEC_ORIGINAL, _SUBSEC_DIGITIZED = 0x9291, 0x9292
 _USER_COMMENT, _FOCAL_LENGTH_35MM, _LENS_SPECIFICATION, _LENS_MODEL = 0x9286, 0xA405, 0xA432, 0xA434
 _MAKER_NOTE, _CANON_SHOT_INFO, _CANON_LENS_MODEL = 0x927C, 0x0004, 0x0095
-_APPLE_BURST, _PANASONIC_LENS, _NIKON_LENS, _OLYMPUS_EQUIPMENT, _OLYMPUS_LENS = 0x000B, 0x0051, 0x0084, 0x2010, 0x0203
+_APPLE_BURST, _PANASONIC_LENS, _NIKON_ISO, _NIKON_LENS = 0x000B, 0x0051, 0x0002, 0x0084
+_OLYMPUS_EQUIPMENT, _OLYMPUS_LENS = 0x2010, 0x0203
 
 _ISO_OVERFLOW = 65535  # the 16-bit tag's "see the other tags"
 

@@ -86,13 +86,13 @@ def fired(value: Any) -> bool | None:
 
 # Field: exiftool's tags in the order in which ours are read, and what makes one usable.
 TAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "camera_make": ("ExifIFD:Make IFD0:Make CanonRaw:Make XMP-tiff:Make", usable_text),
-    "camera_model": ("ExifIFD:Model IFD0:Model CanonRaw:Model XMP-tiff:Model", usable_text),
-    "focal_length_mm": ("ExifIFD:FocalLength IFD0:FocalLength Canon:FocalLength XMP-exif:FocalLength", positive),
+    "camera_make": ("IFD0:Make ExifIFD:Make CanonRaw:Make XMP-tiff:Make", usable_text),
+    "camera_model": ("IFD0:Model ExifIFD:Model CanonRaw:Model XMP-tiff:Model", usable_text),
+    "focal_length_mm": ("IFD0:FocalLength ExifIFD:FocalLength Canon:FocalLength XMP-exif:FocalLength", positive),
     "focal_length_35mm": ("ExifIFD:FocalLengthIn35mmFormat XMP-exif:FocalLengthIn35mmFormat", positive),
-    "f_number": ("ExifIFD:FNumber IFD0:FNumber ExifIFD:ApertureValue Canon:FNumber XMP-exif:FNumber", positive),
+    "f_number": ("IFD0:FNumber ExifIFD:FNumber ExifIFD:ApertureValue Canon:FNumber XMP-exif:FNumber", positive),
     "exposure_s": (
-        "ExifIFD:ExposureTime IFD0:ExposureTime ExifIFD:ShutterSpeedValue Canon:ExposureTime XMP-exif:ExposureTime",
+        "IFD0:ExposureTime ExifIFD:ExposureTime ExifIFD:ShutterSpeedValue Canon:ExposureTime XMP-exif:ExposureTime",
         positive,
     ),
     "exposure_bias_ev": (
@@ -100,7 +100,7 @@ TAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
         within(-20, 20),
     ),
     "iso": (
-        "ExifIFD:ISO IFD0:ISO ExifIFD:ISOSpeed XMP-exif:ISO XMP-exifEX:PhotographicSensitivity Composite:ISO",
+        "ExifIFD:ISO IFD0:ISO ExifIFD:ISOSpeed XMP-exif:ISO XMP-exifEX:PhotographicSensitivity Nikon:ISO Composite:ISO",
         positive,
     ),
     "flash_fired": ("ExifIFD:Flash IFD0:Flash XMP-exif:FlashFired", fired),
@@ -121,7 +121,7 @@ TAGS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "city": ("XMP-photoshop:City IPTC:City", usable_text),
     "burst_id": ("Apple:BurstUUID XMP-GCamera:BurstID", usable_text),
     "taken_at": (
-        "ExifIFD:DateTimeOriginal IFD0:DateTimeOriginal CanonRaw:DateTimeOriginal ExifIFD:CreateDate "
+        "IFD0:DateTimeOriginal ExifIFD:DateTimeOriginal CanonRaw:DateTimeOriginal ExifIFD:CreateDate "
         "XMP-exif:DateTimeOriginal XMP-photoshop:DateCreated XMP-xmp:CreateDate",
         moment,
     ),
