@@ -4,7 +4,8 @@ Belongs here: well-known photographs with captions, and the verdict. Not here: l
 weights, tokenizer or preprocessing are wrong still answers unit vectors and sentences; only pictures tell.
 
 The photographs are those that scikit-image and scikit-learn carry in their packages. A model folder may bring its
-own pictures instead (`check/captions.json`: file name -> caption), for models that know no photographs.
+own pictures instead (`check/captions.json`: file name -> caption), for models that know no photographs; those of the
+demo's model stand beside its two folders.
 """
 
 from __future__ import annotations
@@ -123,16 +124,17 @@ def check_captioner(captioner: Captioner, shown: list[Picture]) -> CheckReport:
 def pictures(settings: Settings, preset: Preset) -> list[Picture]:
     """The folder's own pictures if it brings any, else the photographs.
 
-    Raises `INVALID_REQUEST` for the demo's model without own pictures: it knows no photographs.
+    Raises `MODEL_FILES_INVALID` for the demo's model without its pictures: it knows no photographs.
     """
-    own = model_folder(settings, preset) / "check"
+    folder = model_folder(settings, preset)
+    own = (folder.parent if preset.only_by_name else folder) / "check"
     if (own / "captions.json").is_file():
         return _own_pictures(own)
     if preset.only_by_name:
         raise LoupeError(
-            "INVALID_REQUEST",
-            f"'{preset.name}' knows only drawn postcards and its folder brings no pictures to check it with "
-            f"({own / 'captions.json'}).",
+            "MODEL_FILES_INVALID",
+            f"'{preset.name}' knows only drawn postcards, and the pictures to check it with are missing: {own}. "
+            "`python -m demo.check_pictures` draws them.",
             name=preset.name,
         )
     return _photographs()

@@ -14,12 +14,13 @@ from PIL import Image
 from small_models import WORDS, write_tiny_blip, write_tiny_clip
 
 from resources.errors import LoupeError
-from resources.models import DEMO_MODEL, GpuResource, check, clip_preset, model_folder
+from resources.models import DEMO_MODEL, GpuResource, check, clip_preset
 from resources.models.captioner import load_captioner_folder
 from resources.models.check import Picture, check_captioner, check_clip, pictures
 from resources.models.clip import load_clip_folder
 from resources.models.identity import clip_identity
 from resources.models.preprocess import model_input
+from resources.models.presets import ModelKind
 from resources.settings import Settings
 
 
@@ -141,14 +142,21 @@ def test_folder_may_bring_its_own_pictures(settings: Settings) -> None:
     assert shown[1].pixels[0, 0].tolist() == [0, 0, 200]
 
 
-def test_demo_model_is_never_judged_by_photographs(settings: Settings) -> None:
-    demo = clip_preset(DEMO_MODEL)
-    if (model_folder(settings, demo) / "check" / "captions.json").is_file():
-        assert len(pictures(settings, demo)) >= 2
-        return
-    with pytest.raises(LoupeError, match="postcards") as caught:
-        pictures(settings, demo)
-    assert caught.value.code == "INVALID_REQUEST"
+@pytest.mark.parametrize("kind", ["clip", "captioner"])
+def test_demo_model_is_checked_with_postcards(settings: Settings, gpu: GpuResource, kind: ModelKind) -> None:
+    report = check(settings, DEMO_MODEL, gpu, kind)
+    assert (report.kind, len(report.items)) == (kind, 14)
+    assert report.fitting >= report.needed
+    assert all(item.picture.startswith("postcard-") for item in report.items)
+
+
+def test_demo_model_is_never_judged_by_photographs(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.models.presets._CHECKOUT_MODELS", tmp_path)
+    with pytest.raises(LoupeError, match="check_pictures") as caught:
+        pictures(settings, clip_preset(DEMO_MODEL))
+    assert caught.value.code == "MODEL_FILES_INVALID"
 
 
 def test_captioner_that_sees_passes_and_one_that_repeats_itself_fails(tmp_path: Path, gpu: GpuResource) -> None:
