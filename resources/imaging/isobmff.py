@@ -130,8 +130,8 @@ class Container:
         return b"".join(parts) or None
 
     def exif(self) -> bytes | None:
-        """The EXIF block (a TIFF structure)."""
-        for item in self.items.values():
+        """The main picture's EXIF block (a TIFF structure)."""
+        for item in self._described():
             if item.kind == b"Exif" and (block := self.item_data(item)):
                 skip = 4 + int.from_bytes(block[:4], "big")
                 if skip + 8 > len(block):
@@ -140,10 +140,16 @@ class Container:
         return None
 
     def xmp(self) -> bytes | None:
-        for item in self.items.values():
+        """The main picture's packet."""
+        for item in self._described():
             if item.kind == b"mime" and item.content_type == b"application/rdf+xml":
                 return self.item_data(item)
         return None
+
+    def _described(self) -> Iterator[Item]:
+        """All items, those that describe the main picture first: of two pictures each may have its own metadata."""
+        mine = [item_id for item_id in self.items if self.primary in self.references.get((b"cdsc", item_id), ())]
+        return (self.items[item_id] for item_id in dict.fromkeys((*mine, *self.items)))
 
     def coded_items(self, item_id: int) -> list[Item]:
         """The items whose data make up a picture: its tiles, or itself."""

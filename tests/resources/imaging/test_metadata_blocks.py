@@ -537,3 +537,19 @@ def test_blocks_of_damaged_photos_never_raise(tagged: dict[str, bytes], data: st
     sniffed = sniff(damaged)
     if sniffed is not None:
         assert isinstance(photo_metadata(damaged, sniffed), PhotoMetadata)
+
+
+def test_of_two_pictures_the_main_ones_metadata_count() -> None:
+    def exif(model: str) -> bytes:
+        tags = Image.Exif()
+        tags[0x0110] = model
+        return tags.tobytes()
+
+    pictures = pillow_heif.HeifFile()
+    for number, model in enumerate(("first", "second")):
+        pictures.add_from_pillow(PICTURE)
+        pictures[number].info["exif"] = exif(model)
+    for main, model in enumerate(("first", "second")):
+        out = io.BytesIO()
+        pictures.save(out, primary_index=main)
+        assert read(out.getvalue()).camera_model == model
