@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-__all__ = ["Damaged", "damaged", "damaged_photo", "drawn_pictures", "sample_pictures"]
+__all__ = ["Damaged", "damaged", "damaged_photo", "drawn_pictures", "small_samples"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def damaged_photo(pictures: Mapping[str, bytes], seed: int, number: int) -> Dama
 # Where pictures come from
 
 
-def sample_pictures(folder: Path, most_bytes: int = 700_000) -> dict[str, bytes]:
+def small_samples(folder: Path, most_bytes: int = 700_000) -> dict[str, bytes]:
     """The sample photos that are small enough to be decoded by the thousand; the big ones in part as well."""
     found: dict[str, bytes] = {}
     for path in sorted(folder.rglob("*")):
@@ -71,7 +71,9 @@ def sample_pictures(folder: Path, most_bytes: int = 700_000) -> dict[str, bytes]
 
 def drawn_pictures() -> dict[str, bytes]:
     """A picture in every format that can be written here, with metadata where the format takes any."""
+    import imagecodecs
     import pillow_heif
+    from sample_pictures import photoshop
 
     noise = np.random.default_rng(5).integers(0, 256, (9, 12, 3)).astype(np.uint8)
     picture = Image.fromarray(noise).resize((192, 144), Image.Resampling.BICUBIC)
@@ -119,6 +121,16 @@ def drawn_pictures() -> dict[str, bytes]:
         "drawn.pcx": saved("PCX"),
         "drawn.dds": saved("DDS"),
         "drawn.sgi": saved("SGI"),
+        "drawn.qoi": saved("QOI"),
+        "drawn.msp": saved("MSP", picture.convert("1")),
+        "drawn.xbm": saved("XBM", picture.convert("1")),
+        "drawn.icns": saved("ICNS", picture.resize((128, 128))),
+        "drawn.blp": saved("BLP", picture.convert("P")),
+        "deep.tif": _deep_tiff(np.asarray(picture)),
+        "drawn.jxl": bytes(imagecodecs.jpegxl_encode(np.asarray(picture), level=80, effort=1)),
+        "boxed.jxl": bytes(imagecodecs.jpegxl_encode(np.asarray(picture), lossless=True, effort=1, usecontainer=True)),
+        "drawn.psd": photoshop(np.asarray(picture), resources={1036: bytes(28), 1060: XMP}),
+        "deep.psb": photoshop(np.asarray(picture).astype(np.uint16) * 257, large=True, transparency=True),
         "drawn.dng": _dng(picture, exif),
     }
 
@@ -145,6 +157,16 @@ def _with_iptc(jpeg: bytes) -> bytes:
     block = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(records)) + records + b"\0" * (len(records) % 2)
     segment = b"Photoshop 3.0\0" + block
     return jpeg[:2] + b"\xff\xed" + struct.pack(">H", len(segment) + 2) + segment + jpeg[2:]
+
+
+def _deep_tiff(pixels: np.ndarray) -> bytes:
+    """16 bits in separate planes: a kind that Pillow does not read."""
+    import tifffile
+
+    out = io.BytesIO()
+    planes = np.moveaxis(pixels, -1, 0).astype(np.uint16) * 257
+    tifffile.imwrite(out, planes, photometric="rgb", planarconfig="separate", compression="zlib")
+    return out.getvalue()
 
 
 def _dng(picture: Image.Image, exif: Image.Exif) -> bytes:

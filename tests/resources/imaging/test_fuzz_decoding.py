@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from damaged_photos import damaged, drawn_pictures, sample_pictures
+from damaged_photos import damaged, drawn_pictures, small_samples
 from drawn_photos import draw_photo
 from sample_pictures import SAMPLES
 
@@ -78,7 +78,7 @@ def median_of_quarter(values: list[int], last: bool) -> int:
 def test_no_damaged_photo_costs_more_than_itself(
     home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pictures = drawn_pictures() | (sample_pictures(SAMPLES) if SAMPLES.is_dir() else {})
+    pictures = drawn_pictures() | (small_samples(SAMPLES) if SAMPLES.is_dir() else {})
     whole = [draw_photo(tmp_path / f"whole{number}.{suffix}", number) for number, suffix in enumerate(("jpg", "png"))]
     inputs = tmp_path / "inputs"
     inputs.mkdir()

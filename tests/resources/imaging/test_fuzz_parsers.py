@@ -1,11 +1,12 @@
 """The parsers written in Python, given damaged bytes: they raise nothing of their own accord, and they end.
 
 Time is counted in calls, which a slow machine does not change. A parser that goes round in a lying structure makes
-millions; a whole photo needs hundreds.
+millions; a whole photo needs hundreds. LOUPE_TEST_FUZZ_INPUTS, _SEED and _EXAMPLES ask for more, or for others.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import struct
 import sys
@@ -14,22 +15,25 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from damaged_photos import XMP, damaged, drawn_pictures, sample_pictures
+from damaged_photos import XMP, damaged, drawn_pictures, small_samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sample_pictures import SAMPLES
 
 from resources.errors import DecodeError
+from resources.imaging.blocks import photo_metadata
 from resources.imaging.ciff import ciff_metadata
 from resources.imaging.iptc import photoshop_iptc, read_iptc
 from resources.imaging.isobmff import Container
 from resources.imaging.metadata import PhotoMetadata, exif_directories, read_metadata
 from resources.imaging.png import checked
-from resources.imaging.sniff import foreign_kind, sniff
+from resources.imaging.sniff import foreign_kind, sniff, sniff_by_name
 from resources.imaging.tiff import Tiff, TiffError
 from resources.sidecars import read_sidecar
 
-INPUTS, SEED = 1500, 20
+INPUTS = int(os.environ.get("LOUPE_TEST_FUZZ_INPUTS", "1500"))
+SEED = int(os.environ.get("LOUPE_TEST_FUZZ_SEED", "1"))
+EXAMPLES = int(os.environ.get("LOUPE_TEST_FUZZ_EXAMPLES", "300"))
 # What reading a structure may take, whatever it says of itself: some work for each of its bytes, and a start.
 CALLS_A_BYTE, CALLS_AT_LEAST = 40, 400_000
 
@@ -98,6 +102,8 @@ def kind(data: bytes) -> None:
     sniff(data)
     sniff(data[:64])
     foreign_kind(data)
+    for name in ("x.nef", "x.tga", "x.jpg", "x", "x.dib"):
+        sniff_by_name(data, name)
 
 
 def metadata(data: bytes) -> PhotoMetadata:
@@ -105,6 +111,12 @@ def metadata(data: bytes) -> PhotoMetadata:
     found = read_metadata(exif_directories(data), data, data)
     assert PhotoMetadata.from_json(found.to_json()) == found
     return found
+
+
+def blocks(data: bytes) -> None:
+    """Where the format of these bytes keeps its metadata."""
+    if found := sniff(data):
+        photo_metadata(data, found)
 
 
 def iptc(data: bytes) -> None:
@@ -123,7 +135,7 @@ def sidecar(data: bytes) -> PhotoMetadata | None:
         return None
 
 
-PARSERS = (tiff, container, png, kind, metadata, iptc, ciff, sidecar)
+PARSERS = (tiff, container, png, kind, metadata, blocks, iptc, ciff, sidecar)
 
 
 def embedded(data: bytes) -> list[bytes]:
@@ -137,8 +149,9 @@ def embedded(data: bytes) -> list[bytes]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(int(os.environ.get("LOUPE_TEST_FUZZ_TIMEOUT_S", "300")))
 def test_damaged_photos_are_read_or_refused_and_never_without_end() -> None:
-    pictures = drawn_pictures() | (sample_pictures(SAMPLES, 200_000) if SAMPLES.is_dir() else {}) | {"side.xmp": XMP}
+    pictures = drawn_pictures() | (small_samples(SAMPLES, 200_000) if SAMPLES.is_dir() else {}) | {"side.xmp": XMP}
     for each in damaged(pictures, INPUTS, SEED):
         for part in embedded(each.data):
             for parse in PARSERS:
@@ -148,12 +161,18 @@ def test_damaged_photos_are_read_or_refused_and_never_without_end() -> None:
                     pytest.fail(f"seed {SEED}, number {each.number} ({each.story}): {parse.__name__}, {error!r}")
 
 
-quickly = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+# The same examples each time, unless others are asked for.
+examples = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize="LOUPE_TEST_FUZZ_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.mark.parametrize("parse", PARSERS, ids=lambda parse: parse.__name__)
 @given(data=st.binary(max_size=300))
-@quickly
+@examples
 def test_any_bytes_are_read_or_refused(parse: Callable[[bytes], Any], data: bytes) -> None:
     for head in (
         b"",
@@ -189,9 +208,9 @@ def directories(draw: st.DrawFn) -> bytes:
 
 
 @given(data=directories())
-@settings(quickly, max_examples=400)
+@examples
 def test_any_directories_are_read_or_refused(data: bytes) -> None:
-    for parse in (tiff, kind, metadata):
+    for parse in (tiff, kind, metadata, blocks):
         bounded(parse, data)
 
 
@@ -212,9 +231,9 @@ def item_boxes(draw: st.DrawFn) -> bytes:
 
 
 @given(data=item_boxes())
-@settings(quickly, max_examples=400)
+@examples
 def test_any_item_boxes_are_read_or_refused(data: bytes) -> None:
-    for parse in (container, kind):
+    for parse in (container, kind, blocks):
         bounded(parse, data)
 
 
