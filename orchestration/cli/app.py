@@ -13,6 +13,7 @@ from orchestration.cli import (
     backup,
     challenge,
     collections,
+    exchange,
     failures,
     folders,
     index,
@@ -23,6 +24,7 @@ from orchestration.cli import (
     search,
     status,
     up,
+    verify,
 )
 from orchestration.cli.options import console_error, quiet_terminal, wants_json
 from resources.errors import LoupeError
@@ -41,8 +43,11 @@ app.command("ingest")(ingest.ingest_command)
 app.command("search")(search.search_command)
 app.command("status")(status.status_command)
 app.command("failures")(failures.failures_command)
+app.command("export")(exchange.export_command)
+app.command("import")(exchange.import_command)
 app.command("challenge")(challenge.challenge_command)
 app.command("restore")(restore.restore_command)
+app.command("verify")(verify.verify_command)
 app.command("config")(machine.config_command)
 app.command("doctor")(machine.doctor_command)
 app.add_typer(folders.app, name="folders")

@@ -14,7 +14,7 @@ from resources.errors import LoupeError
 from resources.manifest import outbox
 from resources.manifest.database import Transaction
 
-__all__ = ["MOST_NAME_CHARS", "NAME_PATTERN", "add_photos", "create", "get", "list_all"]
+__all__ = ["MOST_NAME_CHARS", "NAME_PATTERN", "add_photos", "create", "get", "list_all", "merge", "usable"]
 
 # A name is part of an address, where "/" would divide it; it is kept without spaces around it.
 MOST_NAME_CHARS = 200
@@ -26,7 +26,7 @@ _COUNTED = """SELECT c.*, count(p.photo_id) AS photos FROM collections c
 
 def create(tx: Transaction, name: str) -> dict[str, Any]:
     """A new, empty collection. Raises `INVALID_REQUEST` for what cannot be a name, `COLLECTION_EXISTS`."""
-    name = _usable(name)
+    name = usable(name)
     if tx.value("SELECT count(*) FROM collections WHERE name = ?", [name]):
         raise LoupeError("COLLECTION_EXISTS", f"A collection named '{name}' exists already.", name=name)
     now = utc_now()
@@ -35,7 +35,7 @@ def create(tx: Transaction, name: str) -> dict[str, Any]:
     return {**row, "photos": 0}
 
 
-def _usable(name: str) -> str:
+def usable(name: str) -> str:
     """The name without spaces around it. Raises `INVALID_REQUEST`."""
     name = name.strip()
     if not name:
@@ -86,3 +86,29 @@ def add_photos(tx: Transaction, name: str, photo_ids: Sequence[str]) -> int:
     tx.execute("UPDATE collections SET updated_at = ? WHERE collection_id = ?", [now, collection["collection_id"]])
     outbox.push(tx, new, "collections")
     return len(new)
+
+
+def merge(tx: Transaction, given: str) -> tuple[list[str], int]:
+    """Add what the relation `given` (name, photo_id, added_at; photo_id NULL for an empty collection) has, by name.
+
+    Returns the names of collections that are new and how many photos were put into any. Raises `INVALID_REQUEST`.
+    """
+    missing = tx.execute(
+        f"""SELECT DISTINCT trim(name) AS new FROM {given} WHERE trim(name) NOT IN (SELECT name FROM collections)
+        ORDER BY new"""
+    ).fetchall()
+    created = [create(tx, row[0])["name"] for row in missing]
+    added = tx.execute(
+        f"""INSERT INTO collection_photos SELECT c.collection_id, g.photo_id, min(g.added_at)
+        FROM {given} g JOIN collections c ON c.name = trim(g.name)
+        WHERE g.photo_id IS NOT NULL AND NOT EXISTS (FROM collection_photos m
+            WHERE m.collection_id = c.collection_id AND m.photo_id = g.photo_id)
+        GROUP BY c.collection_id, g.photo_id RETURNING collection_id, photo_id"""
+    ).fetchall()
+    with tx.relation({"collection_id": sorted({row[0] for row in added})}, {"collection_id": pa.string()}) as changed:
+        tx.execute(
+            f"UPDATE collections SET updated_at = ? WHERE collection_id IN (SELECT collection_id FROM {changed})",
+            [utc_now()],
+        )
+    outbox.push(tx, [row[1] for row in added], "collections")
+    return created, len(added)

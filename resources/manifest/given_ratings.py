@@ -38,19 +38,21 @@ def give(tx: Transaction, ratings: Mapping[str, int | None]) -> int:
 
 
 def merge(tx: Transaction, given: str) -> int:
-    """Take over what the relation `given` (photo_id, rating, given_at; a photo once) has: the later word stays.
+    """Take over what the relation `given` (photo_id, rating, given_at) has: of two words of a photo the later stays.
 
     Returns how many photos have another rating by it.
     """
+    latest = f"""(SELECT photo_id, rating, given_at FROM {given}
+        QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY given_at DESC, rating) = 1)"""
     changed = tx.execute(
-        f"""SELECT g.photo_id FROM {given} g LEFT JOIN given_ratings r USING (photo_id)
-        WHERE r.photo_id IS NULL OR (r.rating IS DISTINCT FROM g.rating AND r.given_at <= g.given_at)"""
+        f"""SELECT g.photo_id FROM {latest} g LEFT JOIN given_ratings w USING (photo_id)
+        WHERE w.photo_id IS NULL OR (w.rating IS DISTINCT FROM g.rating AND w.given_at <= g.given_at)"""
     ).fetchall()
     with tx.relation({"photo_id": [row[0] for row in changed]}, {"photo_id": pa.string()}) as other:
         tx.execute(f"DELETE FROM given_ratings WHERE photo_id IN (SELECT photo_id FROM {other})")
         tx.execute(
             f"""INSERT INTO given_ratings SELECT g.photo_id, g.rating, g.given_at
-            FROM {given} g JOIN {other} USING (photo_id)"""
+            FROM {latest} g JOIN {other} USING (photo_id)"""
         )
     return _changed(tx, changed)
 

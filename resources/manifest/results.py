@@ -12,15 +12,18 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from resources.manifest import outbox
 from resources.manifest.database import Transaction
 from resources.manifest.stacks import is_member_sql
 
 __all__ = [
     "PendingPreview",
     "ResultKey",
+    "content_showing",
     "count_done",
     "count_pending",
     "known",
+    "merge_captions",
     "pending",
     "photos_showing",
     "put",
@@ -127,6 +130,35 @@ def put(tx: Transaction, stage: Stage, key: ResultKey, rows: Sequence[dict[str, 
     for pixel_hash in known(tx, stage, key, list(unique)) if unique else ():
         del unique[pixel_hash]
     return tx.insert(stage, [{**_params(key), **row} for row in unique.values()])
+
+
+def merge_captions(tx: Transaction, given: str) -> int:
+    """Take over the captions of pictures that are here and lack one by the same model.
+
+    `given` is a relation (pixel_hash, model, revision, preprocess_version, text, created_at). Returns how many.
+    """
+    new = tx.execute(
+        f"""INSERT INTO captions (pixel_hash, sha256, model, revision, preprocess_version, text, created_at)
+        SELECT g.pixel_hash, min(v.sha256), g.model, g.revision, g.preprocess_version,
+            arg_max(g.text, (g.created_at, g.text)), max(g.created_at)
+        FROM {given} g JOIN previews v USING (pixel_hash)
+        WHERE NOT EXISTS (FROM captions x WHERE x.pixel_hash = g.pixel_hash AND x.model = g.model
+            AND x.revision = g.revision AND x.preprocess_version = g.preprocess_version)
+        GROUP BY g.pixel_hash, g.model, g.revision, g.preprocess_version RETURNING pixel_hash"""
+    ).fetchall()
+    outbox.push(tx, photos_showing(tx, [row[0] for row in new]), "caption")
+    return len(new)
+
+
+def content_showing(tx: Transaction, pixel_hashes: Sequence[str]) -> dict[str, str]:
+    """Of those of `pixel_hashes` that some decoded bytes show: the hash of such bytes."""
+    with tx.relation({"pixel_hash": sorted(set(pixel_hashes))}, {"pixel_hash": pa.string()}) as given:
+        return dict(
+            tx.execute(
+                f"""SELECT v.pixel_hash, min(v.sha256) FROM previews v JOIN {given} USING (pixel_hash)
+                GROUP BY v.pixel_hash"""
+            ).fetchall()
+        )
 
 
 def photos_showing(tx: Transaction, pixel_hashes: Sequence[str]) -> list[str]:

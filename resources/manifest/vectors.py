@@ -84,9 +84,7 @@ class VectorStore:
                 return
             hashes, blobs = (table.column(name).combine_chunks() for name in ("pixel_hash", "vector"))
             vectors = [np.frombuffer(blob.as_buffer(), dtype=np.float32) for blob in blobs]
-            yield pa.record_batch(
-                {"pixel_hash": hashes, "vector": pa.array(vectors, type=pa.list_(pa.float32()))}
-            )
+            yield pa.record_batch({"pixel_hash": hashes, "vector": pa.array(vectors, type=pa.list_(pa.float32()))})
             after = hashes[-1].as_py()
 
     def count(self) -> int:

@@ -48,19 +48,21 @@ def write(tx: Transaction, captions: Mapping[str, str]) -> int:
 
 
 def merge(tx: Transaction, given: str) -> int:
-    """Take over what the relation `given` (photo_id, text, written_at; a photo once) has: the later word stays.
+    """Take over what the relation `given` (photo_id, text, written_at) has: of two words of a photo the later stays.
 
     Returns how many photos have another caption by it.
     """
+    latest = f"""(SELECT photo_id, text, written_at FROM {given}
+        QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY written_at DESC, text) = 1)"""
     changed = tx.execute(
-        f"""SELECT g.photo_id FROM {given} g LEFT JOIN written_captions w USING (photo_id)
+        f"""SELECT g.photo_id FROM {latest} g LEFT JOIN written_captions w USING (photo_id)
         WHERE w.photo_id IS NULL OR (w.text <> g.text AND w.written_at <= g.written_at)"""
     ).fetchall()
     with tx.relation({"photo_id": [row[0] for row in changed]}, {"photo_id": pa.string()}) as other:
         tx.execute(f"DELETE FROM written_captions WHERE photo_id IN (SELECT photo_id FROM {other})")
         tx.execute(
             f"""INSERT INTO written_captions SELECT g.photo_id, g.text, g.written_at
-            FROM {given} g JOIN {other} USING (photo_id)"""
+            FROM {latest} g JOIN {other} USING (photo_id)"""
         )
     return outbox.push(tx, [row[0] for row in changed], "caption")
 
