@@ -191,6 +191,13 @@ _FOLDERS = (
         "`loupe folders list` names those that are.",
     ),
     ErrorCode(
+        "MOVE_NOT_FOUND",
+        409,
+        EX_DATAERR,
+        "A folder's files are not at the place where it is said to stand now; nothing was changed.",
+        "Check both paths; a disk that is not plugged in looks empty.",
+    ),
+    ErrorCode(
         "ROOT_IN_HOME", 422, EX_USAGE, "The folder overlaps Loupe's own data.", "Give a folder outside LOUPE_HOME."
     ),
     ErrorCode(
@@ -586,7 +593,7 @@ _WARNINGS = (
     WarningCode(
         "PAGES_LEFT_OUT",
         "The file has more pages than are taken in; the later ones are left out.",
-        "Raise LOUPE_MAX_PAGES, then try the file again.",
+        "Raise LOUPE_MAX_PAGES before you add such files.",
     ),
 )
 

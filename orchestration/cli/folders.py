@@ -68,6 +68,25 @@ def remove(path: PathArgument) -> None:
     print(f"{root['path']} is no longer watched; {leave}. No file was touched.")
 
 
+@app.command("move")
+def move(
+    old: Annotated[str, typer.Argument(help="Where the folder stood.")],
+    new: Annotated[str, typer.Argument(help="Where it stands now.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Say that a folder, or the disk it is on, stands elsewhere now. Nothing is read, and nothing is lost."""
+    from resources.moving import move_folder
+    from resources.vector_index import wake
+
+    library = Library(settings_from()).open()
+    moved = move_folder(library.manifest, old, new)
+    wake(library.home)
+    if as_json:
+        print_json(vars(moved))
+        return
+    print(f"{moved.old} stands at {moved.new}: {counted(moved.files, 'file')}, {counted(moved.photos, 'photo')}.")
+
+
 @app.command("accept-missing")
 def accept_missing(path: PathArgument) -> None:
     """Believe that the files which vanished from a folder are gone for good."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -23,12 +23,15 @@ __all__ = [
     "FolderChanges",
     "FoundPartition",
     "PendingFile",
+    "Relocated",
     "apply_inventory",
+    "below",
     "count_pending",
     "count_pending_by_root",
     "pending",
     "pending_partitions",
     "present_below",
+    "relocate",
     "skipped_by_reason",
     "would_vanish",
 ]
@@ -180,6 +183,66 @@ def present_below(tx: Transaction, partition_key: str, rel_folder: str) -> list[
         {"key": partition_key, "folder": rel_folder},
     ).fetchall()
     return [FoundFile(*row) for row in rows]
+
+
+class Relocated(NamedTuple):
+    """A file whose path is another one now; its bytes are the same."""
+
+    root_id: str
+    rel_path: str
+    new_root_id: str
+    new_rel_path: str
+    partition_key: str
+    size_bytes: int
+
+
+def below(tx: Transaction, root_id: str, rel_folder: str) -> list[tuple[str, int]]:
+    """`(rel_path, size_bytes)` of the files of a root below `rel_folder` ("" is all) that are not missing, by path."""
+    return tx.execute(
+        """SELECT rel_path, size_bytes FROM files WHERE root_id = $root AND missing_since IS NULL
+        AND ($folder = '' OR starts_with(rel_path, $folder || '/')) ORDER BY rel_path""",
+        {"root": root_id, "folder": rel_folder},
+    ).fetchall()
+
+
+def relocate(tx: Transaction, moves: Sequence[Relocated]) -> list[str]:
+    """Give files other paths; what was read of them stays. Returns the ids of the documents that they hold.
+
+    Where a scan has found a file at its new place before, the row that was read counts.
+    """
+    columns = {name: [move[place] for move in moves] for place, name in enumerate(Relocated._fields)}
+    types = {name: pa.string() for name in columns} | {"size_bytes": pa.int64()}
+    with tx.relation(columns, types) as given:
+        at_old = "f.root_id = g.root_id AND f.rel_path = g.rel_path"
+        at_new = "n.root_id = g.new_root_id AND n.rel_path = g.new_rel_path"
+        moved = "(g.root_id <> g.new_root_id OR g.rel_path <> g.new_rel_path)"
+        documents = [
+            row[0]
+            for row in tx.execute(
+                f"SELECT DISTINCT f.photo_id FROM files f JOIN {given} g ON {at_old} WHERE f.photo_id IS NOT NULL"
+            ).fetchall()
+        ]
+        tx.execute(
+            f"""DELETE FROM files AS f USING {given} g, files n
+            WHERE {at_old} AND {at_new} AND {moved} AND n.sha256 IS NOT NULL"""
+        )
+        tx.execute(f"DELETE FROM files AS n USING {given} g, files f WHERE {at_new} AND {at_old} AND {moved}")
+        folder = "regexp_replace(g.new_rel_path, '[^/]*$', '')"
+        beside = f"{folder} || string_split(f.sidecar, '/')[-1]"
+        tx.execute(
+            f"""UPDATE files AS f SET root_id = g.new_root_id, rel_path = g.new_rel_path,
+                partition_key = g.partition_key, sidecar = {beside},
+                sidecar_read = CASE WHEN starts_with(f.sidecar_read, f.sidecar || ':')
+                    THEN {beside} || substr(f.sidecar_read, length(f.sidecar) + 1) ELSE f.sidecar_read END,
+                stack_key = CASE WHEN {moved} THEN NULL ELSE f.stack_key END
+            FROM {given} g WHERE {at_old}"""
+        )
+        tx.execute(
+            f"""UPDATE failures AS f SET root_id = g.new_root_id, rel_path = g.new_rel_path,
+                partition_key = g.partition_key
+            FROM {given} g WHERE {at_old}"""
+        )
+    return documents
 
 
 def would_vanish(tx: Transaction, found: Sequence[FoundPartition], one_loss: timedelta) -> dict[str, tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Any
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["add", "list_all", "photo_ids", "remove", "rows", "set_state"]
+__all__ = ["add", "list_all", "photo_ids", "remove", "rows", "set_path", "set_state"]
 
 
 def add(tx: Transaction, path: str, partition_depth: int) -> dict[str, Any]:
@@ -41,6 +41,11 @@ def list_all(tx: Transaction) -> list[dict[str, Any]]:
 def rows(tx: Transaction) -> list[dict[str, Any]]:
     """Every root as it stands in the table, oldest first; nothing is counted."""
     return tx.rows("SELECT * FROM roots ORDER BY added_at, path")
+
+
+def set_path(tx: Transaction, root_id: str, path: str) -> None:
+    """The root stands elsewhere."""
+    tx.execute("UPDATE roots SET path = ? WHERE root_id = ?", [path, root_id])
 
 
 def set_state(tx: Transaction, root_id: str, state: str) -> None:

@@ -1,0 +1,136 @@
+"""Folders that stand elsewhere: said by a person, nothing is read; found by themselves, nothing is decoded."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from drawn_photos import draw_photo, draw_photos
+from shelf import ALL_STAGES, Shelf
+
+from resources.errors import LoupeError
+from resources.manifest import integrity
+from resources.moving import move_folder
+
+NAMES = ["a/1.jpg", "a/2.jpg", "a/deep/3.jpg", "b/4.jpg", "5.jpg"]
+
+
+@pytest.fixture
+def filled(shelf: Shelf) -> Shelf:
+    draw_photos(shelf.photos, NAMES)
+    (shelf.photos / "a" / "1.xmp").write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>'
+    )
+    shelf.watch()
+    shelf.take_in(stages=ALL_STAGES)
+    return shelf
+
+
+def ids(shelf: Shelf) -> dict[str, str]:
+    rows = shelf.rows("SELECT rel_path, photo_id FROM files WHERE missing_since IS NULL AND photo_id IS NOT NULL")
+    return {Path(row["rel_path"]).name: row["photo_id"] for row in rows}
+
+
+def cost(shelf: Shelf) -> tuple[int, int, int, int]:
+    counts = shelf.take_in(stages=ALL_STAGES)
+    assert counts.left == 0
+    with shelf.library.manifest.read() as tx:
+        assert set(integrity.duplicate_rows(tx).values()) == {0}
+    models = counts.embedding_model_images + counts.caption_model_images
+    return counts.files_read, counts.decoded, models, counts.sidecars
+
+
+def test_a_moved_root_is_not_read_again(filled: Shelf, tmp_path: Path) -> None:
+    before, seq = ids(filled), filled.newest_seq()
+    filled.photos.rename(tmp_path / "Archive")
+    moved = move_folder(filled.library.manifest, str(filled.photos), str(tmp_path / "Archive"))
+
+    assert (moved.roots, moved.files, moved.photos) == (1, 6, 5)
+    assert filled.outbox_since(seq) == set(before.values())
+    assert cost(filled) == (0, 0, 0, 0)
+    assert ids(filled) == before
+    assert filled.value("SELECT path FROM roots") == str(tmp_path / "Archive")
+
+
+def test_a_disk_that_is_mounted_elsewhere_takes_its_roots_along(shelf: Shelf, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    for name in ("one", "two"):
+        draw_photos(disk / name, [f"{name}.jpg"], first_seed=len(name) + ord(name[0]))
+        shelf.watch(disk / name)
+    shelf.take_in(stages=ALL_STAGES)
+    before = ids(shelf)
+    disk.rename(tmp_path / "mounted")
+    assert move_folder(shelf.library.manifest, str(disk), str(tmp_path / "mounted")).roots == 2
+    assert cost(shelf) == (0, 0, 0, 0)
+    assert ids(shelf) == before
+
+
+def test_a_moved_part_keeps_everything_its_sidecar_too(filled: Shelf) -> None:
+    before = ids(filled)
+    (filled.photos / "trips").mkdir()
+    (filled.photos / "a").rename(filled.photos / "trips" / "spring")
+    move_folder(filled.library.manifest, str(filled.photos / "a"), str(filled.photos / "trips" / "spring"))
+
+    assert cost(filled) == (0, 0, 0, 0)
+    assert ids(filled) == before
+    assert filled.value("SELECT rating FROM photos WHERE photo_id = ?", [before["1.jpg"]]) == 4
+    assert filled.value("SELECT sidecar FROM files WHERE photo_id = ?", [before["1.jpg"]]) == "trips/spring/1.xmp"
+
+
+def test_a_part_moved_to_another_root(filled: Shelf, tmp_path: Path) -> None:
+    other = tmp_path / "Other"
+    draw_photo(other / "9.jpg", 9)
+    filled.watch(other)
+    filled.take_in(stages=ALL_STAGES)
+    before = ids(filled)
+    (filled.photos / "b").rename(other / "b")
+    move_folder(filled.library.manifest, str(filled.photos / "b"), str(other / "b"))
+    assert cost(filled) == (0, 0, 0, 0)
+    assert ids(filled) == before
+
+
+def test_said_after_the_scan_had_found_it(filled: Shelf) -> None:
+    """The sensor was quicker: the new paths stand in the manifest, unread or read."""
+    before = ids(filled)
+    (filled.photos / "b").rename(filled.photos / "c")
+    filled.inventory()
+    shutil.move(filled.photos / "a", filled.photos / "d")
+    filled.take_in(stages=ALL_STAGES)
+    for old, new in (("b", "c"), ("a", "d")):
+        with pytest.raises(LoupeError, match="is known"):  # its files are missing there, and found here
+            move_folder(filled.library.manifest, str(filled.photos / old), str(filled.photos / new))
+    assert cost(filled)[1:3] == (0, 0)
+    assert ids(filled) == before
+
+
+def test_found_by_itself_a_move_costs_a_read_and_no_decode(filled: Shelf) -> None:
+    before = ids(filled)
+    (filled.photos / "a").rename(filled.photos / "renamed")
+    reads, decodes, models, _ = cost(filled)
+    assert (reads, decodes, models) == (3, 0, 0)
+    assert ids(filled) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("nowhere", "Photos/b", "ROOT_NOT_FOUND"),
+        ("Photos", "gone", "DIR_NOT_FOUND"),
+        ("Photos", "elsewhere", "MOVE_NOT_FOUND"),
+        ("Photos/a", "elsewhere", "ROOT_NOT_FOUND"),
+        ("Photos/a", "Photos/b", "MOVE_NOT_FOUND"),
+        ("Photos", "Other/within", "ROOT_NESTED"),
+    ],
+)
+def test_what_cannot_be_a_move_changes_nothing(filled: Shelf, tmp_path: Path, old: str, new: str, code: str) -> None:
+    draw_photo(tmp_path / "Other" / "within" / "9.jpg", 9)
+    filled.watch(tmp_path / "Other")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "nowhere").mkdir()
+    before = filled.rows("FROM files ORDER BY ALL"), filled.newest_seq()
+    with pytest.raises(LoupeError) as caught:
+        move_folder(filled.library.manifest, str(tmp_path / old), str(tmp_path / new))
+    assert caught.value.code == code
+    assert (filled.rows("FROM files ORDER BY ALL"), filled.newest_seq()) == before
