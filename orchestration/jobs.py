@@ -39,7 +39,8 @@ refresh_map_job = dg.define_asset_job(
 
 reconcile_job = dg.define_asset_job(
     "reconcile",
-    selection=dg.AssetSelection.assets("file_inventory", "qdrant_points") | dg.AssetSelection.all_asset_checks(),
+    selection=dg.AssetSelection.assets("file_inventory", "qdrant_points", "preview_cache")
+    | dg.AssetSelection.all_asset_checks(),
     executor_def=dg.in_process_executor,
     description="Compare every watched folder with the manifest, the manifest with the index, and check all of it.",
 )

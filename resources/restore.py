@@ -27,7 +27,7 @@ from resources.home import Home, storage_error, write_atomically
 from resources.manifest import Manifest, VectorFile, newest_schema
 from resources.photo_store import PhotoStore
 
-__all__ = ["Restored", "find_backup", "refuse_while_running", "restore"]
+__all__ = ["Restored", "find_backup", "refuse_while_running", "restore", "set_aside_folder"]
 
 log = structlog.get_logger(__name__)
 
@@ -255,7 +255,7 @@ def _swap(home: Home, new: Home, *, whole: bool) -> Path | None:
         old += [*home.path.glob("vectors-*.duckdb"), *home.path.glob("vectors-*.duckdb.wal"), home.path / "loupe.toml"]
     old = [path for path in old if path.exists()]
     shards = [path for path in home.index.iterdir() if path.suffix != ".lock"]
-    aside = _new_folder(home.path / "set-aside") if old or shards else None
+    aside = set_aside_folder(home) if old or shards else None
     write_atomically(home.restoring / "commit.json", json.dumps({"set_aside": str(aside)}).encode())
     if aside:
         (aside / "index").mkdir()
@@ -273,8 +273,9 @@ def _swap(home: Home, new: Home, *, whole: bool) -> Path | None:
     return aside
 
 
-def _new_folder(parent: Path) -> Path:
-    """A folder with the next number, so that a clock that was set back hides nothing."""
+def set_aside_folder(home: Home) -> Path:
+    """A new folder for what must not be deleted; numbered, so that a clock that was set back hides nothing."""
+    parent = home.path / "set-aside"
     parent.mkdir(exist_ok=True)
     taken = [int(path.name.partition("-")[0]) for path in parent.iterdir() if path.name.partition("-")[0].isdigit()]
     made = parent / f"{max(taken, default=0) + 1:04d}-{utc_now():%Y%m%dT%H%M%SZ}"

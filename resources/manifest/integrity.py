@@ -1,13 +1,30 @@
-"""Questions whose right answer is zero: what asset checks and `loupe verify` ask of the manifest."""
+"""Questions whose right answer is zero, asked by asset checks and `loupe verify`, and what mends the answer."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import pyarrow as pa
 
 from resources.manifest.database import Transaction
 from resources.manifest.results import ResultKey
 
-__all__ = ["duplicate_rows", "embedded_dims", "pixel_hashes", "unaccounted_files"]
+__all__ = [
+    "drop_duplicates",
+    "duplicate_rows",
+    "embedded_by_model",
+    "embedded_dims",
+    "forget_embeddings",
+    "pixel_hashes",
+    "present_files",
+    "read_everything",
+    "read_unaccounted_again",
+    "unaccounted_files",
+]
+
+# A row too many of these says nothing that its twin does not.
+_SAFE_TO_DROP = ("previews", "embeddings", "captions", "failures", "stacks", "collection_photos", "tags")
 
 _KEYS = {
     "files": "root_id, rel_path",
@@ -30,18 +47,75 @@ def duplicate_rows(tx: Transaction) -> dict[str, int]:
     }
 
 
+def drop_duplicates(tx: Transaction) -> int:
+    """Keep one row of each key of the tables where that loses nothing. Returns how many rows went."""
+    return sum(
+        len(
+            tx.execute(
+                f"""DELETE FROM {table} WHERE rowid NOT IN (SELECT min(rowid) FROM {table} GROUP BY {_KEYS[table]})
+                RETURNING 1"""
+            ).fetchall()
+        )
+        for table in _SAFE_TO_DROP
+    )
+
+
+_UNACCOUNTED = """f.missing_since IS NULL AND f.skip_reason IS NULL
+    AND NOT (f.sha256 IS NOT NULL AND f.photo_id IS NOT NULL
+        AND EXISTS (FROM previews p WHERE p.sha256 = f.sha256)
+        AND EXISTS (FROM photos p WHERE p.photo_id = f.photo_id AND p.sha256 = f.sha256))
+    AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
+        AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns)
+    AND (SELECT state FROM roots r WHERE r.root_id = f.root_id) <> 'offline'"""
+
+
 def unaccounted_files(tx: Transaction, pending: int) -> int:
     """Present files that are neither a photo of their content, nor failed, nor skipped, nor among the `pending`."""
-    left = tx.value(
-        """SELECT count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
-            AND NOT (f.sha256 IS NOT NULL AND f.photo_id IS NOT NULL
-                AND EXISTS (FROM previews p WHERE p.sha256 = f.sha256)
-                AND EXISTS (FROM photos p WHERE p.photo_id = f.photo_id AND p.sha256 = f.sha256))
-            AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
-                AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns)
-            AND (SELECT state FROM roots r WHERE r.root_id = f.root_id) <> 'offline'"""
+    return max(0, int(tx.value(f"SELECT count(*) FROM files f WHERE {_UNACCOUNTED}")) - pending)
+
+
+def read_unaccounted_again(tx: Transaction) -> None:
+    """Forget the hashes of unaccounted files, so that they are pending."""
+    tx.execute(f"UPDATE files AS f SET sha256 = NULL WHERE f.sha256 IS NOT NULL AND {_UNACCOUNTED}")
+
+
+def read_everything(tx: Transaction) -> dict[str, int]:
+    """Rows by table, after every block of the file was read and its checksum compared by DuckDB."""
+    tables = [row[0] for row in tx.execute("SELECT table_name FROM duckdb_tables() ORDER BY table_name").fetchall()]
+    return {
+        table: int(tx.execute(f'SELECT count(*), bit_xor(hash(t)) FROM "{table}" t').fetchall()[0][0])
+        for table in tables
+    }
+
+
+def present_files(tx: Transaction) -> pa.Table:
+    """Every file that should stand on disk: `root_path`, `rel_path`, `partition_key`, `size_bytes`, `mtime_ns`,
+    `sha256`; of roots that were reachable when they were last looked at, skipped files left out."""
+    return tx.arrow(
+        """SELECT r.path AS root_path, f.rel_path, f.partition_key, f.size_bytes, f.mtime_ns, f.sha256
+        FROM files f JOIN roots r USING (root_id)
+        WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND r.state <> 'offline'
+        ORDER BY r.path, f.rel_path"""
     )
-    return max(0, int(left) - pending)
+
+
+def embedded_by_model(tx: Transaction) -> dict[tuple[ResultKey, int], set[str]]:
+    """Pixel hashes that the manifest calls embedded, by model and length of its vectors."""
+    found: dict[tuple[ResultKey, int], set[str]] = {}
+    rows = tx.execute("SELECT model, revision, preprocess_version, dim, pixel_hash FROM embeddings").fetchall()
+    for model, revision, preprocess_version, dim, pixel_hash in rows:
+        found.setdefault((ResultKey(model, revision, preprocess_version), dim), set()).add(pixel_hash)
+    return found
+
+
+def forget_embeddings(tx: Transaction, key: ResultKey, hashes: Iterable[str]) -> None:
+    """Delete these results of a model: they are pending again."""
+    with tx.relation({"pixel_hash": sorted(hashes)}, {"pixel_hash": pa.string()}) as given:
+        tx.execute(
+            f"""DELETE FROM embeddings WHERE model = ? AND revision = ? AND preprocess_version = ?
+            AND pixel_hash IN (SELECT pixel_hash FROM {given})""",
+            [key.model, key.revision, key.preprocess_version],
+        )
 
 
 def embedded_dims(tx: Transaction, key: ResultKey) -> dict[int, int]:

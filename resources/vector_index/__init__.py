@@ -19,7 +19,7 @@ from resources.vector_index.conditions import (
     Range,
     SearchFilters,
 )
-from resources.vector_index.follower import IndexFollower
+from resources.vector_index.follower import IndexFollower, model_in_use
 from resources.vector_index.opening import IndexPosition, open_index, read_position
 from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
 from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, StoredPhoto
@@ -54,6 +54,7 @@ __all__ = [
     "VectorIndex",
     "Verification",
     "apply_outbox",
+    "model_in_use",
     "open_index",
     "publish",
     "read_position",

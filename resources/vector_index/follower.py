@@ -27,7 +27,7 @@ from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.protocol import VectorIndex
 from resources.vector_index.server import ServerIndex
 
-__all__ = ["IndexFollower", "owner_file", "rebuild_file", "takes_over"]
+__all__ = ["IndexFollower", "model_in_use", "owner_file", "rebuild_file", "takes_over"]
 
 log = structlog.get_logger(__name__)
 
