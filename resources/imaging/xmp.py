@@ -51,7 +51,7 @@ _PREFIXES = {
     "http://www.w3.org/XML/1998/namespace": "xml",
 }
 
-# Larger packets are editing histories and depth maps; 8 MB of tags would take 500 MB as a tree.
+# Larger packets are editing histories and depth maps; 8 MB of tags or attributes would take 500 MB and seconds.
 MAX_XMP_BYTES, _MAX_TAGS = 8 << 20, 100_000
 # Structures within structures: a region's area within a region within a list within the regions makes four.
 _MAX_DEPTH, _MAX_ITEMS = 8, 1000
@@ -118,7 +118,9 @@ def parse_xmp(packet: bytes | None) -> Xmp | None:
     """The properties of a packet or of a sidecar file, None when it is none that can be parsed. Never raises."""
     text = _decoded(packet) if packet and len(packet) <= MAX_XMP_BYTES else ""
     root = _parsed(_body(text))
-    blocks = [block for block in root.iter() if _name(block.tag) == "rdf:RDF"] if root is not None else []
+    if root is None:
+        return None
+    blocks = [block for block in (root, *root) if _name(block.tag) == "rdf:RDF"]
     if not blocks:
         return None
     found = Xmp()
@@ -152,7 +154,7 @@ def _body(text: str) -> str:
 
 
 def _parsed(body: str) -> Element | None:
-    if not body or body.count("<") > _MAX_TAGS:
+    if not body or body.count("<") > _MAX_TAGS or body.count('="') + body.count("='") > _MAX_TAGS:
         return None
     for attempt in (body, None):
         text = _FORBIDDEN.sub("", body) if attempt is None else attempt

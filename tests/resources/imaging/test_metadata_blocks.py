@@ -326,10 +326,11 @@ def test_languages_give_the_default_one() -> None:
         packet('<rdf:Description zzz:Rating="3"/>').encode(),
         b"<x:xmpmeta " * 500_000,
         packet("<a>" * 200_000 + "</a>" * 200_000).encode(),
+        packet("<rdf:Description " + " ".join(f'dc:a{number}="1"' for number in range(200_000)) + "/>").encode(),
         b'<!DOCTYPE r [<!ENTITY a "x"><!ENTITY b "&a;&a;">]>' + packet("<rdf:Description xmp:Label='&b;'/>").encode(),
         packet("<rdf:Description xmp:Rating='3'/>" + " " * (9 << 20)).encode(),
     ],
-    ids=["cut", "undeclared prefix", "starts only", "too deep", "entities", "too large"],
+    ids=["cut", "undeclared prefix", "starts only", "too deep", "too many attributes", "entities", "too large"],
 )
 def test_hostile_and_broken_packets_are_absent(bytes_: bytes) -> None:
     assert parse_xmp(bytes_) is None
