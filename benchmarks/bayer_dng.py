@@ -6,6 +6,7 @@ What does not belong here: any expectation about how such a file decodes.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,17 @@ _Entries = dict[int, tuple[int, tuple[int, ...] | bytes]]
 
 
 def bayer_dng(
-    pixels: NDArray[np.uint8], *, preview_jpeg: bytes | None = None, orientation: int = 1, make: str = "Loupe"
+    pixels: NDArray[np.uint8],
+    *,
+    preview_jpeg: bytes | None = None,
+    more_previews: Sequence[bytes] = (),
+    orientation: int = 1,
+    make: str = "Loupe",
 ) -> bytes:
     """A 16-bit RGGB DNG of the picture uint8 [h, w, 3] (even sides), with an embedded JPEG preview if given.
 
-    `orientation` is the EXIF tag of the photo; both pictures are stored as they are given.
+    `more_previews` stand in directories of their own. `orientation` is the EXIF tag of the photo; all pictures are
+    stored as they are given.
     """
     height, width = pixels.shape[:2]
     linear = ((pixels.astype(np.float32) / 255) ** 2.2 * (_WHITE - _BLACK) + _BLACK).astype("<u2")
@@ -53,8 +60,11 @@ def bayer_dng(
     }
     if preview_jpeg is None:
         return _tiff([{**camera, **sensor}], [mosaic.tobytes()])
-    preview = _picture(*_jpeg_size(preview_jpeg), preview_jpeg, bits=(8, 8, 8), compression=7, photometric=6)
-    return _tiff([{**preview, **camera, 254: (_LONG, (1,))}, sensor], [preview_jpeg, mosaic.tobytes()])
+    first, *others = (
+        {**_picture(*_jpeg_size(jpeg), jpeg, bits=(8, 8, 8), compression=7, photometric=6), 254: (_LONG, (1,))}
+        for jpeg in (preview_jpeg, *more_previews)
+    )
+    return _tiff([{**first, **camera}, *others, sensor], [preview_jpeg, *more_previews, mosaic.tobytes()])
 
 
 def _picture(
@@ -75,15 +85,15 @@ def _picture(
 
 
 def _tiff(directories: list[_Entries], pictures: list[bytes]) -> bytes:
-    """A little-endian TIFF: pictures first, then the directories; the second is a SubIFD of the first."""
+    """A little-endian TIFF: pictures first, then the directories; the others are SubIFDs of the first."""
     body = bytearray(b"II*\0\0\0\0\0")
     for directory, picture in zip(directories, pictures, strict=True):
         directory[273] = (_LONG, (len(body),))
         body += picture + b"\0" * (len(picture) % 2)
     places: list[int] = []
     for directory in reversed(directories):
-        if places:
-            directory[330] = (_LONG, (places[-1],))
+        if places and directory is directories[0]:
+            directory[330] = (_LONG, tuple(reversed(places)))
         places.append(len(body))
         table = bytearray(struct.pack("<H", len(directory)))
         tail = bytearray()

@@ -17,7 +17,7 @@ from resources.imaging.previews import Pixels
 from resources.imaging.psd import decode_psd
 from resources.imaging.raster import Raster, decode_raster
 from resources.imaging.raw import decode_raw
-from resources.imaging.sniff import Sniffed, foreign_kind, sniff, sniff_by_name
+from resources.imaging.sniff import RAW_WITHOUT_MARKS, Sniffed, foreign_kind, sniff, sniff_by_name
 from resources.imaging.tiff_photo import TiffPage, decode_tiff
 
 __all__ = ["DECODER_VERSION", "DecodedPhoto", "decode", "decode_pages"]
@@ -135,7 +135,12 @@ def _decoded(
     data: bytes, sniffed: Sniffed, name: str, preview_px: int, max_pixels: int, page: TiffPage | None = None
 ) -> Raster:
     if sniffed.family == "raw":
-        return decode_raw(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels)
+        try:
+            return decode_raw(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels)
+        except DecodeError as error:
+            if sniffed.format in RAW_WITHOUT_MARKS and error.code in ("UNSUPPORTED_FORMAT", "DECODE_RAW", "CORRUPT"):
+                return _as_plain_tiff(data, error, name, preview_px, max_pixels)
+            raise
     if sniffed.family == "heif":
         return decode_heif(data, name=name, preview_px=preview_px, max_pixels=max_pixels)
     if sniffed.family == "jxl":
@@ -145,6 +150,20 @@ def _decoded(
     if sniffed.family == "tiff":
         return decode_tiff(data, name=name, preview_px=preview_px, max_pixels=max_pixels, page=page)
     return decode_raster(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels)
+
+
+# A camera's TIFF whose first picture is smaller than this is a RAW that could not be read, not a plain TIFF.
+_LEAST_TIFF_PX = 640
+
+
+def _as_plain_tiff(data: bytes, refusal: DecodeError, name: str, preview_px: int, max_pixels: int) -> Raster:
+    try:
+        raster = decode_tiff(data, name=name, preview_px=preview_px, max_pixels=max_pixels)
+    except DecodeError:
+        raise refusal from None
+    if max(raster.width, raster.height) < _LEAST_TIFF_PX:
+        raise refusal
+    return raster
 
 
 def _photo(raster: Raster, sniffed: Sniffed) -> DecodedPhoto:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PIL import Image, ImageFile
 
 from resources.imaging.isobmff import boxes
+from resources.imaging.previews import least
 
 __all__ = ["loaded", "profile"]
 
@@ -12,11 +13,12 @@ _RESTRICTED_ICC, _ANY_ICC = 2, 3  # methods of the colour specification box (ISO
 
 
 def loaded(image: Image.Image, buffer: bytes, target: tuple[int, int]) -> tuple[Image.Image, str]:
-    """The picture at the smallest of its resolutions that is at least `target`, and the rung."""
+    """The picture at the smallest of its resolutions that is near `target` or larger, and the rung."""
     assert isinstance(image, ImageFile.ImageFile)
     levels = _levels(buffer)
     steps = 0
-    while steps < levels and image.width >> (steps + 1) >= target[0] and image.height >> (steps + 1) >= target[1]:
+    width, height = least(target)
+    while steps < levels and image.width >> (steps + 1) >= width and image.height >> (steps + 1) >= height:
         steps += 1
     if steps:
         image.reduce = steps  # type: ignore[method-assign,assignment] # a property of this plugin

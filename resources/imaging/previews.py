@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 __all__ = [
+    "NEAR_ENOUGH",
     "encode_jpeg",
     "fit_within",
+    "least",
+    "near_enough",
     "orient",
     "perceptual_hash",
     "pixel_hash",
@@ -25,7 +28,14 @@ __all__ = [
 
 Pixels = NDArray[np.uint8]
 
-_REDUCING_GAP = 2.0
+# A picture that comes out of a decoder's own scaling this close to the size that was asked for is taken as it is: a
+# 12-megapixel phone photo (4032 px) at a quarter is 1008 for 1024, and resizing would cost as much as decoding.
+NEAR_ENOUGH = 0.97
+
+# Measured on four photos of 12 megapixels against Lanczos at full size: edge contrast, PSNR, CPU ms to 1024 pixels.
+# From 4032: bicubic with a gap of 2 0.95, 52 dB, 81; with 1.3 0.93, 47 dB, 30. From 2016: bicubic 0.93, 28;
+# Hamming 0.91, 17. The gap lets Pillow box-average down to so many times the target first.
+_REDUCING_GAP, _STRONG_REDUCTION = 1.3, 2.6
 
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -51,9 +61,19 @@ def reduce_to(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """The picture at `size`, antialiased. Modes without arithmetic on their values must be converted before."""
     if image.size == size:
         return image
-    # Bicubic, not Lanczos: 29 against 46 ms from 2016 to 1024 pixels, and it keeps 92 to 97% of the edge contrast
-    # (Hamming, 18 ms, keeps 89%). A gap of 2 lets Pillow box-average down to twice the target first.
-    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP)
+    strong = min(image.width / size[0], image.height / size[1]) >= _STRONG_REDUCTION
+    method = Image.Resampling.BICUBIC if strong else Image.Resampling.HAMMING
+    return image.resize(size, method, reducing_gap=_REDUCING_GAP)
+
+
+def least(size: tuple[int, int]) -> tuple[int, int]:
+    """The size to ask a scaling decoder for, so that it may stop short of `size`."""
+    return max(1, int(NEAR_ENOUGH * size[0])), max(1, int(NEAR_ENOUGH * size[1]))
+
+
+def near_enough(found: tuple[int, int], wanted: tuple[int, int]) -> bool:
+    """Whether a scaled decode needs no resizing any more."""
+    return all(low <= have <= want for low, have, want in zip(least(wanted), found, wanted, strict=True))
 
 
 def reduce_rows(pixels: Pixels, size: tuple[int, int]) -> Image.Image:

@@ -33,10 +33,20 @@ from resources.imaging.color import ADOBE_RGB, Coded, coded_to_srgb, flatten_dep
 from resources.imaging.isobmff import Container
 from resources.imaging.metadata import PhotoMetadata, exif_directories, read_metadata
 from resources.imaging.netpbm import netpbm_picture
-from resources.imaging.previews import Pixels, fit_within, orient, reduce_to
+from resources.imaging.previews import Pixels, fit_within, least, near_enough, orient, reduce_to
 from resources.imaging.sniff import Sniffed
+from resources.imaging.tiff import Tiff, TiffError
 
-__all__ = ["PILLOW_ERRORS", "Raster", "check_container", "check_size", "decode_raster", "finished", "padded"]
+__all__ = [
+    "PILLOW_ERRORS",
+    "Raster",
+    "camera_color",
+    "check_container",
+    "check_size",
+    "decode_raster",
+    "finished",
+    "padded",
+]
 
 _OPENERS = {
     "JPEG": JpegImagePlugin.JpegImageFile.format,
@@ -263,7 +273,7 @@ def _decode(
     target = fit_within(width, height, preview_px)
     rung = "raster"
     if sniffed.format == "JPEG":
-        image.draft("RGB", target)
+        image.draft("RGB", least(target))
         rung = "draft" if image.size != (width, height) else "raster"
     elif sniffed.format == "JP2":
         image, rung = jpeg2000.loaded(image, buffer, target)
@@ -272,7 +282,7 @@ def _decode(
         image.load()
     except OSError as error:
         if sniffed.format == "JPEG":
-            image = jpeg.readable_part(buffer, target, name)
+            image = jpeg.readable_part(buffer, least(target), name)
             _check_readable(jpeg.missing_rows(image), name)
         else:
             image = _readable_part(image, sniffed, error, name)
@@ -295,10 +305,12 @@ def _decode(
     elif sniffed.format == "PNG":
         coded = png.color_code(buffer)
         icc = icc if coded is None else None  # cICP goes before a profile
-    elif sniffed.format == "JPEG" and icc is None and _is_adobe_rgb(image):
-        coded = ADOBE_RGB
+    elif sniffed.format == "JPEG":
+        coded = _jpeg_color(image) or coded
     elif sniffed.format == "JP2":
         icc = jpeg2000.profile(buffer)
+    if near_enough(image.size, target):
+        target = image.size
     pixels = finished(image, target, icc=icc, orientation=orientation, coded=coded)
     if orientation in (5, 6, 7, 8):
         width, height = height, width
@@ -311,16 +323,28 @@ def _check_embedded_sizes(buffer: bytes, max_pixels: int, name: str) -> None:
         check_size(int.from_bytes(size[:4], "big"), int.from_bytes(size[4:], "big"), max_pixels, name)
 
 
-_EXIF_IFD, _INTEROPERABILITY_IFD, _INTEROPERABILITY_INDEX = 0x8769, 0xA005, 0x0001
+_EXIF_IFD, _INTEROPERABILITY_IFD, _INTEROPERABILITY_INDEX, _COLOR_SPACE = 0x8769, 0xA005, 0x0001, 0xA001
+_OLD_ADOBE_RGB = 2  # of ColorSpace: not in the standard, but written
 
 
-def _is_adobe_rgb(image: Image.Image) -> bool:
-    """Whether a camera marked its photo as Adobe RGB in the way of DCF 2.0: no profile, but index "R03"."""
+def camera_color(tiff: Tiff) -> Coded | None:
+    """The colour space that a camera was set to, from its EXIF structure; None for sRGB.
+
+    Cameras mark Adobe RGB in the way of DCF 2.0, by index "R03", and store no profile.
+    """
+    exif = tiff.child(tiff.first(), _EXIF_IFD)
+    index = tiff.child(exif, _INTEROPERABILITY_IFD)
+    if index is not None and (index.text(_INTEROPERABILITY_INDEX) or "").startswith("R03"):
+        return ADOBE_RGB
+    return ADOBE_RGB if exif is not None and exif.integer(_COLOR_SPACE) == _OLD_ADOBE_RGB else None
+
+
+def _jpeg_color(image: Image.Image) -> Coded | None:
     exif = image.info.get("exif")
-    if not isinstance(exif, bytes) or b"R03" not in exif:
-        return False
-    index = image.getexif().get_ifd(_EXIF_IFD).get(_INTEROPERABILITY_IFD)
-    return isinstance(index, dict) and str(index.get(_INTEROPERABILITY_INDEX, "")).startswith("R03")
+    try:
+        return camera_color(Tiff(exif.removeprefix(b"Exif\0\0"))) if isinstance(exif, bytes) else None
+    except TiffError:
+        return None
 
 
 def _readable_part(image: Image.Image, sniffed: Sniffed, error: OSError, name: str) -> Image.Image:
