@@ -10,6 +10,7 @@ from assets.partitions import PER_FOLDER_RUN, folders
 from resources.inventory import InventoryReport, take_inventory
 from resources.library import Library
 from resources.manifest import files, outbox
+from resources.purge import purge
 from resources.repair import forget_lost_pictures
 
 __all__ = ["InventoryConfig", "file_inventory"]
@@ -18,7 +19,7 @@ __all__ = ["InventoryConfig", "file_inventory"]
 class InventoryConfig(dg.Config):
     """`folders`: partition keys to look at; empty looks at all partitions of the run.
 
-    `thorough`: also have lost previews made again, and drop old outbox rows.
+    `thorough`: also have lost previews made again, forget what has been missing for long, and drop old outbox rows.
     """
 
     folders: list[str] = Field(default_factory=list)
@@ -35,6 +36,7 @@ def file_inventory(
     with job_row(context, library, target=f"{len(keys)} folders"):
         if config.thorough:
             forget_lost_pictures(library.manifest, library.store, capped=library.settings.cache_max_bytes is not None)
+            purge(library.manifest, library.store, library.settings.purge_missing_days)
             with library.manifest.write() as tx:
                 outbox.trim(tx)
         report = take_inventory(library.manifest, keys, accept_missing=config.accept_missing, every_row=config.thorough)

@@ -126,7 +126,7 @@ def _check_files(source: str, target: str, moved: Sequence[tuple[str, Relocated]
     if sample and found < _LEAST_FOUND * len(sample):
         raise LoupeError(
             "MOVE_NOT_FOUND",
-            f"Of {len(sample)} files looked for, {found} are in '{target}' as they were in '{source}'. Nothing changed.",
+            f"Of {len(sample)} files looked for, {found} are in '{target}' as in '{source}'. Nothing was changed.",
             looked_for=len(sample),
             found=found,
         )

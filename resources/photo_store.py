@@ -45,6 +45,11 @@ class PhotoStore:
             except OSError as error:
                 raise storage_error(error, path.parent) from error
 
+    def remove(self, pixel_hash: str) -> None:
+        """Delete preview and thumbnail, as far as they are here."""
+        self.preview_path(pixel_hash).unlink(missing_ok=True)
+        self.thumbnail_path(pixel_hash).unlink(missing_ok=True)
+
     def pixel_hashes(self) -> Iterator[str]:
         """The names of all pictures whose preview and thumbnail are here."""
         return iter(_whole_in(self._home.previews) & _whole_in(self._home.thumbnails))

@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     max_pages: int = Field(1000, ge=1, description="Pages of one file that are taken in.")
     max_file_bytes: int = Field(4 << 30, ge=1, description="Largest file that is read, bytes.")
 
+    purge_missing_days: int = Field(
+        30, ge=0, description="Days after which photos whose files are missing are forgotten; 0: never."
+    )
     run_photos: int = Field(2000, ge=1, description="Photos one pipeline run takes at most.")
     run_minutes: float = Field(10.0, gt=0, description="Minutes one pipeline run takes at most.")
     sensor_interval_s: int = Field(10, ge=1, description="Seconds between looks for new photos.")

@@ -16,6 +16,7 @@ from orchestration.cli import (
     exchange,
     failures,
     folders,
+    hidden,
     index,
     ingest,
     machine,
@@ -43,6 +44,9 @@ app.command("ingest")(ingest.ingest_command)
 app.command("search")(search.search_command)
 app.command("status")(status.status_command)
 app.command("failures")(failures.failures_command)
+app.command("hide")(hidden.hide)
+app.command("unhide")(hidden.unhide)
+app.command("hidden")(hidden.hidden_command)
 app.command("export")(exchange.export_command)
 app.command("import")(exchange.import_command)
 app.command("challenge")(challenge.challenge_command)

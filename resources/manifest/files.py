@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
 
@@ -30,6 +30,7 @@ __all__ = [
     "count_pending_by_root",
     "pending",
     "pending_partitions",
+    "photo_at",
     "present_below",
     "relocate",
     "skipped_by_reason",
@@ -183,6 +184,19 @@ def present_below(tx: Transaction, partition_key: str, rel_folder: str) -> list[
         {"key": partition_key, "folder": rel_folder},
     ).fetchall()
     return [FoundFile(*row) for row in rows]
+
+
+def photo_at(tx: Transaction, path: str) -> str | None:
+    """The photo that the file at an absolute path (as stored) is."""
+    return cast(
+        "str | None",
+        tx.value(
+            """SELECT f.photo_id FROM files f JOIN roots r USING (root_id)
+            WHERE starts_with($path, r.path || '/') AND f.rel_path = substr($path, length(r.path) + 2)
+            ORDER BY f.missing_since NULLS FIRST LIMIT 1""",
+            {"path": path},
+        ),
+    )
 
 
 class Relocated(NamedTuple):

@@ -124,7 +124,7 @@ def unsettled(tx: Transaction, limit: int) -> tuple[list[dict[str, Any]], list[d
     """Rows without a photo, and ambiguous ones with the paths that they may mean; `name` is what they are called."""
     unmatched = tx.rows(f"SELECT t.theirs, t.name {_UNMATCHED} ORDER BY t.theirs LIMIT ?", [limit])
     ambiguous = tx.rows(
-        f"""SELECT t.theirs, t.name, a.how, list_slice(list(r.path || '/' || f.rel_path
+        """SELECT t.theirs, t.name, a.how, list_slice(list(r.path || '/' || f.rel_path
             ORDER BY r.path, f.rel_path), 1, 10) AS paths
         FROM (SELECT theirs, how, unnest(ours) AS photo_id FROM (FROM ambiguous ORDER BY theirs LIMIT ?)) a
         JOIN theirs t USING (theirs) JOIN photos p ON p.photo_id = a.photo_id

@@ -106,7 +106,7 @@ def replace(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
             for row in tx.rows(f"SELECT photo_id, created_at, hidden_at FROM photos JOIN {given} USING (photo_id)")
         }
         tx.execute(f"DELETE FROM photos WHERE photo_id IN (SELECT photo_id FROM {given})")
-    tx.insert("photos", [{**row, "hidden_at": None, **kept.get(row["photo_id"], {})} for row in rows])
+    tx.insert("photos", [{"hidden_at": None, **row, **kept.get(row["photo_id"], {})} for row in rows])
 
 
 def rows(tx: Transaction, photo_ids: Sequence[str]) -> list[dict[str, Any]]:

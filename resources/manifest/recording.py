@@ -16,7 +16,7 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.engine.tasks import Decoded, DecodedPage
 from resources.imaging import PhotoMetadata
-from resources.manifest import failures, outbox, photos, previews, results, sidecars, stacks
+from resources.manifest import failures, hidden, outbox, photos, previews, results, sidecars, stacks
 from resources.manifest.database import Transaction
 from resources.manifest.files import NOT_A_PHOTO, PendingFile
 from resources.manifest.results import ResultKey, Stage
@@ -187,6 +187,7 @@ def _photo_rows(tx: Transaction, documents: dict[str, Read], now: datetime) -> l
     """A row for each page of these files, by document id. Their files are attached already."""
     files = sidecars.said(tx, list(documents))
     earlier = {row["photo_id"]: row for row in photos.rows(tx, list(documents))}
+    removed = hidden.content(tx, [read.sha256 for read in documents.values()])
     return [
         {
             "photo_id": photos.page_photo_id(document_id, page.page),
@@ -205,6 +206,7 @@ def _photo_rows(tx: Transaction, documents: dict[str, Read], now: datetime) -> l
             "decode_rung": page.rung,
             "warnings": list(page.warnings),
             "stack_due": True,
+            "hidden_at": removed.get(read.sha256),
         }
         for document_id, read in documents.items()
         if read.decoded

@@ -1,0 +1,88 @@
+"""Photos that a person removed from the library: `photos.hidden_at`, and table `hidden_content` by their bytes.
+
+The files stay where they are. Remembering the content keeps a hidden photo from coming back under another name, even
+after its rows were purged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from resources.clock import utc_now
+from resources.manifest import outbox, stacks
+from resources.manifest.database import Transaction
+
+__all__ = ["content", "count", "hide", "list_all", "show"]
+
+
+def hide(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
+    """Remove these photos, every page of a document, from the library. Returns the photos that were visible before."""
+    ids = _of_documents(tx, photo_ids, "p.hidden_at IS NULL")
+    if not ids:
+        return []
+    now = utc_now()
+    with tx.relation({"photo_id": ids}, {"photo_id": pa.string()}) as given:
+        tx.execute(f"UPDATE photos SET hidden_at = ? WHERE photo_id IN (SELECT photo_id FROM {given})", [now])
+        tx.execute(
+            f"""INSERT INTO hidden_content SELECT p.sha256, p.document_id, ? FROM photos p JOIN {given} USING (photo_id)
+            WHERE p.page = 1 AND NOT EXISTS (FROM hidden_content h WHERE h.sha256 = p.sha256)""",
+            [now],
+        )
+    stacks.disturb(tx, ids)
+    outbox.push(tx, ids, "hidden")
+    return ids
+
+
+def show(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
+    """Bring hidden photos back. Returns those that were hidden."""
+    ids = _of_documents(tx, photo_ids, "p.hidden_at IS NOT NULL")
+    with tx.relation({"photo_id": sorted({*ids, *photo_ids})}, {"photo_id": pa.string()}) as given:
+        tx.execute(f"UPDATE photos SET hidden_at = NULL WHERE photo_id IN (SELECT photo_id FROM {given})")
+        tx.execute(
+            f"""DELETE FROM hidden_content WHERE photo_id IN (SELECT photo_id FROM {given})
+            OR sha256 IN (SELECT p.sha256 FROM photos p JOIN {given} USING (photo_id))"""
+        )
+    stacks.disturb(tx, ids)
+    outbox.push(tx, ids, "hidden")
+    return ids
+
+
+def content(tx: Transaction, hashes: Sequence[str]) -> dict[str, Any]:
+    """Of these SHA-256: those that a person removed, and when."""
+    with tx.relation({"sha256": sorted(set(hashes))}, {"sha256": pa.string()}) as given:
+        return dict(
+            tx.execute(
+                f"SELECT h.sha256, min(h.hidden_at) FROM hidden_content h JOIN {given} USING (sha256) GROUP BY h.sha256"
+            ).fetchall()
+        )
+
+
+def count(tx: Transaction) -> int:
+    """How many photos are hidden."""
+    return int(tx.value("SELECT count(*) FROM photos WHERE hidden_at IS NOT NULL"))
+
+
+def list_all(tx: Transaction, limit: int = 1000, offset: int = 0) -> list[dict[str, Any]]:
+    """Hidden photos, removed last first, with the paths of their present files (absolute, as stored)."""
+    return tx.rows(
+        """SELECT p.photo_id, p.file_name, p.hidden_at, p.sha256,
+            coalesce(list(r.path || '/' || f.rel_path ORDER BY r.path, f.rel_path) FILTER (f.rel_path IS NOT NULL), [])
+                AS paths
+        FROM photos p LEFT JOIN files f ON f.photo_id = p.document_id AND f.missing_since IS NULL
+        LEFT JOIN roots r USING (root_id)
+        WHERE p.hidden_at IS NOT NULL AND p.page = 1
+        GROUP BY ALL ORDER BY p.hidden_at DESC, p.photo_id LIMIT ? OFFSET ?""",
+        [limit, offset],
+    )
+
+
+def _of_documents(tx: Transaction, photo_ids: Sequence[str], which: str) -> list[str]:
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        rows = tx.execute(
+            f"""SELECT p.photo_id FROM photos p WHERE {which} AND p.document_id IN
+                (SELECT document_id FROM photos JOIN {given} USING (photo_id)) ORDER BY p.photo_id"""
+        ).fetchall()
+    return [row[0] for row in rows]
