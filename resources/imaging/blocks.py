@@ -86,7 +86,7 @@ def tiff_blocks(directories: ExifDirectories) -> Blocks:
         return Blocks(directories)
     iptc = main.blob(_IPTC_TAG) or photoshop_iptc(main.blob(_PHOTOSHOP_TAG))
     if iptc and iptc[:1] != b"\x1c" and iptc[3:4] == b"\x1c":  # written as 32-bit numbers in the other byte order
-        iptc = b"".join(iptc[at : at + 4][::-1] for at in range(0, len(iptc), 4))
+        iptc = b"".join(iptc[at : at + 4][::-1] for at in range(0, min(len(iptc), _MAX_PROFILE_BYTES), 4))
     return Blocks(directories, read_xmp(main.blob(_XMP_TAG)), iptc)
 
 
@@ -94,8 +94,16 @@ def _jpeg(buffer: bytes) -> Blocks:
     segments = JpegSegments.read(buffer)
     xmp = segments.xmp()
     return Blocks(
-        exif_directories(segments.exif), xmp, photoshop_iptc(segments.photoshop), video_behind_jpeg(buffer, xmp)
+        exif_directories(bytes(segments.exif)),
+        xmp,
+        photoshop_iptc(bytes(segments.photoshop)),
+        video_behind_jpeg(buffer, xmp),
     )
+
+
+_PNG_TEXTS = {"xml:com.adobe.xmp", "title", "description"} | {
+    f"raw profile type {kind}" for kind in ("exif", "app1", "iptc", "8bim", "xmp")
+}
 
 
 def _png(buffer: bytes) -> Blocks:
@@ -103,9 +111,10 @@ def _png(buffer: bytes) -> Blocks:
     for kind, data in _png_chunks(buffer):
         if kind == b"eXIf":
             exif = exif or data
-        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            key, text = _png_text(kind, data)
-            texts.setdefault(key.lower(), text)
+        else:
+            key = data.partition(b"\0")[0].decode("latin-1").lower()
+            if key in _PNG_TEXTS and key not in texts:
+                texts[key] = _png_text(kind, data)
     exif = exif or _profile(texts, "exif") or _profile(texts, "app1")
     iptc = _profile(texts, "iptc") or _profile(texts, "8bim")
     return Blocks(
@@ -130,9 +139,9 @@ def _png_chunks(buffer: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + size
 
 
-def _png_text(kind: bytes, data: bytes) -> tuple[str, bytes]:
-    """A text's keyword and its bytes, as UTF-8."""
-    key, _, rest = data.partition(b"\0")
+def _png_text(kind: bytes, data: bytes) -> bytes:
+    """A text without its keyword, unpacked; empty where it expands beyond all bounds."""
+    rest = data.partition(b"\0")[2]
     packed = kind == b"zTXt"
     if kind == b"zTXt":
         rest = rest[1:]
@@ -147,7 +156,7 @@ def _png_text(kind: bytes, data: bytes) -> tuple[str, bytes]:
             rest = b""
         if decompressor.unconsumed_tail:
             rest = b""
-    return key.decode("latin-1"), rest
+    return rest
 
 
 def _profile(texts: dict[str, bytes], kind: str) -> bytes:

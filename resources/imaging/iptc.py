@@ -10,14 +10,18 @@ Records = dict[tuple[int, int], tuple[str, ...]]
 
 ESCAPE_UTF8 = b"\x1b%G"
 
+# Far beyond any caption; against blocks made of millions of records.
+_MAX_BYTES, _MAX_RECORDS = 4 << 20, 20_000
+
 
 def read_iptc(block: bytes | None) -> Records:
     """The records by (record, dataset) number, as text; empty when there are none."""
     if not block:
         return {}
+    block = block[:_MAX_BYTES]
     raw: list[tuple[tuple[int, int], bytes]] = []
     at = block.find(b"\x1c")
-    while at >= 0 and at + 5 <= len(block) and block[at] == 0x1C:
+    while at >= 0 and at + 5 <= len(block) and block[at] == 0x1C and len(raw) < _MAX_RECORDS:
         record, dataset = block[at + 1], block[at + 2]
         size = int.from_bytes(block[at + 3 : at + 5], "big")
         at += 5

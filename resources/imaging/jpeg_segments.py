@@ -15,16 +15,16 @@ __all__ = ["JpegSegments"]
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _EXTENDED_XMP, _PHOTOSHOP = b"http://ns.adobe.com/xmp/extension/\0", b"Photoshop 3.0\0"
 _APP1, _APP13, _START_OF_SCAN, _END = 0xE1, 0xED, 0xDA, 0xD9
-_MAX_SEGMENTS = 4096
+_MAX_SEGMENTS, _MAX_JOINED = 4096, 16 << 20
 
 
 @dataclass
 class JpegSegments:
     """The blocks as stored, each empty when the file has none."""
 
-    exif: bytes = b""
+    exif: bytearray = field(default_factory=bytearray)
     packet: bytes = b""
-    photoshop: bytes = b""
+    photoshop: bytearray = field(default_factory=bytearray)
     # Pieces of extended packets by their id: (offset in the whole, text), and the size of the whole.
     extended: dict[bytes, list[tuple[int, bytes]]] = field(default_factory=dict)
     extended_sizes: dict[bytes, int] = field(default_factory=dict)
@@ -34,14 +34,14 @@ class JpegSegments:
         """Never raises; ends at the first segment that makes no sense."""
         found = cls()
         for marker, payload in _segments(buffer):
-            if marker == _APP13 and payload.startswith(_PHOTOSHOP):
+            if marker == _APP13 and payload.startswith(_PHOTOSHOP) and len(found.photoshop) < _MAX_JOINED:
                 found.photoshop += payload[len(_PHOTOSHOP) :]
             elif marker != _APP1:
                 continue
             elif payload.startswith(_EXIF):
                 block = payload[len(_EXIF) :]
                 # A block too large for one segment goes on in the next; another whole block is a copy.
-                if not found.exif or block[:4] not in (b"II*\0", b"MM\0*"):
+                if not found.exif or (block[:4] not in (b"II*\0", b"MM\0*") and len(found.exif) < _MAX_JOINED):
                     found.exif += block
             elif payload.startswith(_XMP):
                 found.packet = found.packet or payload[len(_XMP) :]

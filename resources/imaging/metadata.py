@@ -22,7 +22,8 @@ from resources.imaging.xmp import Xmp, read_xmp
 
 __all__ = ["ExifDirectories", "PhotoMetadata", "exif_directories", "read_metadata"]
 
-_MAX_TEXT = 4000
+# Of a text that is kept, and of the bytes that one is made from.
+_MAX_TEXT, _MAX_BYTES = 4000, 65_536
 _EXIF_HEADER = b"Exif\0\0"
 
 
@@ -120,8 +121,9 @@ def exif_directories(block: bytes | memoryview | None) -> ExifDirectories:
     """The directories of an EXIF block or of a whole TIFF-based file; empty when it is not one."""
     if not block:
         return ExifDirectories()
-    while bytes(block[:6]) == _EXIF_HEADER:
-        block = block[6:]
+    for _ in range(2):  # a few programs write the header twice
+        if bytes(block[:6]) == _EXIF_HEADER:
+            block = memoryview(block)[6:]
     try:
         tiff = Tiff(block)
     except TiffError:
@@ -275,7 +277,7 @@ def parse_date(text: str | None, subsec: str | None = None) -> tuple[datetime | 
     year, month, day, hour, minute, second, fraction, offset = match.groups()
     if int(year) < 1826:  # the year of the oldest photograph
         return None, None
-    digits = fraction or "".join(re.findall(r"\d", subsec or ""))
+    digits = fraction or "".join(re.findall(r"\d", (subsec or "")[:32]))
     try:
         moment = datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), min(int(second or 0), 59))
     except ValueError:
@@ -451,7 +453,7 @@ def _degrees(gps: Directory, tag: int, ref_tag: int, letters: str, limit: float)
     parts = gps.numbers(tag)
     if not parts:  # some phones write the rationals as text: "52,00000,50.0000"
         text = gps.text(tag)
-        parts = tuple(float(part) for part in re.findall(r"-?\d+(?:\.\d+)?", text or ""))
+        parts = tuple(float(part) for part in re.findall(r"-?\d+(?:\.\d+)?", (text or "")[:100]))
     ref = (gps.text(ref_tag) or "").upper()[:1]
     return _signed_degrees(parts, ref, letters, limit)
 
@@ -511,6 +513,7 @@ def _user_comment(exif: ExifDirectories) -> str | None:
     blob = exif.exif.blob(_USER_COMMENT) if exif.exif else None
     if not blob:
         return None
+    blob = blob[:_MAX_BYTES]
     code, comment = blob[:8], blob[8:]
     if code.startswith(b"UNICODE"):
         little = comment[:2] == b"\xff\xfe" or (
@@ -530,7 +533,7 @@ def _user_comment(exif: ExifDirectories) -> str | None:
 
 def _windows_text(exif: ExifDirectories, tag: int) -> str | None:
     blob = exif.main.blob(tag) if exif.main else None
-    return blob.decode("utf-16-le", "replace").split("\0", 1)[0].strip() or None if blob else None
+    return blob[:_MAX_BYTES].decode("utf-16-le", "replace").split("\0", 1)[0].strip() or None if blob else None
 
 
 def _keywords(exif: ExifDirectories, properties: Xmp, records: Records) -> tuple[str, ...]:

@@ -554,3 +554,23 @@ def test_of_two_pictures_the_main_ones_metadata_count() -> None:
         out = io.BytesIO()
         pictures.save(out, primary_index=main)
         assert read(out.getvalue()).camera_model == model
+
+
+def segments(marker: int, payload: bytes, count: int) -> bytes:
+    segment = bytes([0xFF, marker]) + struct.pack(">H", len(payload) + 2) + payload
+    return b"\xff\xd8" + segment * count + FORMATS["JPEG"]()[2:]
+
+
+@pytest.mark.parametrize(
+    "photo",
+    [
+        segments(0xE1, b"Exif\0\0" * 10_900, 600),
+        segments(0xED, b"Photoshop 3.0\0" + b"8BIM\4\4\0\0\0\0\xff\xff" + b"\x1c\2\x19\0\1a" * 10_000, 600),
+        segments(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + b"A" * 32 + bytes(8) + b"<x" * 32_000, 600),
+        png_with(b"zTXt", b"key\0\0" + zlib.compress(bytes(8_000_000))) * 40,
+    ],
+    ids=["EXIF headers", "IPTC records", "extended XMP", "PNG texts"],
+)
+def test_blocks_made_to_swell_are_bounded(photo: bytes) -> None:
+    found = read(photo)
+    assert len(found.keywords) <= 1
