@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import time
 from array import array
@@ -35,6 +36,10 @@ __all__ = ["FolderLook", "FolderMemory", "FoundFile", "Survey", "look_at", "surv
 
 IGNORE_FILE = ".loupeignore"
 _REASON_BY_KIND = {"sidecar": "sidecar", "video": "video", "document": "not a photo by its name"}
+_MAX_RULES_BYTES = 1 << 20
+# Time grows with the length of a name to the power of its pattern's wildcards: a dozen, and one name takes minutes.
+_MAX_WILDCARDS = 4
+_WILDCARD = re.compile(r"\*+")
 # A directory's mtime can stand still while it changes, for as long as its file system's clock ticks (2 s on FAT).
 _MTIME_GRAIN_NS = 4_000_000_000
 
@@ -258,9 +263,14 @@ def _walk(root: str, start: str, *, recursive: bool) -> Iterator[_Directory]:
         yield _Directory(rel, mtime_ns, listed, len(children) < len(listed), rules, skipped_as)
         for entry in reversed(children):
             child_skipped_as = skipped_as or folder_skip_reason(entry.name)
-            if (recursive or child_skipped_as) and folder_level(rel) < MAX_DEPTH:
-                child = f"{rel}/{to_text(entry.name)}" if rel else to_text(entry.name)
+            child = f"{rel}/{to_text(entry.name)}" if rel else to_text(entry.name)
+            if not (recursive or child_skipped_as):
+                continue
+            if folder_level(rel) < MAX_DEPTH:
                 stack.append((child, rules, child_skipped_as))
+            else:
+                too_deep = f"it lies more than {MAX_DEPTH} folders deep"
+                yield _Directory(child, 0, [], False, rules, child_skipped_as, too_deep)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -330,11 +340,24 @@ def _reason_by_ending(ending: str) -> str | None:
 
 def _rules_in(path: str, rel: str) -> _Rules | None:
     try:
-        with open(os.path.join(path, IGNORE_FILE), encoding="utf-8", errors="replace") as lines:
-            text = lines.read()
+        # Not to wait for the writer of a pipe: what calls itself so is not always a file.
+        opened = os.open(os.path.join(path, IGNORE_FILE), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(opened, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                return None
+            text = stream.read(_MAX_RULES_BYTES).decode("utf-8", "replace")
     except OSError:
         return None
-    return _Rules(rel, pathspec.GitIgnoreSpec.from_lines(text.splitlines()), text)
+    return _Rules(rel, pathspec.GitIgnoreSpec.from_lines(filter(_is_rule, text.splitlines())), text)
+
+
+def _is_rule(line: str) -> bool:
+    """Not for what git would not understand either, nor for a pattern whose matching could take hours."""
+    try:
+        pathspec.GitIgnoreSpec.from_lines([line])
+    except (ValueError, re.error):
+        return False
+    return len(_WILDCARD.findall(line)) <= _MAX_WILDCARDS
 
 
 def _rules_above(root: str, start: str) -> tuple[_Rules, ...]:
