@@ -10,7 +10,7 @@ from resources.errors import DecodeError
 from resources.imaging.blocks import photo_metadata
 from resources.imaging.color import coded_to_srgb, flatten_depth, to_srgb
 from resources.imaging.isobmff import Container
-from resources.imaging.previews import fit_within, reduce_rows, reduce_to
+from resources.imaging.previews import fit_within, least, reduce_rows, reduce_to
 from resources.imaging.raster import PILLOW_ERRORS, Raster, check_container, check_size, padded
 from resources.imaging.sniff import Sniffed
 
@@ -48,12 +48,34 @@ def decode_heif(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) -
         code = "TRUNCATED" if isinstance(error, EOFError) or "end of file" in str(error).lower() else "CORRUPT"
         words = str(error).rstrip(".") or type(error).__name__
         raise DecodeError(code, f"{name} holds damaged HEIC data: {words}.") from error
+    warnings += _check_filled(image, name)
     icc = item.info.get("icc_profile")
     pixels = np.asarray(to_srgb(image, icc))
     if not icc and container is not None and (coded := container.color_code()):
         pixels = coded_to_srgb(pixels, coded)
     metadata = photo_metadata(buffer, _HEIC)
     return Raster(pixels, width, height, rung, tuple(warnings), metadata)
+
+
+# What code values of zero come out as: BT.601 and BT.709, full and limited range.
+_ZERO_GREENS, _BLOCK_PX, _MOST_FILLED = (77, 84, 135), 16, 0.75
+
+
+def _check_filled(image: Image.Image, name: str) -> list[str]:
+    """Warns of areas that libheif filled with the green of zeros; raises `CORRUPT` where hardly anything else is."""
+    if image.mode != "RGB":
+        return []
+    pixels = np.asarray(image)
+    green = np.isin(pixels[..., 1], [value + off for value in _ZERO_GREENS for off in (-1, 0, 1)])
+    filled = green & (pixels[..., 0] == 0) & (pixels[..., 2] == 0)
+    rows, columns = (length // _BLOCK_PX for length in filled.shape)
+    if not rows or not columns or not filled.any():
+        return []
+    blocks = filled[: rows * _BLOCK_PX, : columns * _BLOCK_PX].reshape(rows, _BLOCK_PX, columns, _BLOCK_PX)
+    share = float(blocks.all(axis=(1, 3)).mean())
+    if share > _MOST_FILLED:
+        raise DecodeError("CORRUPT", f"{name} is damaged: {share:.0%} of its HEIC picture cannot be decoded.")
+    return ["CORRUPT"] if share else []
 
 
 def _reduced(source: pillow_heif.heif.BaseImage, size: tuple[int, int]) -> Image.Image:
@@ -68,7 +90,7 @@ def _large_thumbnail(item: pillow_heif.HeifImage, target: tuple[int, int]) -> pi
         try:
             thumbnail = item.get_thumbnail(index)
             width, height = thumbnail.size
-            if width < target[0] or height < target[1] or thumbnail.mode != item.mode:
+            if width < least(target)[0] or height < least(target)[1] or thumbnail.mode != item.mode:
                 continue
             if abs(width * item.size[1] - height * item.size[0]) <= 2 * max(item.size):
                 thumbnail.load()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 from pillow_heif import as_plugin
@@ -11,6 +13,7 @@ from sample_pictures import difference
 
 from resources.errors import DecodeError
 from resources.imaging import DecodedPhoto, decode
+from resources.imaging.previews import orient
 
 
 def read(buffer: bytes, max_pixels: int = 10_000_000) -> DecodedPhoto:
@@ -48,9 +51,10 @@ def test_exif_orientation_without_rotation_is_information_only(scene: Image.Imag
     assert difference(photo.pixels, scene) < 4
 
 
-@pytest.mark.parametrize(("tag", "angle"), [(6, 90), (3, 180), (8, -90)])
-def test_the_containers_rotation_is_applied_once(scene: Image.Image, tag: int, angle: int) -> None:
-    photo = read(heic(scene.rotate(angle, expand=True), orientation(tag)))
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_the_containers_rotation_and_mirroring_are_applied_once(scene: Image.Image, tag: int) -> None:
+    inverse = {6: 8, 8: 6}.get(tag, tag)
+    photo = read(heic(orient(scene, inverse), orientation(tag)))
     assert photo.metadata.orientation == tag
     assert (photo.width, photo.height) == (320, 240)
     assert difference(photo.pixels, scene) < 4
@@ -60,6 +64,66 @@ def test_alpha_is_laid_on_white(scene: Image.Image) -> None:
     image = scene.convert("RGBA")
     image.putalpha(0)
     assert read(heic(image)).pixels.min() > 250
+
+
+@pytest.mark.parametrize(("mode", "bits"), [("RGB;16", 10), ("RGB;16", 12), ("L", 8), ("LA", 8), ("RGBA", 8)])
+def test_depths_greys_and_transparency(scene: Image.Image, mode: str, bits: int) -> None:
+    if mode == "RGB;16":
+        values = np.asarray(scene).astype(np.uint16) * 257
+        opened = pillow_heif.from_bytes(mode, scene.size, values.tobytes())
+    else:
+        opened = pillow_heif.from_pillow(scene.convert(mode))
+    out = io.BytesIO()
+    before = pillow_heif.options.SAVE_HDR_TO_12_BIT
+    pillow_heif.options.SAVE_HDR_TO_12_BIT = bits == 12
+    try:
+        opened.save(out, quality=95)
+    finally:
+        pillow_heif.options.SAVE_HDR_TO_12_BIT = before
+    expected = scene.convert("L") if mode in ("L", "LA") else scene
+    assert difference(read(out.getvalue()).pixels, expected) < 4
+
+
+def test_of_several_pictures_the_primary_one_is_the_photo(scene: Image.Image) -> None:
+    file = pillow_heif.from_pillow(scene.rotate(180))
+    file.add_from_pillow(scene)
+    for primary, expected in ((0, scene.rotate(180)), (1, scene)):
+        out = io.BytesIO()
+        file.save(out, quality=90, primary_index=primary)
+        photo = read(out.getvalue())
+        assert photo.pages == 1
+        assert difference(photo.pixels, expected) < 4
+
+
+def test_a_large_thumbnail_inside_saves_decoding_the_whole(scene: Image.Image) -> None:
+    large = pillow_heif.from_pillow(scene.resize((1280, 960), Image.Resampling.BICUBIC))
+    for side, rung in ((640, "embedded_preview"), (256, "raster")):
+        out = io.BytesIO()
+        large.save(out, quality=90, thumbnails=[side])
+        photo = read(out.getvalue())
+        assert (photo.rung, photo.width, photo.height) == (rung, 1280, 960)
+        assert difference(photo.pixels, scene.resize((512, 384), Image.Resampling.BICUBIC)) < 6
+
+
+def test_the_green_of_missing_data_is_noticed(scene: Image.Image) -> None:
+    for share, height in ((0.3, 72), (0.9, 216)):
+        filled = scene.copy()
+        filled.paste((0, 135, 0), (0, 240 - height, 320, 240))
+        out = io.BytesIO()
+        pillow_heif.from_pillow(filled).save(out, quality=-1, chroma=444, matrix_coefficients=0)
+        if share < 0.75:
+            assert read(out.getvalue()).warnings == ("CORRUPT",)
+        else:
+            with pytest.raises(DecodeError) as caught:
+                read(out.getvalue())
+            assert caught.value.code == "CORRUPT"
+
+
+def test_a_wide_gamut_named_by_number_is_converted() -> None:
+    red = pillow_heif.from_pillow(Image.new("RGB", (64, 64), (234, 51, 35)))  # sRGB's red in Display P3
+    out = io.BytesIO()
+    red.save(out, quality=-1, chroma=444, color_primaries=12, transfer_characteristics=13, matrix_coefficients=0)
+    assert read(out.getvalue()).pixels[32, 32].tolist() == pytest.approx([255, 0, 0], abs=3)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.95])

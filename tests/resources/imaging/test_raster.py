@@ -42,12 +42,13 @@ def turned(upright: Image.Image, orientation: int) -> tuple[Image.Image, Image.E
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
 def test_all_eight_orientations_come_out_upright(scene: Image.Image, form: str, orientation: int) -> None:
     stored, exif = turned(scene, orientation)
     photo = read(saved(stored, form, exif=exif, **({"quality": 95} if form != "TIFF" else {})))
     assert (photo.width, photo.height) == scene.size
-    assert photo.metadata.orientation == orientation
+    # The AVIF encoder writes it as the container's rotation and mirroring, which is all there is to know.
+    assert photo.metadata.orientation == (None if form == "AVIF" else orientation)
     assert difference(photo.pixels, scene) < 6
 
 
