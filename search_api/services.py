@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from resources.clock import utc_now
 from resources.library import Library, LibraryStatus
 from resources.manifest import jobs, outbox, problems
 from resources.manifest.problems import Which
@@ -37,6 +38,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.started_at = utc_now()
         self.library = Library(settings)
         self.dagster = DagsterClient(settings)
         self.live = LiveIndex(self.library)

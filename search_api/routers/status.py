@@ -56,7 +56,7 @@ async def get_status(services: Held) -> Status:
         ),
         job=job_reply(working) if working else None,
         named_model=services.settings.model,
-        banner=_banner(services.live, index, jobs),
+        banner=_banner(services.live, index, [job for job in jobs if job["created_at"] >= services.started_at]),
     )
 
 
@@ -89,7 +89,10 @@ def _banner(live: LiveIndex, index: IndexCounts, jobs: list[dict[str, Any]]) -> 
 
 
 def _failed_run(jobs: list[dict[str, Any]]) -> Warned | None:
-    """Why photos stopped coming in, until a run has gone well since. `jobs` newest first."""
+    """Why photos stopped coming in, until a run has gone well since. `jobs` newest first.
+
+    Those of earlier starts are left out: a run that was cut off by the end of `loupe up` is no news.
+    """
     ended = next((job for job in jobs if job["kind"] in _READING and job["state"] in ENDED), None)
     if ended is None or ended["state"] != "failed":
         return None

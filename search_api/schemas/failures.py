@@ -25,7 +25,7 @@ __all__ = [
     "WarningQuery",
 ]
 
-MOST_NAMED = 10_000
+MOST_NAMED = 1000
 Code = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Id = Annotated[str, StringConstraints(pattern="^[0-9a-f]{32}$")]

@@ -128,7 +128,7 @@ def test_a_run_that_failed_is_said_until_one_goes_well(page: Any, rough: SmallLi
         jobs.start(tx, "run-full", "ingest", "1 folder")
         jobs.finish(tx, "run-full", "failed", "DISK_FULL", "No space is left for /home/me.")
     banner = page.locator("#banner")
-    expect(banner).to_contain_text("The last run stopped: No space is left for /home/me.")
+    expect(banner).to_contain_text("The last run stopped: No space is left for /home/me.", timeout=15_000)
     with manifest.write() as tx:
         jobs.start(tx, "run-well", "ingest", "1 folder")
         jobs.finish(tx, "run-well", "done")
