@@ -121,14 +121,16 @@ class VectorFile:
         return [cls(path) for path in sorted(home.path.glob("vectors-*.duckdb"))]
 
     def keys(self) -> pa.Table:
-        """The keys of every vector."""
+        """The keys of every vector, in the order in which they are stored."""
         with self._open() as tx:
-            return tx.arrow(f"SELECT {_KEYS} FROM vectors")
+            return tx.arrow(f"SELECT {_KEYS} FROM vectors ORDER BY rowid")
 
     def rows(self, keys: pa.Table) -> pa.Table:
         """The rows of these keys; those that are not stored are absent from the answer."""
         with self._open() as tx, tx.table(keys) as wanted:
-            return tx.arrow(f"SELECT {_KEYS}, vector FROM vectors JOIN {wanted} USING ({_KEYS})")
+            # By row number: a join would read every vector of the file, 30 times as much for 10,000 of 300,000.
+            found = f"SELECT v.rowid FROM vectors v JOIN {wanted} USING ({_KEYS})"
+            return tx.arrow(f"SELECT {_KEYS}, vector FROM vectors WHERE rowid IN ({found})")
 
     def append(self, rows: pa.Table) -> None:
         """Add rows as they are; the caller knows that none of them is here."""
