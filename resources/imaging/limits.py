@@ -29,7 +29,8 @@ PngImagePlugin.MAX_TEXT_MEMORY = 2 * MAX_PNG_TEXT_BYTES
 pillow_heif.options.DECODE_THREADS = 1
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
-# Pillow warns about odd metadata through `warnings` and its logger; Loupe reports what matters as codes.
+# Pillow and tifffile tell of odd bytes through `warnings` and their loggers; Loupe reports what matters as codes.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 warnings.filterwarnings("ignore", module=r"pillow_heif\..*")
