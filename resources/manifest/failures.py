@@ -10,7 +10,7 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["TO_RETRY", "TRANSIENT", "clear", "count_by_code", "list_all", "record", "retry", "retry_transient"]
+__all__ = ["TO_RETRY", "TRANSIENT", "clear", "clear_folders", "count_by_code", "record", "retry_transient"]
 
 # May pass by themselves: permissions, a file on its way, memory, a worker that the system or a person killed.
 TRANSIENT = ("FILE_UNREADABLE", "FILE_VANISHED", "DECODE_MEMORY", "DECODE_CRASH", "NO_PERMISSION")
@@ -25,7 +25,7 @@ _PATH_TYPES = {"root_id": pa.string(), "rel_path": pa.string()}
 
 
 def record(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
-    """Note failures (all columns but attempts and times). One that failed before at this stage counts up."""
+    """Note failures (all columns but attempts and times). One of the same bytes at this stage before counts up."""
     if not rows:
         return
     now = utc_now()
@@ -36,6 +36,7 @@ def record(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
         earlier = {
             tuple(row[name] for name in _KEY): row
             for row in tx.rows(f"SELECT x.* FROM failures x JOIN {given} g ON {same}")
+            if _bytes_of(row) == _bytes_of(unique[tuple(row[name] for name in _KEY)])
         }
         tx.execute(f"DELETE FROM failures AS x USING {given} g WHERE {same}")
     tx.insert(
@@ -50,6 +51,11 @@ def record(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
             for key, row in unique.items()
         ],
     )
+
+
+def _bytes_of(row: dict[str, Any]) -> tuple[Any, Any]:
+    """What tells the bytes of a file from those that were there before; all that is known of one never read."""
+    return row["size_bytes"], row["mtime_ns"]
 
 
 def clear(tx: Transaction, done: Sequence[tuple[str, str, str]], stage: str) -> None:
@@ -74,13 +80,6 @@ def clear_folders(tx: Transaction, partition_keys: Sequence[str], still: Sequenc
         )
 
 
-def retry(tx: Transaction, code: str | None = None) -> int:
-    """Forget failures (of one code, or all), so that the next run tries them again. Returns how many."""
-    count = int(tx.value("SELECT count(*) FROM failures WHERE ? IS NULL OR code = ?", [code, code]))
-    tx.execute("DELETE FROM failures WHERE ? IS NULL OR code = ?", [code, code])
-    return count
-
-
 def retry_transient(tx: Transaction, partition_keys: Sequence[str]) -> int:
     """Forget failures in these folders that may have passed by themselves (permissions, memory). Returns how many."""
     where = "list_contains($keys, partition_key) AND list_contains($codes, code)"
@@ -88,15 +87,6 @@ def retry_transient(tx: Transaction, partition_keys: Sequence[str]) -> int:
     count = int(tx.value(f"SELECT count(*) FROM failures WHERE {where}", params))
     tx.execute(f"DELETE FROM failures WHERE {where}", params)
     return count
-
-
-def list_all(tx: Transaction, code: str | None = None, limit: int = 1000, offset: int = 0) -> list[dict[str, Any]]:
-    """Failures with the path of their root, by code and path."""
-    return tx.rows(
-        """SELECT x.*, r.path AS root_path FROM failures x JOIN roots r USING (root_id)
-        WHERE ? IS NULL OR code = ? ORDER BY code, r.path, rel_path LIMIT ? OFFSET ?""",
-        [code, code, limit, offset],
-    )
 
 
 def count_by_code(tx: Transaction) -> dict[str, int]:
