@@ -23,6 +23,7 @@ from orchestration.cli import (
     models,
     restore,
     search,
+    sidecars,
     status,
     up,
     verify,
@@ -49,6 +50,7 @@ app.command("unhide")(hidden.unhide)
 app.command("hidden")(hidden.hidden_command)
 app.command("export")(exchange.export_command)
 app.command("import")(exchange.import_command)
+app.command("write-sidecars")(sidecars.write_sidecars_command)
 app.command("challenge")(challenge.challenge_command)
 app.command("restore")(restore.restore_command)
 app.command("verify")(verify.verify_command)

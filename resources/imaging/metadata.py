@@ -227,7 +227,7 @@ def read_metadata(
             _record(records, 2, 105),
         ),
         description=_first_text(
-            _not_boilerplate(properties.text("dc:description")),
+            _not_boilerplate(_written_description(properties)),
             _not_boilerplate(_record(records, 2, 120)),
             _not_boilerplate(exif.text(_IMAGE_DESCRIPTION)),
             _windows_text(exif, _XP_COMMENT),
@@ -506,6 +506,13 @@ _BOILERPLATE = re.compile(
 def _not_boilerplate(text: str | None) -> str | None:
     """A description that a person wrote; cameras fill the tag with their own name."""
     return None if text is None or _BOILERPLATE.fullmatch(text[:_MAX_TEXT].strip()) else text
+
+
+def _written_description(properties: Xmp) -> str | None:
+    """The description, unless Loupe put a model's caption there (`loupe write-sidecars`): that is nobody's word."""
+    text, computed = properties.text("dc:description"), properties.text("loupe:Caption")
+    by_model = computed is not None and properties.text("loupe:CaptionModel") is not None
+    return None if text and computed and by_model and text.split() == computed.split() else text
 
 
 def _user_comment(exif: ExifDirectories) -> str | None:

@@ -438,7 +438,7 @@ _PHOTO_SUFFIXES = _RAW_SUFFIXES | _suffixes(
     jpf jpx j2c jpc jxl psd psb tga icb vda vst targa ppm pgm pbm pnm pfm pam qoi sgi ico cur icns pcx dcx dds xbm xpm
     fits pcd spider"""
 )
-_SIDECAR_SUFFIXES = _suffixes("xmp aae thm pp3 dop cos cop on1 dxo nksc vrd spd rpd pto comask lrv")
+_SIDECAR_SUFFIXES = _suffixes("xmp xmp~ aae thm pp3 dop cos cop on1 dxo nksc vrd spd rpd pto comask lrv")
 _VIDEO_SUFFIXES = _suffixes("mp4 m4v mov qt avi mkv webm mpg mpeg mts m2ts m2t 3gp 3g2 wmv flv mxf insv dv vob ogv")
 _DOCUMENT_SUFFIXES = _suffixes(
     """txt md rtf pdf doc docx odt xls xlsx csv ods ppt pptx html htm xml json yaml yml ini log db sqlite zip rar 7z

@@ -24,6 +24,7 @@ _PREFIXES = {
     "http://darktable.sf.net": "darktable",
     "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns": "Iptc4xmpCore",
     "http://iptc.org/std/Iptc4xmpExt/2008-02-29": "Iptc4xmpExt",
+    "http://loupe.photos/ns/1.0": "loupe",
     "http://ns.acdsee.com/iptc/1.0": "acdsee",
     "http://ns.acdsee.com/regions": "acdsee-rs",
     "http://ns.adobe.com/exif/1.0": "exif",

@@ -14,7 +14,7 @@ from resources.errors import LoupeError
 from resources.manifest import outbox
 from resources.manifest.database import Transaction
 
-__all__ = ["MOST_NAME_CHARS", "NAME_PATTERN", "add_photos", "create", "get", "list_all", "merge", "usable"]
+__all__ = ["MOST_NAME_CHARS", "NAME_PATTERN", "add_photos", "create", "get", "list_all", "merge", "photo_ids", "usable"]
 
 # A name is part of an address, where "/" would divide it; it is kept without spaces around it.
 MOST_NAME_CHARS = 200
@@ -112,3 +112,12 @@ def merge(tx: Transaction, given: str) -> tuple[list[str], int]:
         )
     outbox.push(tx, [row[1] for row in added], "collections")
     return created, len(added)
+
+
+def photo_ids(tx: Transaction, name: str) -> list[str]:
+    """What is in the collection. Raises `COLLECTION_NOT_FOUND`."""
+    rows = tx.execute(
+        "SELECT photo_id FROM collection_photos WHERE collection_id = ? ORDER BY added_at, photo_id",
+        [get(tx, name)["collection_id"]],
+    ).fetchall()
+    return [row[0] for row in rows]

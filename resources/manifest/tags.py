@@ -12,7 +12,7 @@ from resources.errors import LoupeError
 from resources.manifest import outbox, photos
 from resources.manifest.database import Transaction
 
-__all__ = ["MOST_TAG_CHARS", "add", "list_all", "merge", "remove", "rename", "usable"]
+__all__ = ["MOST_TAG_CHARS", "add", "list_all", "merge", "photo_ids", "remove", "rename", "usable"]
 
 MOST_TAG_CHARS = 200
 
@@ -100,3 +100,11 @@ def rename(tx: Transaction, old: str, new: str) -> int:
 def list_all(tx: Transaction) -> list[dict[str, Any]]:
     """Every tag with how many photos have it, by name."""
     return tx.rows("SELECT tag, count(DISTINCT photo_id) AS photos FROM tags GROUP BY tag ORDER BY tag")
+
+
+def photo_ids(tx: Transaction, tag: str) -> list[str]:
+    """The photos that have the tag. Raises `TAG_NOT_FOUND` when none has."""
+    rows = tx.execute("SELECT DISTINCT photo_id FROM tags WHERE tag = ? ORDER BY photo_id", [tag]).fetchall()
+    if not rows:
+        raise LoupeError("TAG_NOT_FOUND", f"No photo has the tag '{tag}'.", tag=tag)
+    return [row[0] for row in rows]
