@@ -9,7 +9,7 @@ from assets.job_rows import job_row
 from assets.partitions import PER_FOLDER_RUN, folders
 from resources.inventory import InventoryReport, take_inventory
 from resources.library import Library
-from resources.manifest import files, outbox
+from resources.manifest import outbox, problems
 from resources.purge import purge
 from resources.repair import forget_lost_pictures
 
@@ -47,7 +47,7 @@ def file_inventory(
 
 def _metadata(report: InventoryReport, library: Library) -> dict[str, Any]:
     with library.manifest.read() as tx:
-        skipped = files.skipped_by_reason(tx)
+        skipped = problems.skip_reasons(tx)
     return {
         "folders": report.folders,
         **{f"{name} files": count for name, count in vars(report.changes).items()},

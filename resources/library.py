@@ -16,7 +16,7 @@ from filelock import Timeout
 from resources.errors import LoupeError
 from resources.home import Home
 from resources.imaging import DECODER_VERSION
-from resources.manifest import Manifest, failures, files, models, results, roots, sidecars
+from resources.manifest import Manifest, failures, files, models, problems, results, roots, sidecars
 from resources.manifest.results import ResultKey
 from resources.models import ModelIdentity, captioner_spec, clip_spec
 from resources.models.presets import DEMO_MODEL
@@ -173,7 +173,7 @@ class Library:
                 captions=results.count_done(tx, "captions", result_key(captioner)) if captioner else 0,
                 points=points,
                 failures=sum(by_code.values()),
-                skipped=files.skipped_by_reason(tx),
+                skipped=problems.skip_reasons(tx),
                 missing=row["missing"],
                 pending=pending,
                 failures_by_code=by_code,

@@ -33,7 +33,6 @@ __all__ = [
     "photo_at",
     "present_below",
     "relocate",
-    "skipped_by_reason",
     "would_vanish",
 ]
 
@@ -349,12 +348,3 @@ def pending_partitions(tx: Transaction, decoder_version: str) -> list[str]:
         f"SELECT DISTINCT f.partition_key {_PENDING}", {"decoder_version": decoder_version, "now": utc_now()}
     ).fetchall()
     return sorted({*(row[0] for row in rows), *sidecars.pending_partitions(tx)})
-
-
-def skipped_by_reason(tx: Transaction) -> dict[str, int]:
-    """How many files are not taken in, by reason."""
-    rows = tx.execute(
-        "SELECT skip_reason, count(*) FROM files WHERE skip_reason IS NOT NULL AND missing_since IS NULL "
-        "GROUP BY skip_reason ORDER BY count(*) DESC, skip_reason"
-    ).fetchall()
-    return dict(rows)

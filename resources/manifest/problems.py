@@ -176,7 +176,7 @@ def skipped(tx: Transaction, which: Which, limit: int, offset: int = 0) -> list[
     )
 
 
-def skip_reasons(tx: Transaction, which: Which) -> dict[str, int]:
+def skip_reasons(tx: Transaction, which: Which = Which()) -> dict[str, int]:
     """How many files are not taken in, by reason, most frequent first."""
     rows = tx.execute(
         f"SELECT {_REASON} AS reason, count(*) {_SKIPPED} GROUP BY ALL ORDER BY count(*) DESC, reason",

@@ -130,7 +130,7 @@ def _record_reads(tx: Transaction, flush: Flush, now: datetime) -> set[str]:
     gone = photos.drop_pages(tx, kept)
     failures.clear(tx, [(*_path(read), read.sha256) for read in reads], "decoded_images")
     shown = photos.of_documents(tx, [*photo_of.values(), *left])
-    stacks.disturb(tx, left)
+    stacks.disturb(tx, shown)
     return set(shown) | left | set(gone)
 
 

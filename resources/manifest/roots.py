@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from resources.clock import utc_now
+from resources.manifest import stacks
 from resources.manifest.database import Transaction
 
 __all__ = ["add", "list_all", "photo_ids", "remove", "rows", "set_path", "set_state"]
@@ -56,6 +57,7 @@ def set_state(tx: Transaction, root_id: str, state: str) -> None:
 def remove(tx: Transaction, root_id: str) -> list[str]:
     """Forget the root and its files, failures and signatures; photos and results stay. Returns its photo ids."""
     shown = photo_ids(tx, root_id)
+    stacks.disturb(tx, shown)
     for table in ("files", "failures", "folder_signatures", "roots"):
         tx.execute(f"DELETE FROM {table} WHERE root_id = ?", [root_id])
     return shown

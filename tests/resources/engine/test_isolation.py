@@ -21,7 +21,7 @@ from shelf import Shelf
 from resources.engine import DecodeTask, LocalEngine, Outcome
 from resources.engine.tasks import Claim
 from resources.home import Home
-from resources.manifest import files
+from resources.manifest import problems
 from resources.settings import Settings
 
 LINUX_ONLY = pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="only Linux bounds a process so")
@@ -195,4 +195,4 @@ def test_a_whole_photo_in_place_of_a_poisonous_file_clears_its_failure(poisoned:
     assert poisoned.take_in().decoded == 1
     assert poisoned.failures() == {}
     with poisoned.library.manifest.read() as tx:
-        assert files.skipped_by_reason(tx) == {}
+        assert problems.skip_reasons(tx) == {}
