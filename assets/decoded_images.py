@@ -10,7 +10,8 @@ from assets.contact_sheet import contact_sheet
 from assets.partitions import folders
 from assets.photo_stream import StreamCounts
 from resources.library import Library
-from resources.manifest import failures, previews
+from resources.manifest import failures, previews, problems
+from resources.manifest.problems import Which
 
 __all__ = ["decoded_images_metadata", "decoded_images_spec"]
 
@@ -30,7 +31,7 @@ def decoded_images_metadata(counts: StreamCounts, library: Library) -> dict[str,
     with library.manifest.read() as tx:
         newest = previews.newest(tx, 32)
         by_code = failures.count_by_code(tx)
-        listed = failures.list_all(tx, limit=50)
+        listed = problems.failed(tx, Which(), limit=50)
     sheet = contact_sheet([library.store.thumbnail_path(pixel_hash) for pixel_hash in newest])
     records = [
         dg.TableRecord({name: str(row[name]) for name in ("code", "rel_path", "message", "attempts")}) for row in listed

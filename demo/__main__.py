@@ -21,7 +21,8 @@ from demo.evidence import NOTICE
 from orchestration.cli.options import quiet_terminal
 from resources.errors import LoupeError
 from resources.library import Library
-from resources.manifest import failures
+from resources.manifest import problems
+from resources.manifest.problems import Which
 from resources.models import DEMO_MODEL
 from resources.settings import Settings
 
@@ -158,7 +159,7 @@ def _fits(text: str, row: dict[str, str]) -> bool:
 def _explain_failures(library: Library, truth: dict[str, dict[str, str]]) -> bool:
     """List the problem files; each must be one that the library breaks on purpose."""
     with library.manifest.read() as tx:
-        rows = failures.list_all(tx)
+        rows = problems.failed(tx, Which(), limit=1000)
     for row in rows:
         meant = truth[row["rel_path"]]["kind"] == "broken"
         why = "broken on purpose" if meant else "NOT EXPECTED"

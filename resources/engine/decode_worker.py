@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from resources.engine.tasks import Decoded, DecodedPage, DecodeTask, Outcome
 from resources.errors import LoupeError
+from resources.folders import to_text
 from resources.home import Home
 from resources.imaging import (
     DecodedPhoto,
@@ -123,7 +124,7 @@ class _Worker:
         try:
             for photo in decode_pages(
                 memoryview(buffer),
-                name=os.path.basename(task.path),
+                name=_name(task),
                 preview_px=self._config.preview_px,
                 max_pixels=self._config.max_pixels,
                 max_pages=self._config.max_pages,
@@ -171,7 +172,7 @@ class _Worker:
                 return replace(seen, code="TOO_LARGE", message=message)
             buffer = stream.read(_MAX_SIDECAR_BYTES)
         try:
-            said = read_sidecar(buffer, os.path.basename(task.path))
+            said = read_sidecar(buffer, _name(task))
         except LoupeError as error:
             return replace(seen, code=error.code, message=error.message)
         return replace(seen, status="decoded", sidecar=said)
@@ -181,12 +182,17 @@ class _Worker:
         data = Path(task.path).read_bytes()
         photo = decode(
             data,
-            name=os.path.basename(task.path),
+            name=_name(task),
             preview_px=self._config.preview_px,
             max_pixels=self._config.max_pixels,
         )
         inputs = tuple(model_input(photo.pixels, spec) for spec in task.input_specs)
         return Outcome(task, "decoded", inputs=inputs, decode_s=time.perf_counter() - started)
+
+
+def _name(task: DecodeTask) -> str:
+    """The file's name as messages may say it: text that can be stored, whatever bytes the name is of."""
+    return to_text(os.path.basename(task.path))
 
 
 def _rest_of(stream: FileIO, head: bytes, size_bytes: int) -> bytearray:

@@ -24,7 +24,8 @@ from resources.engine import DecodeTask, Outcome
 from resources.engine.tasks import Claim
 from resources.errors import LoupeError
 from resources.imaging import DECODER_VERSION
-from resources.manifest import failures, files, integrity, results
+from resources.manifest import files, integrity, problems, results
+from resources.manifest.problems import Which
 from resources.photo_store import PhotoStore
 from resources.repair import forget_lost_pictures
 
@@ -211,7 +212,7 @@ def test_retry_tries_a_failed_file_again(shelf: Shelf) -> None:
     shelf.watch()
     shelf.take_in()
     with shelf.library.manifest.write() as tx:
-        assert failures.retry(tx) == 1
+        assert problems.forget(tx, Which()).count == 1
     assert shelf.stream().failed == 1
 
 
