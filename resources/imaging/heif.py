@@ -9,6 +9,7 @@ from PIL import Image
 from resources.errors import DecodeError
 from resources.imaging.blocks import photo_metadata
 from resources.imaging.color import coded_to_srgb, flatten_depth, to_srgb
+from resources.imaging.heif_track import still_of_sequence
 from resources.imaging.isobmff import Container
 from resources.imaging.previews import fit_within, least, reduce_rows, reduce_to
 from resources.imaging.raster import PILLOW_ERRORS, Raster, check_container, check_size, padded
@@ -25,6 +26,8 @@ def decode_heif(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) -
     Raises `DecodeError`: `TRUNCATED` where libheif would fill missing tiles with green.
     """
     container = Container.parse(buffer)
+    if (container is None or not container.items) and (still := still_of_sequence(buffer)):
+        buffer, container = still, Container.parse(still)
     warnings: list[str] = []
     if container is not None:
         for item in container.coded_items(container.primary):

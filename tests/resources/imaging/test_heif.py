@@ -126,6 +126,55 @@ def test_a_wide_gamut_named_by_number_is_converted() -> None:
     assert read(out.getvalue()).pixels[32, 32].tolist() == pytest.approx([255, 0, 0], abs=3)
 
 
+def box(kind: bytes, *parts: bytes) -> bytes:
+    data = b"".join(parts)
+    return (8 + len(data)).to_bytes(4, "big") + kind + data
+
+
+def sequence(image: Image.Image, matrix: tuple[int, int, int, int] = (1, 0, 0, 1)) -> bytes:
+    """An image sequence without any item: one track whose only sample is the picture of a HEIC."""
+    still = heic(image)
+    configuration = still[still.index(b"hvcC") - 4 :]
+    configuration = configuration[: int.from_bytes(configuration[:4], "big")]
+    coded = still[still.index(b"mdat") + 4 :]
+    size = b"".join(length.to_bytes(2, "big") for length in image.size)
+    entry = box(b"hvc1", bytes(24), size, bytes(50), configuration)
+    brands = box(b"ftyp", b"msf1", bytes(4), b"msf1hevc")
+    turn = b"".join((value << 16).to_bytes(4, "big", signed=True) for value in (*matrix[:2], 0, *matrix[2:], 0, 0, 0))
+
+    def movie(start: int) -> bytes:
+        table = box(
+            b"stbl",
+            box(b"stsd", bytes(4), b"\0\0\0\1", entry),
+            box(b"stsz", bytes(8), b"\0\0\0\1", len(coded).to_bytes(4, "big")),
+            box(b"stco", bytes(4), b"\0\0\0\1", start.to_bytes(4, "big")),
+        )
+        media = box(b"mdia", box(b"hdlr", bytes(8), b"pict", bytes(13)), box(b"minf", table))
+        return box(b"moov", box(b"trak", box(b"tkhd", bytes(40), turn, bytes(12)), media))
+
+    start = len(brands) + len(movie(0)) + 8
+    return brands + movie(start) + box(b"mdat", coded)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "orientation"), [((1, 0, 0, 1), 1), ((0, 1, -1, 0), 6), ((-1, 0, 0, -1), 3), ((0, -1, 1, 0), 8)]
+)
+def test_the_first_picture_of_a_sequence(
+    scene: Image.Image, matrix: tuple[int, int, int, int], orientation: int
+) -> None:
+    photo = read(sequence(scene, matrix))
+    expected = orient(scene, orientation)
+    assert (photo.format, photo.width, photo.height) == ("HEIC", *expected.size)
+    assert difference(photo.pixels, expected) < 4
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8])
+def test_a_cut_sequence_is_refused(scene: Image.Image, share: float) -> None:
+    whole = sequence(scene)
+    with pytest.raises(DecodeError):
+        read(whole[: int(len(whole) * share)])
+
+
 @pytest.mark.parametrize("share", [0.5, 0.95])
 def test_a_cut_heic_is_refused(scene: Image.Image, share: float) -> None:
     whole = heic(scene.resize((1280, 960)))
