@@ -583,7 +583,7 @@ def test_killed_between_batches_it_goes_on(library: StackLibrary, monkeypatch: p
 FOLDERS = ["a", "b"]
 NAMES = ["IMG_1.JPG", "IMG_1.NEF", "IMG_1-Edit.tif", "IMG_2.JPG", "IMG_3.JPG", "IMG_4.JPG", "IMG_2.NEF"]
 PATHS = st.sampled_from([f"{folder}/{name}" for folder in FOLDERS for name in NAMES])
-TIMES = st.sampled_from([NOON, seconds(0.3), seconds(0.6), seconds(0.9), seconds(1.7), seconds(3600)])
+TIMES = st.sampled_from([NOON, seconds(0.3), seconds(0.6), seconds(0.9), seconds(1.7), seconds(4), seconds(3600)])
 HASHES = st.sampled_from([0x0F1E2D3C4B5A6978, ANOTHER_HASH])
 STEPS = st.one_of(
     st.tuples(st.just("add"), PATHS, TIMES, HASHES),
@@ -633,12 +633,14 @@ def perform(library: StackLibrary, step: tuple[Any, ...]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=st.lists(STEPS, min_size=4, max_size=24))
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(steps=st.lists(STEPS, min_size=3, max_size=14))
 def test_step_by_step_comes_to_what_comparing_everything_comes_to(
     steps: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     library = make_stack_library(tmp_path_factory.mktemp("any") / "home")
+    rows = {f"a/IMG_{number}.JPG": {"taken_at": seconds(number * 0.3 - 0.3)} for number in range(1, 5)}
+    library.add_all(rows | {"a/IMG_1.NEF": {}, "b/IMG_2.NEF": {}, "b/IMG_2.JPG": {"taken_at": seconds(0.3)}})
     for step in steps:
         perform(library, step)
     library.restack()
