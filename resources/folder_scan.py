@@ -109,7 +109,7 @@ def survey(root: str | os.PathLike[str]) -> Survey:
     """Count what stands under `root`: one `scandir` and one `stat` a file, links to folders not followed."""
     found = Survey()
     for directory in _walk(os.fspath(root), "", recursive=True):
-        if directory.error:
+        if directory.error and not directory.skipped_as:
             found.unreadable[directory.rel] = directory.error
         elif directory.has_files:
             found.folders.append(directory.rel)
@@ -143,13 +143,19 @@ def look_at(root: str, folder: str, depth: int) -> FolderLook:
         if directory.error is None and directory.has_files and partition_folder(directory.rel, depth) == folder
     )
     full, count = _full_signature(inside)
+    unreadable = {each.rel: each.error for each in walked if each.error and not each.skipped_as}
+    here = [(rel, *_UNREADABLE) for rel in unreadable if partition_folder(rel, depth) == folder]
     return FolderLook(
-        _signature((each.rel, each.mtime_ns, len(each.entries)) for each in inside),
+        _signature([*((each.rel, each.mtime_ns, len(each.entries)) for each in inside), *here]),
         full,
         count,
-        {directory.rel: directory.error for directory in walked if directory.error},
+        unreadable,
         inside,
     )
+
+
+# What stands in a signature for a folder that cannot be looked into, as its mtime and the number of its entries.
+_UNREADABLE = (0, -1)
 
 
 class _Seen(NamedTuple):
@@ -189,8 +195,13 @@ class FolderMemory:
             now[rel] = seen
             if seen.has_files:
                 grouped.setdefault(partition_folder(rel, depth), []).append((rel, seen.mtime_ns, seen.entries))
+            children = [f"{rel}/{name}" if rel else name for name in seen.children]
             if folder_level(rel) < MAX_DEPTH:
-                stack.extend(f"{rel}/{name}" if rel else name for name in seen.children)
+                stack.extend(children)
+                continue
+            for child in children:
+                if not _is_skipped(child):
+                    grouped.setdefault(partition_folder(child, depth), []).append((child, *_UNREADABLE))
         self._seen[path] = now
         return {folder: _signature(directories) for folder, directories in grouped.items()}
 
@@ -203,11 +214,18 @@ def _seen_again(root: str, rel: str, before: _Seen | None) -> _Seen | None:
             return before
         with os.scandir(path) as entries:
             listed = list(entries)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        mtime_ns, entry_count = _UNREADABLE
+        return None if _is_skipped(rel) else _Seen(mtime_ns, False, entry_count, True, ())
     children = tuple(to_text(entry.name) for entry in listed if _is_folder(entry))
     settled = time.time_ns() - mtime_ns > _MTIME_GRAIN_NS
     return _Seen(mtime_ns, settled, len(listed), len(children) < len(listed), children)
+
+
+def _is_skipped(rel: str) -> bool:
+    return any(folder_skip_reason(name) for name in rel.split("/"))
 
 
 def _signature(directories: Iterable[tuple[str, int, int]]) -> str:

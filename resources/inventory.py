@@ -79,7 +79,7 @@ def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> 
             )
         root = around or roots.add(tx, text, partition_depth(found.folders, max_partitions))
     prefix = text[len(root["path"]) :].strip("/")
-    below = [f"{prefix}/{folder}".strip("/") for folder in found.folders]
+    below = [f"{prefix}/{folder}".strip("/") for folder in (*found.folders, *found.unreadable)]
     keys = {partition_key(root["root_id"], root["path"], partition_folder(f, root["partition_depth"])) for f in below}
     return AddedRoot(
         root_id=root["root_id"],

@@ -81,8 +81,11 @@ def clear_folders(tx: Transaction, partition_keys: Sequence[str], still: Sequenc
 
 
 def retry_transient(tx: Transaction, partition_keys: Sequence[str]) -> int:
-    """Forget failures in these folders that may have passed by themselves (permissions, memory). Returns how many."""
-    where = "list_contains($keys, partition_key) AND list_contains($codes, code)"
+    """Forget failures in these folders that may have passed by themselves (permissions, memory). Returns how many.
+
+    Not those of folders: each look at one tells anew whether it can be read.
+    """
+    where = "list_contains($keys, partition_key) AND list_contains($codes, code) AND stage <> 'file_inventory'"
     params = {"keys": list(partition_keys), "codes": list(TRANSIENT)}
     count = int(tx.value(f"SELECT count(*) FROM failures WHERE {where}", params))
     tx.execute(f"DELETE FROM failures WHERE {where}", params)

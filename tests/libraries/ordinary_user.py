@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import sys
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import pytest
-
-__all__ = ["as_ordinary_user"]
+__all__ = ["as_ordinary_user", "give_up_override"]
 
 T = TypeVar("T")
 
@@ -26,15 +25,20 @@ def as_ordinary_user(action: Callable[[], T]) -> T:
 
     Linux keeps capabilities by thread, so the superuser gives them up in a thread that ends with the action.
     """
+    import pytest
+
     if os.geteuid() != 0:
         return action()
-    if sys.platform != "linux":
-        pytest.skip("the superuser can read everything here")
     done: list[Any] = []
+    refused: list[PermissionError] = []
 
     def run() -> None:
         try:
-            _give_up_override()
+            give_up_override()
+        except PermissionError as error:
+            refused.append(error)
+            return
+        try:
             done.append(action())
         except BaseException as error:
             done.append(error)
@@ -42,19 +46,30 @@ def as_ordinary_user(action: Callable[[], T]) -> T:
     thread = threading.Thread(target=run)
     thread.start()
     thread.join()
+    if refused:
+        pytest.skip(str(refused[0]))
     if isinstance(done[0], BaseException):
         raise done[0]
     return done[0]
 
 
-def _give_up_override() -> None:
+def give_up_override() -> None:
+    """Give up, in this thread and what it starts, the superuser's right to read everything.
+
+    Raises `PermissionError` (EPERM) where the right is had and cannot be given up.
+    """
+    if os.geteuid() != 0:
+        return
+    refused = PermissionError(errno.EPERM, "the superuser's rights may not be given up here")
+    if sys.platform != "linux":
+        raise refused
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(_VERSION_3, 0)
     sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable of capabilities 0-31; the same of 32-63
     if libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NOROOT, 0, 0, 0) or libc.capget(header, sets):
-        pytest.skip("this container may not give up the superuser's rights")
+        raise refused
     kept = ~((1 << _CAP_DAC_OVERRIDE) | (1 << _CAP_DAC_READ_SEARCH)) & 0xFFFFFFFF
     for number in range(3):
         sets[number] &= kept
     if libc.capset(header, sets):
-        pytest.skip("this container may not give up the superuser's rights")
+        raise refused

@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawn_photos import draw_photos
+from ordinary_user import as_ordinary_user
+from shelf import Shelf
 
 from resources.folder_scan import FolderLook, FolderMemory, look_at, survey
+from resources.manifest import failures
+from resources.watching import look
 
 
 def within_seconds(action: Callable[[], Any]) -> Any:
@@ -75,3 +80,51 @@ def test_links_to_themselves_and_to_folders_above_are_not_followed(tmp_path: Pat
         "in/two.jpg": "broken link",
         "in/above": "link to a folder",
     }
+
+
+# Folders that nobody may look into
+
+
+@pytest.mark.parametrize("max_partitions", [5000, 2, 1])
+def test_a_folder_that_could_never_be_read_is_a_problem_until_it_can(shelf: Shelf, max_partitions: int) -> None:
+    draw_photos(shelf.photos, ["a.jpg", "2021/b.jpg", "2021/locked/c.jpg", "lost+found/d.jpg"])
+    locked = [shelf.photos / "2021" / "locked", shelf.photos / "lost+found"]
+    shelf = Shelf(shelf.settings.model_copy(update={"max_partitions": max_partitions}), shelf.photos, shelf.engine)
+
+    def problems() -> list[dict[str, Any]]:
+        return shelf.rows("SELECT rel_path, code, attempts FROM failures")
+
+    def due() -> tuple[str, ...]:
+        return look(shelf.library.manifest, settle=False, every_file=True).due
+
+    def while_locked() -> None:
+        assert set(shelf.watch().partition_keys) >= set(due())
+        shelf.inventory()
+        assert due() == ()
+        with shelf.library.manifest.write() as tx:
+            failures.retry_transient(
+                tx, [row["partition_key"] for row in tx.rows("SELECT partition_key FROM failures")]
+            )
+        assert problems() == [{"rel_path": "2021/locked", "code": "NO_PERMISSION", "attempts": 1}]
+
+    for folder in locked:
+        folder.chmod(0)
+    try:
+        as_ordinary_user(while_locked)
+    finally:
+        for folder in locked:
+            folder.chmod(0o755)
+    assert due()
+    shelf.inventory()
+    assert problems() == []
+    taken = shelf.rows("SELECT rel_path FROM files WHERE skip_reason IS NULL ORDER BY rel_path")
+    assert [row["rel_path"] for row in taken] == ["2021/b.jpg", "2021/locked/c.jpg", "a.jpg"]
+
+
+def test_where_the_way_down_ends_is_a_problem(shelf: Shelf) -> None:
+    draw_photos(shelf.photos, ["a.jpg", "/".join([*["d"] * 90, "b.jpg"])])
+    keys = shelf.watch().partition_keys
+    assert set(shelf.inventory().unreadable) == {f"{shelf.photos}/" + "/".join(["d"] * 65)}
+    assert len(keys) == 2
+    assert shelf.failures() == {"/".join(["d"] * 65): "NO_PERMISSION"}
+    assert look(shelf.library.manifest, settle=False, every_file=True).due == ()
