@@ -179,28 +179,33 @@ def print_files(files: dict[str, bytes], repeats: int) -> None:
 
 
 def print_raw(count: int, megapixels: float) -> None:
+    """Every second file has a full-size preview. Those are measured twice: cameras store a smaller one beside it."""
     times: dict[str, list[float]] = defaultdict(list)
-    plain: list[float] = []
     sizes = []
     for number in range(-1, count):  # the first warms up
         image = picture(megapixels, seed=100 + number, aspect=3 / 2)
-        preview = saved(image, "JPEG", quality=80) if number % 2 == 0 else None
-        buffer = bayer_dng(np.asarray(image), preview_jpeg=preview)
-        photo = decoded(buffer)
-        ms = spent_ms(lambda buffer=buffer: decoded(buffer))  # type: ignore[misc]
-        if number < 0:
-            continue
-        times[photo.rung].append(ms)
-        if preview:
-            sizes.append(len(preview) / 1e6)
-        if number < 3:
-            plain.append(spent_ms(lambda buffer=buffer: _developed_plainly(buffer)))  # type: ignore[misc]
-    times["peer: rawpy.postprocess() and a resize"] = plain
-    print(
-        f"{count} DNG of {megapixels:g} megapixels; full-size previews of {statistics.mean(sizes):.1f} MB (quality 80)"
-    )
+        pixels = np.asarray(image)
+        files = {"without a preview": bayer_dng(pixels)}
+        if number % 2 == 0:
+            full = saved(image, "JPEG", quality=80)
+            small = saved(image.resize((1620, 1080), Image.Resampling.BICUBIC), "JPEG", quality=80)
+            sizes.append(len(full) / 1e6)
+            files = {
+                "full-size preview": bayer_dng(pixels, preview_jpeg=full),
+                "full-size preview and one of 1620 px": bayer_dng(pixels, preview_jpeg=full, more_previews=[small]),
+            }
+        for label, buffer in files.items():
+            rung = decoded(buffer).rung
+            ms = spent_ms(lambda buffer=buffer: decoded(buffer))  # type: ignore[misc]
+            if number >= 0:
+                times[f"{rung}: {label}"].append(ms)
+            if 0 <= number < 3:
+                plain = spent_ms(lambda buffer=buffer: _developed_plainly(buffer))  # type: ignore[misc]
+                times["peer: rawpy.postprocess() and a resize"].append(plain)
+    each = statistics.mean(sizes)
+    print(f"{count} DNG of {megapixels:g} megapixels; full-size previews of {each:.1f} MB (quality 80)")
     print()
-    print_times("rung", times)
+    print_times("rung and file", times)
 
 
 def _developed_plainly(buffer: bytes) -> None:

@@ -108,11 +108,14 @@ def _ladder(
         metadata = _completed(metadata, raw, sniffed)
     present = _share_present(buffer, sniffed, facts)
     warnings = ("TRUNCATED",) if present < 1 else ()
-    enough = min(NEAR_ENOUGH * preview_px, _AS_GOOD_AS_FULL * max(facts.width, facts.height))
-    if not any(preview.long_edge >= enough for preview in previews) and (largest := _preview_by_libraw(raw)):
+    whole = _AS_GOOD_AS_FULL * max(facts.width, facts.height)
+    enough = min(NEAR_ENOUGH * preview_px, whole)
+    if not any(preview.long_edge >= enough and preview.rendered for preview in previews) and (
+        largest := _preview_by_libraw(raw, previews)
+    ):
         previews = [*previews, largest]
     for preview in previews:  # the smallest that is enough decodes fastest
-        if preview.long_edge < enough:
+        if preview.long_edge < (enough if preview.rendered else whole):
             continue
         decoded = decode_preview(preview, facts, name, preview_px, max_pixels)
         others = [other for other in previews if other is not preview]
@@ -123,15 +126,17 @@ def _ladder(
     if present >= LEAST_READABLE:
         try:
             developed = _developed(raw, facts, metadata, preview_px, name)
-            found = tuple(dict.fromkeys((*warnings, *developed.warnings)))
-            return replace(developed, warnings=found, metadata=_completed(metadata, raw, sniffed))
+            noted = tuple(dict.fromkeys((*warnings, *developed.warnings)))
+            return replace(developed, warnings=noted, metadata=_completed(metadata, raw, sniffed))
         except MemoryError as error:
             raise DecodeError("DECODE_MEMORY", f"{name} needs more memory to develop than there is.") from error
         except (DecodeError, *_RAW_ERRORS) as error:
             failure = error
-    best = _best(previews, facts, metadata, warnings, name, preview_px, max_pixels)
-    if best is not None:
-        return best
+    by_libraw = _preview_by_libraw(raw, previews)
+    for found in (previews, [by_libraw] if by_libraw else []):
+        best = _best(found, facts, metadata, warnings, name, preview_px, max_pixels)
+        if best is not None:
+            return best
     if isinstance(failure, DecodeError):
         raise failure
     raise _refusal(buffer, sniffed, facts, failure, name) from failure
@@ -163,18 +168,23 @@ def _declared_facts(buffer: bytes, metadata: PhotoMetadata) -> RawFacts:
     return RawFacts(width, height, metadata.orientation)
 
 
-def _preview_by_libraw(raw: rawpy.RawPy) -> Preview | None:
-    """LibRaw's choice, the largest it knows of: it finds what stands in makers' notes and blocks of their own."""
+def _preview_by_libraw(raw: rawpy.RawPy, known: list[Preview]) -> Preview | None:
+    """LibRaw's choice, the largest it knows of: it finds what stands in makers' notes and blocks of their own.
+
+    None where it is one of the `known`.
+    """
     try:
         thumb = raw.extract_thumb()
     except _RAW_ERRORS:
         return None
-    if thumb.format == rawpy.ThumbFormat.JPEG:
-        return Preview.of_jpeg(bytes(thumb.data))
+    found: Preview | None = None
     data = thumb.data
-    if getattr(data, "ndim", 0) == 3 and data.dtype == np.uint8 and data.shape[2] == 3:
-        return Preview(data.shape[1], data.shape[0], pixels=data)
-    return None
+    if thumb.format == rawpy.ThumbFormat.JPEG:
+        found = Preview.of_jpeg(bytes(data))
+    elif getattr(data, "ndim", 0) == 3 and data.dtype == np.uint8 and data.shape[2] == 3:
+        found = Preview(data.shape[1], data.shape[0], pixels=data)
+    sizes = {(preview.width, preview.height) for preview in known}
+    return None if found is None or (found.width, found.height) in sizes else found
 
 
 def _best(

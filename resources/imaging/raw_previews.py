@@ -71,6 +71,7 @@ class Preview:
     jpeg: bytes | None = None
     pixels: Pixels | None = None
     coded: Coded | None = None
+    rendered: bool = True  # as the photo should look; Canon's small uncompressed pictures are linear and unbalanced
 
     @classmethod
     def of_jpeg(cls, jpeg: bytes, coded: Coded | None = None) -> Preview | None:
@@ -152,7 +153,8 @@ def _uncompressed(buffer: bytes, directory: Directory, byte_order: str, coded: C
         return None
     kind = np.dtype("u1" if bits == 8 else byte_order + "u2")
     values = np.frombuffer(buffer, kind, width * height * 3, offsets[0]).reshape(height, width, 3)
-    return Preview(width, height, pixels=values if bits == 8 else (values >> 8).astype(np.uint8), coded=coded)
+    pixels = values if bits == 8 else (values >> 8).astype(np.uint8)
+    return Preview(width, height, pixels=pixels, coded=coded, rendered=False)
 
 
 def decode_preview(

@@ -181,6 +181,24 @@ def test_a_preview_with_black_bars_is_passed_over(large: Image.Image) -> None:
     assert photo.rung == "half_size"
 
 
+def test_a_small_uncompressed_picture_never_stands_for_the_photo(large: Image.Image) -> None:
+    """Canon's are linear and without white balance; the row of the thumbnail's tags is made to say RGB."""
+    small = np.asarray(large.resize((320, 240)))
+    stripped = bayer_dng(np.asarray(large), preview_jpeg=preview_of(large))
+    plain = stripped + small.tobytes()
+    table = {259: 1, 262: 2, 273: len(stripped), 279: small.nbytes}
+    whole = bytearray(plain)
+    first = int.from_bytes(whole[4:8], "little")
+    for index in range(int.from_bytes(whole[first : first + 2], "little")):
+        entry = first + 2 + 12 * index
+        tag = int.from_bytes(whole[entry : entry + 2], "little")
+        if tag in table:
+            size = 2 if whole[entry + 2] == 3 else 4
+            whole[entry + 8 : entry + 8 + size] = table[tag].to_bytes(size, "little")
+    photo = read(bytes(whole))
+    assert photo.rung == "half_size"
+
+
 def test_a_preview_of_another_shape_is_better_than_nothing(large: Image.Image) -> None:
     wide = large.crop((0, 60, 640, 420))
     dng = bayer_dng(np.asarray(large), preview_jpeg=preview_of(wide, (640, 360)))
