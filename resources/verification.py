@@ -124,24 +124,17 @@ def verify_manifest(library: Library, *, repair: bool = False) -> Part:
     """Every block reads; no key twice; every file is a photo, a failure, skipped or waiting."""
     with library.manifest.read() as tx:
         rows = integrity.read_everything(tx)
-        twice = {table: count for table, count in integrity.duplicate_rows(tx).items() if count}
+        twice = integrity.duplicate_rows(tx)
         lost = integrity.unaccounted_files(tx, files.count_pending(tx, DECODER_VERSION))
-    part = Part("manifest", "rows", sum(rows.values()))
-    if repair and (twice or lost):
+    left = twice
+    if repair and any(twice.values()):
         with library.manifest.write() as tx:
             integrity.drop_duplicates(tx)
-            integrity.read_unaccounted_again(tx)
-    with library.manifest.read() as tx:
-        left = integrity.duplicate_rows(tx) if repair and twice else twice
-        still = integrity.unaccounted_files(tx, files.count_pending(tx, DECODER_VERSION)) if repair else lost
+            left = integrity.duplicate_rows(tx)
+    part = Part("manifest", "rows", sum(rows.values()))
     for table, count in twice.items():
-        part.found("rows_twice", f"rows of {table} stand twice", count, mended=count - left.get(table, 0))
-    part.found(
-        "files_unaccounted",
-        "files are neither photos nor problem files, and do not wait either",
-        lost,
-        mended=lost - still,
-    )
+        part.found("rows_twice", f"keys stand twice in the table {table}", count, mended=count - left[table])
+    part.found("files_unaccounted", "files are neither photos nor problem files, and do not wait either", lost)
     return part
 
 

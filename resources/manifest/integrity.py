@@ -19,7 +19,6 @@ __all__ = [
     "pixel_hashes",
     "present_files",
     "read_everything",
-    "read_unaccounted_again",
     "unaccounted_files",
 ]
 
@@ -60,23 +59,18 @@ def drop_duplicates(tx: Transaction) -> int:
     )
 
 
-_UNACCOUNTED = """f.missing_since IS NULL AND f.skip_reason IS NULL
-    AND NOT (f.sha256 IS NOT NULL AND f.photo_id IS NOT NULL
-        AND EXISTS (FROM previews p WHERE p.sha256 = f.sha256)
-        AND EXISTS (FROM photos p WHERE p.photo_id = f.photo_id AND p.sha256 = f.sha256))
-    AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
-        AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns)
-    AND (SELECT state FROM roots r WHERE r.root_id = f.root_id) <> 'offline'"""
-
-
 def unaccounted_files(tx: Transaction, pending: int) -> int:
     """Present files that are neither a photo of their content, nor failed, nor skipped, nor among the `pending`."""
-    return max(0, int(tx.value(f"SELECT count(*) FROM files f WHERE {_UNACCOUNTED}")) - pending)
-
-
-def read_unaccounted_again(tx: Transaction) -> None:
-    """Forget the hashes of unaccounted files, so that they are pending."""
-    tx.execute(f"UPDATE files AS f SET sha256 = NULL WHERE f.sha256 IS NOT NULL AND {_UNACCOUNTED}")
+    left = tx.value(
+        """SELECT count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
+            AND NOT (f.sha256 IS NOT NULL AND f.photo_id IS NOT NULL
+                AND EXISTS (FROM previews p WHERE p.sha256 = f.sha256)
+                AND EXISTS (FROM photos p WHERE p.photo_id = f.photo_id AND p.sha256 = f.sha256))
+            AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
+                AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns)
+            AND (SELECT state FROM roots r WHERE r.root_id = f.root_id) <> 'offline'"""
+    )
+    return max(0, int(left) - pending)
 
 
 def read_everything(tx: Transaction) -> dict[str, int]:
