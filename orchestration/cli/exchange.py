@@ -27,6 +27,7 @@ _CHANGES = {
     "collection_photos": ("photo in a collection", "photos in collections"),
     "stack_separations": ("separation of photos", "separations of photos"),
     "stack_covers": ("chosen cover", "chosen covers"),
+    "hidden": ("photo hidden", "photos hidden"),
     "vectors": ("vector", "vectors"),
 }
 

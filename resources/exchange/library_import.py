@@ -6,13 +6,15 @@ Nothing is taken away, and the same export again changes nothing. Of two words a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from resources.clock import utc_now
 from resources.errors import LoupeError
@@ -25,6 +27,7 @@ from resources.manifest import (
     VectorStore,
     collections,
     given_ratings,
+    hidden,
     matching,
     outbox,
     results,
@@ -59,6 +62,7 @@ _READ = {
     "ratings": {"photo_id": "TEXT", "rating": "INTEGER", "given_at": "TIMESTAMP"},
     "written_captions": {"photo_id": "TEXT", "text": "TEXT", "written_at": "TIMESTAMP"},
     "computed_captions": {
+        "photo_id": "TEXT",
         "pixel_hash": "TEXT",
         "model": "TEXT",
         "revision": "TEXT",
@@ -70,6 +74,7 @@ _READ = {
     "collection_photos": {"collection_id": "TEXT", "photo_id": "TEXT", "added_at": "TIMESTAMP"},
     "stack_separations": {"choice_id": "TEXT", "photo_id": "TEXT", "part": "INTEGER", "decided_at": "TIMESTAMP"},
     "stack_covers": {"photo_id": "TEXT", "decided_at": "TIMESTAMP"},
+    "hidden": {"sha256": "TEXT", "photo_id": "TEXT", "hidden_at": "TIMESTAMP"},
     "vectors": {
         "pixel_hash": "TEXT",
         "model": "TEXT",
@@ -78,24 +83,21 @@ _READ = {
         "vector": "FLOAT[]",
     },
 }
-# What no Loupe writes, by table.
-_IMPOSSIBLE = {
-    "photos": "photo_id IS NULL OR document_id IS NULL OR page IS NULL",
-    "tags": "photo_id IS NULL OR created_at IS NULL "
-    f"OR coalesce(length(trim(tag)) NOT BETWEEN 1 AND {tags.MOST_TAG_CHARS}, true)",
-    "ratings": "photo_id IS NULL OR given_at IS NULL OR rating NOT BETWEEN -1 AND 5",
-    "written_captions": "photo_id IS NULL OR written_at IS NULL "
-    f"OR coalesce(length(trim(text)) NOT BETWEEN 1 AND {written_captions.MOST_CAPTION_CHARS}, true)",
-    "computed_captions": "pixel_hash IS NULL OR model IS NULL OR revision IS NULL OR preprocess_version IS NULL "
-    "OR text IS NULL OR created_at IS NULL",
-    "collections": "collection_id IS NULL OR name IS NULL",
-    "collection_photos": "collection_id IS NULL OR photo_id IS NULL OR added_at IS NULL",
-    "stack_separations": "choice_id IS NULL OR photo_id IS NULL OR part IS NULL OR decided_at IS NULL",
-    "stack_covers": "photo_id IS NULL OR decided_at IS NULL",
-    "vectors": "pixel_hash IS NULL OR model IS NULL OR revision IS NULL OR preprocess_version IS NULL "
-    "OR coalesce(len(vector) = 0, true)",
+# What may be NULL, by table; and what else no Loupe writes.
+_OPTIONAL = {
+    "photos": {"sha256", "pixel_hash", "perceptual_hash", "file_name", "paths"},
+    "files": {"document_id", "missing_since"},
+    "ratings": {"rating"},
+}
+_WRONG = {
+    "tags": f"length(trim(tag)) NOT BETWEEN 1 AND {tags.MOST_TAG_CHARS}",
+    "ratings": "rating NOT BETWEEN -1 AND 5",
+    "written_captions": f"length(trim(text)) NOT BETWEEN 1 AND {written_captions.MOST_CAPTION_CHARS}",
+    "vectors": "len(vector) = 0",
 }
 _VECTOR_BATCH = 5000
+# Photos whose words are taken over in one transaction, during which nobody else uses the manifest.
+_PHOTO_BATCH = 50_000
 _UNIT_TOLERANCE = 1e-2
 _MOST_LISTED = 1000
 
@@ -133,22 +135,25 @@ class ImportReport:
 def import_export(library: Library, folder: Path, *, dry_run: bool = False) -> ImportReport:
     """Take over what the export in `folder` says of photos that are here.
 
-    All of it or, when something is wrong with the export, nothing; vectors come after the rest. Raises
+    An export that is wrong anywhere changes nothing, but for vectors, which are looked at last. Photos are taken by
+    thousands, so that the library can be used meanwhile; one that was stopped is finished by the next. Raises
     `EXPORT_INVALID`, `EXPORT_TOO_NEW`.
     """
     sources = _sources(folder)
-    manifest = library.manifest
     try:
-        with manifest.read() if dry_run else manifest.write() as tx:
-            report = _take_over(tx, sources)
-        vectors = _take_vectors(library, sources["vectors"], dry_run) if "vectors" in sources else None
+        _check(sources)
+        with library.manifest.read() as tx:
+            matching.match_photos(tx, sources["photos"], sources.get("files"))
+            matched, pairs = MatchReport.of(tx), matching.pairs(tx)
+        changes = _take_over(library, sources, pairs, dry_run)
+        if "vectors" in sources:
+            changes["vectors"] = _take_vectors(library, sources["vectors"], dry_run)
     except duckdb.Error as error:
         sentence = str(error).splitlines()[0]
         raise LoupeError(
             "EXPORT_INVALID", f"The export in '{to_text(str(folder))}' cannot be read: {sentence}"
         ) from error
-    changes = report.changes if vectors is None else {**report.changes, "vectors": vectors}
-    return ImportReport(dry_run, report.matched, changes)
+    return ImportReport(dry_run, matched, changes)
 
 
 def _sources(folder: Path) -> dict[str, str]:
@@ -190,41 +195,61 @@ def _reading(path: Path, columns: dict[str, str], file_format: str) -> str:
     return f"(SELECT * FROM read_json('{text}', format = 'newline_delimited', columns = {{{typed}}}))"
 
 
-def _take_over(tx: Transaction, sources: dict[str, str]) -> ImportReport:
-    for table, source in sources.items():
-        if impossible := _IMPOSSIBLE.get(table):
-            wrong = tx.value(f"SELECT count(*) FROM {source} WHERE {impossible}")
-            if wrong:
+def _check(sources: dict[str, str]) -> None:
+    """Read all of it once. Raises `EXPORT_INVALID` for what no Loupe wrote."""
+    with duckdb.connect() as connection:
+        for table, source in sources.items():
+            needed = [name for name in _READ[table] if name not in _OPTIONAL.get(table, ())]
+            wrong = " OR ".join([*(f"{name} IS NULL" for name in needed), _WRONG.get(table, "false")])
+            found = connection.execute(f"SELECT count(*) FILTER ({wrong}) FROM {source}").fetchone()
+            if found and found[0]:
                 raise LoupeError(
-                    "EXPORT_INVALID", f"The export's table '{table}' has {wrong:,} rows that cannot be right."
+                    "EXPORT_INVALID", f"The export's table '{table}' has {found[0]:,} rows that cannot be right."
                 )
-    matching.match_photos(tx, sources["photos"], sources.get("files"))
-    matched = MatchReport.of(tx)
+
+
+def _take_over(library: Library, sources: dict[str, str], pairs: pa.Table, dry_run: bool) -> dict[str, int]:
+    manifest = library.manifest
+    changes: Counter[str] = Counter()
+    for start in range(0, max(1, pairs.num_rows), _PHOTO_BATCH):
+        with manifest.read() if dry_run else manifest.write() as tx:
+            matching.know(tx, pairs.slice(start, _PHOTO_BATCH))
+            changes.update(_of_photos(tx, sources))
+    # What names several photos at once.
+    with manifest.read() if dry_run else manifest.write() as tx:
+        matching.know(tx, pairs)
+        changes.update(_of_sets(tx, sources))
+    return dict(changes)
+
+
+def _of_photos(tx: Transaction, sources: dict[str, str]) -> dict[str, int]:
+    merges: dict[str, Callable[[Transaction, str], int]] = {
+        "tags": lambda tx, given: tags.merge(tx, given)[0],
+        "ratings": given_ratings.merge,
+        "written_captions": written_captions.merge,
+        "computed_captions": results.merge_captions,
+    }
+    return {
+        table: merge(tx, matching.translated(tx, sources[table])) for table, merge in merges.items() if table in sources
+    }
+
+
+def _of_sets(tx: Transaction, sources: dict[str, str]) -> dict[str, int]:
     changes: dict[str, int] = {}
-
-    def translated(table: str) -> str:
-        return matching.translated(tx, sources[table])
-
-    if "tags" in sources:
-        changes["tags"] = tags.merge(tx, translated("tags"))[0]
-    if "ratings" in sources:
-        changes["ratings"] = given_ratings.merge(tx, translated("ratings"))
-    if "written_captions" in sources:
-        changes["written_captions"] = written_captions.merge(tx, translated("written_captions"))
-    if "computed_captions" in sources:
-        changes["computed_captions"] = results.merge_captions(tx, sources["computed_captions"])
     if "collections" in sources and "collection_photos" in sources:
         created, added = collections.merge(
             tx,
             f"""(SELECT c.name, m.photo_id, coalesce(m.added_at, c.created_at) AS added_at
-            FROM {sources["collections"]} c LEFT JOIN {translated("collection_photos")} m USING (collection_id))""",
+            FROM {sources["collections"]} c
+            LEFT JOIN {matching.translated(tx, sources["collection_photos"])} m USING (collection_id))""",
         )
         changes |= {"collections": len(created), "collection_photos": added}
-    if "stack_separations" in sources:
-        changes["stack_separations"] = stacks.merge_separations(tx, translated("stack_separations"))
-    if "stack_covers" in sources:
-        changes["stack_covers"] = stacks.merge_covers(tx, translated("stack_covers"))
-    return ImportReport(False, matched, changes)
+    for table, merge in (("stack_separations", stacks.merge_separations), ("stack_covers", stacks.merge_covers)):
+        if table in sources:
+            changes[table] = merge(tx, matching.translated(tx, sources[table]))
+    if "hidden" in sources:
+        changes["hidden"] = hidden.merge(tx, sources["hidden"])
+    return changes
 
 
 def _take_vectors(library: Library, source: str, dry_run: bool) -> int:
@@ -254,11 +279,6 @@ def _vector_batches(source: str) -> Iterator[tuple[ResultKey, dict[str, Any]]]:
     """Vectors by pixel hash, of one model at a time, read in batches."""
     keys = ("model", "revision", "preprocess_version")
     with duckdb.connect() as connection:
-        wrong = connection.execute(f"SELECT count(*) FROM {source} WHERE {_IMPOSSIBLE['vectors']}").fetchone()
-        if wrong and wrong[0]:
-            raise LoupeError(
-                "EXPORT_INVALID", f"The export's table 'vectors' has {wrong[0]:,} rows that cannot be right."
-            )
         models = connection.execute(f"SELECT DISTINCT {', '.join(keys)} FROM {source} ORDER BY ALL").fetchall()
         for model in models:
             reader = connection.execute(

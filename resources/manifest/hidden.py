@@ -15,7 +15,7 @@ from resources.clock import utc_now
 from resources.manifest import outbox, stacks
 from resources.manifest.database import Transaction
 
-__all__ = ["content", "count", "hide", "list_all", "show"]
+__all__ = ["content", "count", "hide", "list_all", "merge", "show"]
 
 
 def hide(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
@@ -34,6 +34,24 @@ def hide(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
     stacks.disturb(tx, ids)
     outbox.push(tx, ids, "hidden")
     return ids
+
+
+def merge(tx: Transaction, given: str) -> int:
+    """Hide the content that the relation `given` (sha256, photo_id, hidden_at) names, also what is not here yet.
+
+    Returns how much of it was not hidden.
+    """
+    before = int(tx.value("SELECT count(*) FROM hidden_content"))
+    here = tx.execute(
+        f"""SELECT DISTINCT p.photo_id FROM photos p JOIN {given} g USING (sha256)
+        WHERE p.hidden_at IS NULL AND p.page = 1"""
+    ).fetchall()
+    hide(tx, [row[0] for row in here])
+    tx.execute(
+        f"""INSERT INTO hidden_content SELECT sha256, min(photo_id), min(hidden_at) FROM {given} g
+        WHERE NOT EXISTS (FROM hidden_content h WHERE h.sha256 = g.sha256) GROUP BY sha256"""
+    )
+    return int(tx.value("SELECT count(*) FROM hidden_content")) - before
 
 
 def show(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:

@@ -35,6 +35,9 @@ _KEYS = {
     "stacks": "photo_id",
     "collection_photos": "collection_id, photo_id",
     "tags": "photo_id, tag",
+    "written_captions": "photo_id",
+    "given_ratings": "photo_id",
+    "hidden_content": "sha256",
 }
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+
 from resources.manifest.database import Transaction
 
-__all__ = ["counts", "match_photos", "match_rows", "translated", "unsettled"]
+__all__ = ["counts", "know", "match_photos", "match_rows", "pairs", "translated", "unsettled"]
 
 # Bits of 64 that may differ between difference hashes of one picture; other pictures differ by about half of them.
 _NEAR_BITS = 10
@@ -133,6 +135,17 @@ def unsettled(tx: Transaction, limit: int) -> tuple[list[dict[str, Any]], list[d
         [limit],
     )
     return unmatched, ambiguous
+
+
+def pairs(tx: Transaction) -> pa.Table:
+    """What matched, as (theirs, ours), photos of ours together: for later transactions to `know`."""
+    return tx.arrow("SELECT theirs, ours FROM matched ORDER BY ours, theirs")
+
+
+def know(tx: Transaction, matched: pa.Table) -> None:
+    """Take these pairs for what matched."""
+    with tx.table(matched) as given:
+        tx.execute(f"CREATE OR REPLACE TEMP TABLE matched AS SELECT theirs, ours FROM {given}")
 
 
 def translated(tx: Transaction, source: str) -> str:

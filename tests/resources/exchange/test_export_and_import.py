@@ -22,7 +22,7 @@ from resources.errors import LoupeError
 from resources.exchange.export_tables import GROUPS, TABLES
 from resources.exchange.library_export import export_library
 from resources.exchange.library_import import import_export
-from resources.manifest import collections, given_ratings, models, stacks, tags, written_captions
+from resources.manifest import collections, given_ratings, hidden, models, stacks, tags, written_captions
 from resources.manifest.exports import QUERIES
 from resources.settings import Settings
 
@@ -89,8 +89,7 @@ def full(tmp_path: Path) -> Shelf:
         stacks.separate(tx, "choice", [[a], [b]])
         stacks.say_cover(tx, c)
         tx.insert("stacks", [{"stack_id": "s", "photo_id": a, "kind": "edit", "is_cover": True, "position": 0}])
-        hidden = {"sha256": shelf.sha256("c.png"), "photo_id": c, "hidden_at": "2024-01-01"}
-        tx.execute("INSERT INTO hidden_content VALUES (?, ?, ?)", list(hidden.values()))
+        tx.execute("INSERT INTO hidden_content VALUES ('of a file that is gone', 'gone', now())")
         tx.execute("INSERT INTO projections VALUES (?, ?, 0.5, -1, now())", [CLIP.model, a])
         models.use(tx, "clip", CLIP.model, CLIP.revision, CLIP.preprocess_version, 48)
     return shelf
@@ -182,6 +181,7 @@ def test_another_home_takes_everything_over_once(full: Shelf, twin: Shelf, tmp_p
         "collection_photos": 2,
         "stack_separations": 1,
         "stack_covers": 1,
+        "hidden": 1,
         "vectors": photos,
     }
     assert words(twin) == words(full)
@@ -197,6 +197,30 @@ def test_another_home_takes_everything_over_once(full: Shelf, twin: Shelf, tmp_p
     assert twin.model.embedded == twin.model.captioned == 0
     hashes = [row["pixel_hash"] for row in full.rows("SELECT pixel_hash FROM previews")]
     assert all(np.array_equal(twin.vectors.get([h])[h], full.vectors.get([h])[h]) for h in hashes)
+
+
+def test_what_was_hidden_is_hidden_there(full: Shelf, twin: Shelf, tmp_path: Path) -> None:
+    c = full.photo_id("c.png")
+    with full.library.manifest.write() as tx:
+        hidden.hide(tx, [c])
+    export_library(full.library, tmp_path / "out")
+    assert import_export(twin.library, tmp_path / "out", dry_run=True).changes["hidden"] == 2
+    assert import_export(twin.library, tmp_path / "out").changes["hidden"] == 2
+    assert import_export(twin.library, tmp_path / "out").changes["hidden"] == 0
+    with twin.library.manifest.read() as tx:
+        assert [row["file_name"] for row in hidden.list_all(tx)] == ["c.png"]
+        assert set(hidden.content(tx, ["of a file that is gone"])) == {"of a file that is gone"}
+
+
+def test_photos_are_taken_by_thousands(
+    full: Shelf, twin: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resources.exchange.library_import._PHOTO_BATCH", 2)
+    export_library(full.library, tmp_path / "out")
+    tried = import_export(twin.library, tmp_path / "out", dry_run=True)
+    done = import_export(twin.library, tmp_path / "out")
+    assert done.changes == tried.changes
+    assert words(twin) == words(full)
 
 
 def test_the_later_word_stays(full: Shelf, twin: Shelf, tmp_path: Path) -> None:
