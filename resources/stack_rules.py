@@ -16,6 +16,7 @@ from functools import cached_property
 from itertools import combinations, pairwise
 from typing import Any, Literal
 
+from resources.imaging.sniff import RAW_FORMATS
 from resources.shot_names import ShotName, folder_bits
 
 __all__ = [
@@ -33,8 +34,6 @@ __all__ = [
 
 StackKind = Literal["raw_jpeg", "edit", "burst"]
 
-_RAW_FORMATS = "3FR ARW CR2 CR3 CRW DNG ERF GPR IIQ KDC MRW NEF ORF PEF RAF RW2 SRW X3F"
-RAW_FORMATS = frozenset(_RAW_FORMATS.split())
 # A date that the camera or an editor wrote into the file; a clock in UTC or a guess says nothing about a second.
 _WRITTEN_DATES = frozenset({"exif", "exif_digitized", "xmp", "iptc", "raw"})
 

@@ -13,7 +13,16 @@ from typing import Literal
 
 from resources.imaging.tiff import Tiff, TiffError
 
-__all__ = ["RAW_WITHOUT_MARKS", "Kind", "Sniffed", "foreign_kind", "kind_by_name", "sniff", "sniff_by_name"]
+__all__ = [
+    "RAW_FORMATS",
+    "RAW_WITHOUT_MARKS",
+    "Kind",
+    "Sniffed",
+    "foreign_kind",
+    "kind_by_name",
+    "sniff",
+    "sniff_by_name",
+]
 
 Family = Literal["raster", "tiff", "heif", "raw", "jxl", "psd"]
 Kind = Literal["photo", "sidecar", "video", "document", "unknown"]
@@ -112,6 +121,9 @@ _FORMATS: dict[str, Sniffed] = {
         },
     ),
 }
+
+# Those that hold what the sensor saw, by the name in `Sniffed.format`.
+RAW_FORMATS = frozenset(name for name, kind in _FORMATS.items() if kind.family == "raw")
 
 _AVIF_BRANDS = {b"avif", b"avis", b"avio"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1"}

@@ -55,7 +55,7 @@ class _Dialect:
             case AnyOf(key, values):
                 return self._any_of(key, list(values))
             case Range():
-                return self._range(condition)
+                return self._range(_one_bound_a_side(condition))
             case Flag(name):
                 return self._any_of(FLAGS_KEY, [name])
             case Exists(key):
@@ -88,6 +88,16 @@ class _Dialect:
     def _ids(self, photo_ids: list[str]) -> Any: ...
     def _near(self, near: Near) -> Any: ...
     def _inside(self, box: InBox) -> Any: ...
+
+
+def _one_bound_a_side(bounds: Range) -> Range:
+    """The stricter of two lower and of two upper bounds: the embedded engine looks at one of them only."""
+    gte, gt, lte, lt = bounds.gte, bounds.gt, bounds.lte, bounds.lt
+    if gte is not None and gt is not None:
+        gte, gt = (gte, None) if gte > gt else (None, gt)
+    if lte is not None and lt is not None:
+        lte, lt = (lte, None) if lte < lt else (None, lt)
+    return Range(bounds.key, gte=gte, lte=lte, gt=gt, lt=lt)
 
 
 class EdgeDialect(_Dialect):

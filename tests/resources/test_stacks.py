@@ -17,9 +17,7 @@ from stack_library import NOON, StackLibrary, make_stack_library, photo_row
 from resources import stacks as stacks_module
 from resources.clock import utc_now
 from resources.errors import LoupeError
-from resources.imaging.sniff import _FORMATS
 from resources.manifest import stacks as table
-from resources.stack_rules import RAW_FORMATS
 from resources.stacks import choose_cover, reunite, stack_of, take_out, unstack
 
 RAW_FIRST = {"camera_make": "Canon", "camera_model": "Canon EOS R5"}
@@ -44,10 +42,6 @@ def burst(library: StackLibrary, frames: int, gap_s: float, folder: str = "b", f
             for number in range(frames)
         }
     )
-
-
-def test_every_raw_format_is_a_raw_format() -> None:
-    assert {name for name, kind in _FORMATS.items() if kind.family == "raw"} == RAW_FORMATS
 
 
 # Pairs

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from index_library import MODEL, OpenHome, photo_id, vector
 
@@ -347,6 +347,8 @@ def filled(home_of_index: OpenHome) -> VectorIndex:
 
 @FEW
 @given(condition=CONDITIONS)
+@example(condition=Range("taken_at", lte=0.0, lt=172800.0))
+@example(condition=Range("taken_at", gte=86400.0, gt=864000.0))
 def test_any_filter_selects_what_brute_force_selects(filled: VectorIndex, condition: Condition) -> None:
     expected = {found for found, held in POINTS.items() if matches(condition, held)}
     assert filled.count(condition) == len(expected)
