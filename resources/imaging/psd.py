@@ -153,14 +153,19 @@ def _unpacked(buffer: bytes, at: int, header: _Header, count: int, row_bytes: in
     import imagecodecs
 
     width = 4 if header.large else 2
+    if at + width * header.channels * header.height > len(buffer):
+        raise EOFError("truncated")
     table = np.frombuffer(buffer, f">u{width}", header.channels * header.height, at)
     at += table.nbytes
     rows = []
     for size in table[: count * header.height].tolist():
-        row = imagecodecs.packbits_decode(buffer[at : at + size], out=row_bytes) if at + size <= len(buffer) else b""
-        if len(row) != row_bytes:
+        try:
+            row = bytes(imagecodecs.packbits_decode(buffer[at : at + size], out=row_bytes))
+        except RuntimeError:  # more than a row
             break
-        rows.append(bytes(row))
+        if at + size > len(buffer) or len(row) != row_bytes:
+            break
+        rows.append(row)
         at += size
     return b"".join(rows)
 

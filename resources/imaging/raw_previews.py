@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from resources.errors import DecodeError
@@ -35,7 +36,7 @@ _LEAST_BAR, _BAR_LEVEL = 0.02, 12
 # Spread of grey levels (of 255) below which a picture is blank.
 _BLANK_SPREAD = 2
 # Two previews of one photo, as 12 x 12 greys: real pairs over the samples reach 0.9, other pictures 0.2.
-_SAME_PICTURE, _SIGNATURE_PX, _LEAST_WITNESS_PX = 0.5, 12, 64
+_SAME_PICTURE, _SIGNATURE_PX, _LEAST_WITNESS_PX, _MOST_WITNESS_PX = 0.5, 12, 64, 1100
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 0x0100, 0x0101, 0x0102, 0x0103, 0x0106
 _SAMPLES, _PLANAR, _STRIP_OFFSETS, _STRIP_BYTES = 0x0115, 0x011C, 0x0111, 0x0117
@@ -226,8 +227,7 @@ def is_blank(pixels: Pixels) -> bool:
 
 def _has_bars(pixels: Pixels) -> bool:
     """Whether two opposite sides are black bars of the same width on a picture that is not black itself."""
-    for across in (pixels[:, ::8].max(axis=(1, 2)), pixels[::8].max(axis=(0, 2))):
-        dark = across <= _BAR_LEVEL
+    for dark in _dark_lines(pixels):
         if dark.all() or not (dark[0] and dark[-1]):
             continue
         before, after = int(np.argmin(dark)), int(np.argmin(dark[::-1]))
@@ -236,14 +236,21 @@ def _has_bars(pixels: Pixels) -> bool:
     return False
 
 
+def _dark_lines(pixels: Pixels) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which rows and which columns are black, by every eighth of their pixels."""
+    rows = np.ascontiguousarray(pixels[:, ::8]).reshape(len(pixels), -1).max(axis=1)
+    columns = pixels[::8].max(axis=0).max(axis=1)
+    return rows <= _BAR_LEVEL, columns <= _BAR_LEVEL
+
+
 def show_one_picture(chosen: Raster, others: list[Preview], facts: RawFacts, name: str) -> bool:
     """Whether another preview of the file agrees with the chosen one, or there is none to ask.
 
     Editors and repair tools leave previews of another photo, and bits that flip garble a JPEG without an error. The
-    smallest other one is asked: it costs a millisecond.
+    smallest other one is asked, if it is small: that costs a millisecond.
     """
     for other in others:
-        if other.long_edge < _LEAST_WITNESS_PX:
+        if not _LEAST_WITNESS_PX <= other.long_edge <= _MOST_WITNESS_PX:
             continue
         witness = decode_preview(other, facts, name, 4 * _LEAST_WITNESS_PX, 1 << 24, any_shape=True)
         if witness is None:
@@ -261,7 +268,7 @@ def _signature(pixels: Pixels) -> np.ndarray:
 
 
 def _without_bars(pixels: Pixels) -> Pixels:
-    rows, columns = (np.flatnonzero(pixels.max(axis=axes) > _BAR_LEVEL) for axes in ((1, 2), (0, 2)))
+    rows, columns = (np.flatnonzero(~dark) for dark in _dark_lines(pixels))
     if not len(rows) or not len(columns):
         return pixels
     return np.ascontiguousarray(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
