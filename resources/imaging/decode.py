@@ -64,8 +64,9 @@ def decode_pages(
     """All photos of one file in order: the pages of a TIFF, for any other format the one that `decode` gives.
 
     Thumbnails, masks and the smaller copies of a pyramid are no pages. A page that cannot be decoded is left out,
-    and the first page carries "PAGE_UNREADABLE"; where more than `max_pages` stand in the file, "PAGES_LEFT_OUT".
-    Raises `DecodeError` where `decode` does: the first page must be readable.
+    with "PAGE_UNREADABLE" on the first page, or far into a long document on the page before. Where more than
+    `max_pages` stand in the file, the first carries "PAGES_LEFT_OUT". Raises `DecodeError` where `decode` does: the
+    first page must be readable.
     """
     data = buffer if isinstance(buffer, bytes) else bytes(buffer)
     sniffed = _sniffed(data, name)
@@ -74,28 +75,29 @@ def decode_pages(
         return
     document = _Document(data, sniffed, name, preview_px, max_pixels, max_pages)
     first = document.page(0)
-    warnings = ["PAGES_LEFT_OUT"] if document.total > document.count else []
-    # Only a look at every page tells whether the first must carry a warning. So that a book does not stand in
-    # memory whole, pages beyond the first few are decoded a second time when it is their turn.
-    kept: dict[int, DecodedPhoto] = {}
-    good: list[int] = []
+    near = [document.later_page(index, first) for index in range(1, min(document.count, _PAGES_AHEAD + 1))]
+    if document.total > document.count:
+        first = _warned(first, "PAGES_LEFT_OUT")
+    yield _warned(first, "PAGE_UNREADABLE") if None in near else first
+    waiting: DecodedPhoto | None = None
     for index in range(1, document.count):
-        try:
-            photo = document.page(index)
-        except DecodeError:
-            warnings.append("PAGE_UNREADABLE")
-            continue
-        good.append(index)
-        if len(kept) < _PAGES_KEPT:
-            kept[index] = photo
-    yield replace(first, warnings=tuple(dict.fromkeys((*first.warnings, *warnings))))
-    for index in good:
-        photo = kept.pop(index) if index in kept else document.page(index)
-        yield replace(photo, metadata=of_page(first.metadata, photo.metadata))
+        photo = near[index - 1] if index <= len(near) else document.later_page(index, first)
+        if photo is not None:
+            if waiting is not None:
+                yield waiting
+            waiting = photo
+        elif waiting is not None and index > len(near):
+            waiting = _warned(waiting, "PAGE_UNREADABLE")
+    if waiting is not None:
+        yield waiting
 
 
-# Decoded pages that wait in memory at once, 2 to 3 MB each.
-_PAGES_KEPT = 32
+# Pages that are decoded before the first is given out, because it must say whether they can be. A preview is 2 to 3 MB.
+_PAGES_AHEAD = 32
+
+
+def _warned(photo: DecodedPhoto, code: str) -> DecodedPhoto:
+    return replace(photo, warnings=tuple(dict.fromkeys((*photo.warnings, code))))
 
 
 class _Document:
@@ -114,6 +116,14 @@ class _Document:
         raster = _decoded(*self._arguments, self._pages[index])
         photo = _photo(raster, self._arguments[1])
         return replace(photo, page=index + 1, pages=self.total)
+
+    def later_page(self, index: int, first: DecodedPhoto) -> DecodedPhoto | None:
+        """A page with what `first` says where it does not say itself; None where it cannot be decoded."""
+        try:
+            photo = self.page(index)
+        except DecodeError:
+            return None
+        return replace(photo, metadata=of_page(first.metadata, photo.metadata))
 
 
 def _sniffed(data: bytes, name: str) -> Sniffed:

@@ -135,6 +135,18 @@ def test_a_broken_page_costs_itself_alone() -> None:
     assert difference(found[2].pixels, pictures[3].resize((256, 192), Image.Resampling.BICUBIC)) < 1
 
 
+def test_a_broken_page_far_into_a_document_is_told_of_by_the_page_before() -> None:
+    pictures = [page_picture(number, (32, 24)) for number in range(40)]
+    buffer = saved(pictures[0], "TIFF", save_all=True, append_images=pictures[1:], compression="tiff_adobe_deflate")
+    for broken, before in (((36, 37), 36), ((39,), 39)):
+        for number in broken:
+            buffer = damaged(buffer, number)
+        found = {photo.page: photo.warnings for photo in pages(buffer)}
+        assert found[before] == ("PAGE_UNREADABLE",)
+        assert found[1] == ()
+    assert sorted(found) == [page for page in range(1, 40) if page not in (37, 38)]
+
+
 def test_a_document_whose_first_page_is_broken_is_refused() -> None:
     pictures = [page_picture(number) for number in range(2)]
     buffer = saved(pictures[0], "TIFF", save_all=True, append_images=pictures[1:], compression="tiff_adobe_deflate")
@@ -148,7 +160,7 @@ def test_pages_beyond_the_limit_are_left_out_with_a_warning() -> None:
     assert [photo.page for photo in found] == list(range(1, 41))
     assert {photo.pages for photo in found} == {50}
     assert found[0].warnings == ("PAGES_LEFT_OUT",)
-    # More pages than wait in memory at once come in order and as themselves.
+    # More pages than are decoded ahead come in order and as themselves.
     assert difference(found[39].pixels, page_picture(39, (32, 24))) == 0
 
 
