@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 import psutil
 from rough_files import GoodPhotos, Placed, ways
@@ -178,11 +179,11 @@ class Ingest:
                 lines.append(f"| {10 * tenth} to {10 * (tenth + 1)}% | {own:,.0f} | {workers:,.0f} | {most} |")
         return "\n".join(lines)
 
-    def own_growth(self) -> int:
-        """How much more the run's process held at the end than in the second fifth of its time, bytes."""
-        fifth = max(1, len(self.memory) // 5)
+    def own_growth(self) -> float:
+        """How much more the run's process held in the last fifth of its time than in the second, medians, bytes."""
+        fifth = len(self.memory) // 5
         early, late = self.memory[fifth : 2 * fifth], self.memory[-fifth:]
-        return max(row[1] for row in late) - max(row[1] for row in early) if early else 0
+        return median(row[1] for row in late) - median(row[1] for row in early)
 
 
 def take_in(home: Path, photos: Path, model: str | None = None, **settings: str) -> Ingest:
@@ -234,9 +235,9 @@ def _watch(
         held, count = 0, 0
         for child in children:
             try:
-                family.setdefault(child.pid, " ".join(child.cmdline())[:80])
+                family.setdefault(child.pid, " ".join(child.cmdline())[:200])
                 held += child.memory_full_info().pss
-                count += 1
+                count += "decode_worker" in family[child.pid]
             except psutil.Error:  # it ended between listing and asking
                 continue
         memory.append((time.monotonic() - started, own, held, count))
