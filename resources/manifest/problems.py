@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from resources.manifest import signatures
 from resources.manifest.database import Transaction
 
 __all__ = [
@@ -121,6 +122,7 @@ def forget(tx: Transaction, which: Which) -> Forgotten:
     keys: dict[str, set[str]] = {}
     for row in rows:
         keys.setdefault(row["stage"], set()).add(row["partition_key"])
+    signatures.look_again(tx, sorted(keys.get("file_inventory", ())))
     return Forgotten(
         count=len(rows),
         paths=tuple(sorted({row["path"] for row in rows})),

@@ -10,7 +10,7 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["by_key", "inventoried", "observe"]
+__all__ = ["by_key", "inventoried", "look_again", "observe"]
 
 
 def by_key(tx: Transaction) -> dict[str, dict[str, Any]]:
@@ -40,3 +40,11 @@ def inventoried(tx: Transaction, signatures: Mapping[str, tuple[str, str]]) -> N
                 full_checked_at = ? FROM {given} g WHERE s.partition_key = g.key""",
             [utc_now()],
         )
+
+
+def look_again(tx: Transaction, partition_keys: Sequence[str]) -> None:
+    """Have these partitions inventoried anew, however they look."""
+    tx.execute(
+        "UPDATE folder_signatures SET inventoried_signature = NULL WHERE list_contains(?, partition_key)",
+        [list(partition_keys)],
+    )

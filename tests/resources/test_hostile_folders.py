@@ -14,7 +14,8 @@ from ordinary_user import as_ordinary_user
 from shelf import Shelf
 
 from resources.folder_scan import FolderLook, FolderMemory, look_at, survey
-from resources.manifest import failures
+from resources.manifest import failures, problems
+from resources.manifest.problems import Which
 from resources.watching import look
 
 
@@ -91,7 +92,7 @@ def test_a_folder_that_could_never_be_read_is_a_problem_until_it_can(shelf: Shel
     locked = [shelf.photos / "2021" / "locked", shelf.photos / "lost+found"]
     shelf = Shelf(shelf.settings.model_copy(update={"max_partitions": max_partitions}), shelf.photos, shelf.engine)
 
-    def problems() -> list[dict[str, Any]]:
+    def failed() -> list[dict[str, Any]]:
         return shelf.rows("SELECT rel_path, code, attempts FROM failures")
 
     def due() -> tuple[str, ...]:
@@ -105,18 +106,26 @@ def test_a_folder_that_could_never_be_read_is_a_problem_until_it_can(shelf: Shel
             failures.retry_transient(
                 tx, [row["partition_key"] for row in tx.rows("SELECT partition_key FROM failures")]
             )
-        assert problems() == [{"rel_path": "2021/locked", "code": "NO_PERMISSION", "attempts": 1}]
+        assert failed() == [{"rel_path": "2021/locked", "code": "NO_PERMISSION", "attempts": 1}]
+
+    def tried_again() -> None:
+        with shelf.library.manifest.write() as tx:
+            assert problems.forget(tx, Which()).count == 1
+        assert len(due()) == 1, "forgotten, it is looked at again"
+        shelf.inventory()
+        assert failed() == [{"rel_path": "2021/locked", "code": "NO_PERMISSION", "attempts": 1}]
 
     for folder in locked:
         folder.chmod(0)
     try:
         as_ordinary_user(while_locked)
+        as_ordinary_user(tried_again)
     finally:
         for folder in locked:
             folder.chmod(0o755)
     assert due()
     shelf.inventory()
-    assert problems() == []
+    assert failed() == []
     taken = shelf.rows("SELECT rel_path FROM files WHERE skip_reason IS NULL ORDER BY rel_path")
     assert [row["rel_path"] for row in taken] == ["2021/b.jpg", "2021/locked/c.jpg", "a.jpg"]
 
