@@ -30,8 +30,8 @@ _OLD_REDUCED = 2
 
 # A smaller copy of a page has its proportions and at most this share of its long edge.
 _COPY_SHARE, _COPY_ASPECT = 0.6, 0.03
-# Two pictures of 64 x 64 greys are copies from this correlation on: a reduced copy of a scanned page reaches 0.99,
-# two pages of the same book 0.7.
+# Two pictures of 64 x 64 greys are copies from this correlation on: a reduced copy of a page of text reaches 0.99, two
+# pages set alike 0.67 at most (12 drawn ones).
 _COPY_LIKENESS, _SIGNATURE_PX = 0.95, 64
 
 _DecodePage = Callable[[TiffPage], Raster]
