@@ -35,8 +35,8 @@ _SAME_SHAPE = 0.04
 _LEAST_BAR, _BAR_LEVEL = 0.02, 12
 # Spread of grey levels (of 255) below which a picture is blank.
 _BLANK_SPREAD = 2
-# Two previews of one photo, as 12 x 12 greys. Over 40 photos a thumbnail in bars reaches 0.98 with its own picture; with
-# another's the median is 0.16 and the 95th percentile 0.42.
+# Two previews of one photo, as 12 x 12 greys. Over 40 photos a thumbnail in bars reaches 0.98 with its own picture;
+# with another's the median is 0.16 and the 95th percentile 0.42.
 _SAME_PICTURE, _SIGNATURE_PX, _LEAST_WITNESS_PX, _MOST_WITNESS_PX = 0.7, 12, 64, 1100
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 0x0100, 0x0101, 0x0102, 0x0103, 0x0106

@@ -250,7 +250,6 @@ _MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"DDS ", "DDS"),
     (0, b"SIMPLE  =", "FITS"),
     (0, b"FTEX", "FTEX"),
-    (0, b"FTU\0", "FTEX"),
     (20, b"GIMP", "GBR"),
     (0, b"icns", "ICNS"),
     (0, b"\0\0\0\0\0\0\0\x04", "MCIDAS"),

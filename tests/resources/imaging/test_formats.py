@@ -179,6 +179,55 @@ def test_spider_needs_its_name(scene: Image.Image) -> None:
     assert np.corrcoef(photo.pixels[..., 0].ravel(), np.asarray(scene.convert("L")).ravel())[0, 1] > 0.99
 
 
+def test_formats_of_single_programs(scene: Image.Image) -> None:
+    grey, colors = np.asarray(scene.convert("L")), np.asarray(scene)
+    words = [0] * 64
+    words[1], words[8], words[9], words[10], words[13], words[33] = 4, 240, 320, 1, 1, 256
+    files = {
+        "GBR": struct.pack(">5I4sI", 34, 2, 320, 240, 1, b"GIMP", 10) + b"brush\0" + grey.tobytes(),
+        "MCIDAS": struct.pack(">64i", *words) + grey.tobytes(),
+        "FTEX": b"FTEX"
+        + struct.pack("<9i", 0, 320, 240, 1, 1, 1, 32, colors.nbytes, 0)[:28]
+        + colors.nbytes.to_bytes(4, "little")
+        + colors.tobytes(),
+        "PIXAR": b"\x80\xe8\0\0".ljust(416, b"\0")
+        + struct.pack("<HH4xHH", 240, 320, 14, 2).ljust(608, b"\0")
+        + colors.tobytes(),
+    }
+    for form, buffer in files.items():
+        photo = read(buffer)
+        assert photo.format == form
+        expected = scene if form in ("FTEX", "PIXAR") else scene.convert("L")
+        assert difference(photo.pixels, expected) == 0, form
+
+
+def test_xv_thumbnails() -> None:
+    pixels = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    photo = read(b"P7 332\n#IMGINFO:64x48 RGB\n#END_OF_COMMENTS\n8 6 255\n" + pixels.tobytes())
+    assert (photo.format, photo.width, photo.height) == ("XVTHUMB", 8, 6)
+    assert np.ptp(photo.pixels[..., 1]) > 30  # its palette has 3 bits of red, 3 of green, 2 of blue
+
+
+def test_the_first_frame_of_a_flic() -> None:
+    pixels = (np.arange(320 * 200) % 251).astype(np.uint8)
+    copy = struct.pack("<IH", 6 + pixels.size, 16) + pixels.tobytes()
+    colors = bytes(range(64)) * 3
+    palette = struct.pack("<IHHBB", 6 + 4 + 192, 11, 1, 0, 64) + colors
+    frame = struct.pack("<IHH8x", 16 + len(palette) + len(copy), 0xF1FA, 2) + palette + copy
+    header = struct.pack("<IHHHHHH", 128 + len(frame), 0xAF11, 1, 320, 200, 8, 3).ljust(128, b"\0")
+    photo = read(header + frame)
+    assert (photo.format, photo.width, photo.height) == ("FLI", 320, 200)
+    assert photo.pixels[0, :64, 0].tolist() == [4 * (3 * index % 64) for index in range(64)]
+
+
+def test_the_base_picture_of_a_photo_cd() -> None:
+    # Three rows of luminance and chroma at a time: two of 768, then 384 of each colour difference.
+    block = bytes([100]) * 768 * 2 + bytes([156]) * 384 + bytes([137]) * 384  # grey by Kodak's YCC
+    photo = read(bytes(2048) + b"PCD_".ljust(94 * 2048 + 1536 + 512, b"\0") + block * 256)
+    assert (photo.format, photo.width, photo.height) == ("PCD", 768, 512)
+    assert np.ptp(photo.pixels[256, 384].astype(int)) < 12
+
+
 def test_jpeg_2000_codestreams_have_no_container(scene: Image.Image) -> None:
     photo = read(saved(scene, "JPEG2000", no_jp2=True))
     assert photo.format == "JP2"
