@@ -12,6 +12,7 @@ from resources.library import Library
 from resources.manifest import outbox, problems
 from resources.purge import purge
 from resources.repair import forget_lost_pictures
+from resources.wording import counted
 
 __all__ = ["InventoryConfig", "file_inventory"]
 
@@ -33,7 +34,7 @@ def file_inventory(
 ) -> dg.MaterializeResult:
     """New, changed, gone and returned files of these folders, noted in the manifest."""
     keys = config.folders or list(context.partition_keys)
-    with job_row(context, library, target=f"{len(keys)} folders"):
+    with job_row(context, library, target=counted(len(keys), "folder")):
         if config.thorough:
             forget_lost_pictures(library.manifest, library.store, capped=library.settings.cache_max_bytes is not None)
             purge(library.manifest, library.store, library.settings.purge_missing_days)
