@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import structlog
 from filelock import FileLock, Timeout
 
@@ -31,7 +29,6 @@ __all__ = ["Restored", "find_backup", "refuse_while_running", "restore", "set_as
 
 log = structlog.get_logger(__name__)
 
-_STEP_ROWS = 10_000
 _LOCK_WAIT_S = 5.0
 
 
@@ -170,11 +167,8 @@ def _prepare(source: Path, backup: Backup | None, new: Home, progress: Callable[
     for part in backup.vectors:
         file = VectorFile(new.path / part.name)
         for segment in part.segments:
-            with pq.ParquetFile(segment_path(source.parent, segment)) as stored:
-                for batch in stored.iter_batches(_STEP_ROWS):
-                    file.append(pa.Table.from_batches([batch]))
-                    done += len(batch)
-                    progress("vectors", done, total)
+            progress("vectors", done, total)
+            done += file.load(segment_path(source.parent, segment))
     _flush_files(new)
     return done
 
