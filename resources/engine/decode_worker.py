@@ -14,7 +14,6 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, replace
-from io import FileIO
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -106,10 +105,12 @@ class _Worker:
             if info.st_size > self._config.max_file_bytes:
                 allowed = f"LOUPE_MAX_FILE_BYTES allows {self._config.max_file_bytes:,}"
                 return replace(seen, code="TOO_LARGE", message=f"The file has {info.st_size:,} bytes; {allowed}.")
-            head = stream.read(min(_SNIFF_BYTES, info.st_size))
-            if sniff(head) is None and not task.name_promises:
-                return replace(seen, status="not_a_photo", bytes_read=len(head))
-            buffer = _rest_of(stream, head, info.st_size)
+            if not task.name_promises:
+                head = stream.read(_SNIFF_BYTES)
+                if sniff(head) is None:
+                    return replace(seen, status="not_a_photo", bytes_read=len(head))
+                stream.seek(0)
+            buffer = stream.readall()
         sha256 = hashlib.sha256(buffer).hexdigest()
         seen = replace(seen, sha256=sha256, bytes_read=len(buffer), read_s=time.perf_counter() - started)
         self._connection.send(sha256)
@@ -117,13 +118,13 @@ class _Worker:
             return replace(seen, status="known")
         return self._decoded(task, buffer, seen)
 
-    def _decoded(self, task: DecodeTask, buffer: bytearray, seen: Outcome) -> Outcome:
+    def _decoded(self, task: DecodeTask, buffer: bytes, seen: Outcome) -> Outcome:
         started = time.perf_counter()
         inputs: tuple[npt.NDArray[np.uint8], ...] = ()
         pages: list[DecodedPage] = []
         try:
             for photo in decode_pages(
-                memoryview(buffer),
+                buffer,
                 name=_name(task),
                 preview_px=self._config.preview_px,
                 max_pixels=self._config.max_pixels,
@@ -193,18 +194,6 @@ class _Worker:
 def _name(task: DecodeTask) -> str:
     """The file's name as messages may say it: text that can be stored, whatever bytes the name is of."""
     return to_text(os.path.basename(task.path))
-
-
-def _rest_of(stream: FileIO, head: bytes, size_bytes: int) -> bytearray:
-    """The whole file, whose first bytes are `head`. One that shrinks while being read ends where it ends."""
-    buffer = bytearray(size_bytes)
-    buffer[: len(head)] = head
-    filled = len(head)
-    with memoryview(buffer) as view:
-        while filled < size_bytes and (count := stream.readinto(view[filled:])):
-            filled += count
-    del buffer[filled:]
-    return buffer
 
 
 def _os_failure(task: DecodeTask, error: OSError) -> Outcome:
