@@ -1,0 +1,96 @@
+"""A manifest by an older Loupe: copied before it is upgraded, and refused when it cannot be."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from resources.errors import LoupeError
+from resources.home import Home
+from resources.manifest import Manifest, newest_schema
+from resources.restore import find_backup, restore
+
+
+def write_schema(path: Path, newest: int) -> None:
+    """A manifest with the migrations up to `newest`, and one photo."""
+    folder = files("resources.manifest") / "migrations"
+    scripts = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE schema_migrations (version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL)")
+        for version, script in enumerate(scripts[:newest], start=1):
+            connection.execute((folder / script).read_text(encoding="utf-8"))
+            connection.execute("INSERT INTO schema_migrations VALUES (?, now() AT TIME ZONE 'UTC')", [version])
+        connection.execute("INSERT INTO photos (photo_id, sha256, created_at) VALUES ('old', 'x', now())")
+
+
+def schema_of(path: Path) -> int:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return int(connection.execute("SELECT max(version) FROM schema_migrations").fetchall()[0][0])
+
+
+@pytest.mark.parametrize("found", range(1, newest_schema()))
+def test_older_manifest_is_copied_then_upgraded(home: Home, found: int) -> None:
+    write_schema(home.manifest, found)
+    manifest = Manifest(home).prepare()
+    copy = home.backups / f"manifest-schema-{found:04d}-before-{newest_schema():04d}.duckdb"
+    assert [path.name for path in home.backups.iterdir()] == [copy.name]
+    assert (schema_of(copy), schema_of(home.manifest)) == (found, newest_schema())
+    with manifest.read() as tx:
+        assert tx.value("SELECT photo_id FROM photos") == "old"
+    Manifest(home).prepare()
+    assert len(list(home.backups.iterdir())) == 1
+
+
+def test_the_copy_can_be_restored(home: Home) -> None:
+    write_schema(home.manifest, 1)
+    Manifest(home).prepare()
+    copy = next(home.backups.iterdir())
+    home.manifest.write_bytes(b"noise")
+    restore(find_backup(str(copy), home.backups), home)
+    with Manifest(home).prepare().read() as tx:
+        assert tx.value("SELECT photo_id FROM photos") == "old"
+
+
+def test_new_manifest_needs_no_copy(home: Home) -> None:
+    Manifest(home).prepare()
+    assert not home.backups.exists()
+
+
+def test_newer_manifest_is_refused_and_left_alone(home: Home) -> None:
+    Manifest(home).prepare()
+    with Manifest(home).write() as tx:
+        tx.execute("INSERT INTO schema_migrations VALUES (999, now())")
+    before = home.manifest.read_bytes()
+    with pytest.raises(LoupeError, match="newer Loupe") as caught:
+        Manifest(home).prepare()
+    assert caught.value.code == "HOME_TOO_NEW"
+    assert home.manifest.read_bytes() == before
+    assert not home.backups.exists()
+
+
+def test_no_room_for_the_copy_leaves_the_old_manifest(tmp_path: Path) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    mounting = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(place)], capture_output=True)
+    if mounting.returncode != 0:
+        pytest.skip("a small disk may not be mounted here")
+    try:
+        home = Home(place / "home").prepare()
+        write_schema(home.manifest, 1)
+        filler = place / "other"
+        filler.write_bytes(bytes(shutil.disk_usage(place).free - home.manifest.stat().st_size // 2))
+        with pytest.raises(LoupeError) as caught:
+            Manifest(home).prepare()
+        assert caught.value.code == "DISK_FULL"
+        assert schema_of(home.manifest) == 1
+        assert not list(home.backups.glob("*"))
+        filler.unlink()
+        Manifest(home).prepare()
+        assert schema_of(home.manifest) == newest_schema()
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
