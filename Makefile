@@ -4,6 +4,8 @@ SERVE ?= 1
 PORT ?= 8000
 DAGSTER_PORT ?= 3000
 BIN := .venv/bin
+# Files of tests side by side, one process a core.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 STAMP := .venv/.constraints
 
 .PHONY: demo test lint unit setup clean

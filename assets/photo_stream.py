@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any, Protocol
 
@@ -32,6 +32,7 @@ from resources.manifest.results import PendingPreview, ResultKey, Stage
 from resources.manifest.sidecars import PendingSidecar, ReadSidecar
 from resources.models.preprocess import ModelInputSpec
 from resources.photo_store import PhotoStore
+from resources.repair import remakeable_pictures
 from resources.stacks import restack
 from resources.vector_index import wake
 
@@ -139,6 +140,7 @@ class PhotoStream:
         self._on_flush = on_flush
         self._embedder: _Embeds | None = None
         self._captioner: _Captions | None = None
+        self._remakeable: set[str] | None = None  # asked when the first preview is found lost
         self._embedded_now: set[str] = set()  # pixel hashes, at most those of one run's photos
 
     def run(self, stages: set[str], partition_keys: Sequence[str] | None, stop: threading.Event) -> StreamCounts:
@@ -377,13 +379,18 @@ class PhotoStream:
         writer: StreamWriter,
     ) -> None:
         """A preview that is gone or damaged is made again from its original; a fine one that fails is a failure."""
+        message = outcome.message or ""
         if outcome.code in ("FILE_VANISHED", "EMPTY_FILE", "NOT_AN_IMAGE", "TRUNCATED", "CORRUPT"):
-            self._store.preview_path(each.pixel_hash).unlink(missing_ok=True)
-            with self._manifest.write() as tx:
-                previews.forget(tx, [each.pixel_hash])
-            return
+            if self._remakeable is None:
+                self._remakeable = remakeable_pictures(self._manifest)
+            if each.pixel_hash in self._remakeable:
+                self._store.preview_path(each.pixel_hash).unlink(missing_ok=True)
+                with self._manifest.write() as tx:
+                    previews.forget(tx, [each.pixel_hash])
+                return
+            message = "The stored preview is lost, and its original cannot be read now."
         counts.failed += 1
-        writer.failed(_model_failure(stage, key, each, outcome.message or ""))
+        writer.failed(_model_failure(stage, key, each, message))
 
     # The device.
 
@@ -509,11 +516,12 @@ class _Content:
         self._lock = threading.Lock()
         self._in_hand: set[str] = set()
         self._waiting: dict[str, list[Outcome]] = {}
+        self._fates: dict[str, dict[str, Any]] = {}  # of bytes that failed in this run
 
     def claim(self, sha256: str) -> bool:
         """Whether the asker should decode these bytes."""
         with self._lock:
-            if sha256 in self._known or sha256 in self._in_hand:
+            if sha256 in self._known or sha256 in self._in_hand or sha256 in self._fates:
                 return False
             self._in_hand.add(sha256)
             return True
@@ -527,6 +535,8 @@ class _Content:
             if outcome.status == "known":
                 if sha256 in self._known:
                     return [outcome]
+                if sha256 in self._fates:
+                    return [replace(outcome, **self._fates[sha256])]
                 self._waiting.setdefault(sha256, []).append(outcome)
                 return []
             self._in_hand.discard(sha256)
@@ -534,6 +544,7 @@ class _Content:
             if outcome.status == "decoded":
                 self._known.add(sha256)
                 return [outcome, *copies]
-        # The copies have the same bytes and fail the same way.
-        fate = {"status": outcome.status, "code": outcome.code, "message": outcome.message}
-        return [outcome, *(Outcome(**{**vars(copy), **fate}) for copy in copies)]
+            # The copies have the same bytes and fail the same way.
+            fate: dict[str, Any] = {"status": outcome.status, "code": outcome.code, "message": outcome.message}
+            self._fates[sha256] = fate
+        return [outcome, *(replace(copy, **fate) for copy in copies)]

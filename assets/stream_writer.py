@@ -83,6 +83,9 @@ class StreamWriter:
         def write_now() -> None:
             try:
                 self._write()
+            except BaseException as error:
+                self._error = error  # before the one who waits looks
+                raise
             finally:
                 done.set()
 

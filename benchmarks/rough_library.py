@@ -147,8 +147,8 @@ class Ingest:
     log: str
     seconds: float
     left_behind: list[str]
-    # Seconds, PSS of the run's own process, of its workers together, and of how many workers, in bytes.
-    memory: list[tuple[float, int, int, int]] = field(default_factory=list)
+    # Seconds, PSS of the run's own process, of its workers together, in bytes.
+    memory: list[tuple[float, int, int]] = field(default_factory=list)
 
     def faults(self) -> list[str]:
         """What must not be, whatever the files are."""
@@ -161,6 +161,8 @@ class Ingest:
 
     def told(self, which: str) -> str:
         counts = self.counts
+        if self.exit_status:
+            return f"The {which} ingest ended with {self.exit_status} after {self.seconds:.0f} s."
         rate = counts["files_read"] / self.seconds
         done = ", ".join(f"{counts[name]:,} {name}" for name in ("decoded", "known", "failed", "skipped", "left"))
         return (
@@ -170,13 +172,13 @@ class Ingest:
 
     def curve(self) -> str:
         """Memory in tenths of the time."""
-        lines = ["| of the time | run, MB | workers, MB (most at once) | workers |", "|---|---|---|---|"]
+        lines = ["| of the time | run, MB: median (most) | workers together, MB: median (most) |", "|---|---|---|"]
         for tenth in range(10):
             part = self.memory[tenth * len(self.memory) // 10 : (tenth + 1) * len(self.memory) // 10]
             if part:
-                own, workers = max(row[1] for row in part) / 1e6, max(row[2] for row in part) / 1e6
-                most = max(row[3] for row in part)
-                lines.append(f"| {10 * tenth} to {10 * (tenth + 1)}% | {own:,.0f} | {workers:,.0f} | {most} |")
+                held = [[row[column] / 1e6 for row in part] for column in (1, 2)]
+                own, workers = (f"{median(each):,.0f} ({max(each):,.0f})" for each in held)
+                lines.append(f"| {10 * tenth} to {10 * (tenth + 1)}% | {own} | {workers} |")
         return "\n".join(lines)
 
     def own_growth(self) -> float:
@@ -203,7 +205,7 @@ def take_in(home: Path, photos: Path, model: str | None = None, **settings: str)
             cwd=ROOT,
             preexec_fn=give_up_override,
         )
-        memory: list[tuple[float, int, int, int]] = []
+        memory: list[tuple[float, int, int]] = []
         family: dict[int, str] = {}
         done = threading.Event()
         watcher = threading.Thread(target=_watch, args=(process.pid, started, memory, family, done))
@@ -223,7 +225,7 @@ def take_in(home: Path, photos: Path, model: str | None = None, **settings: str)
 
 
 def _watch(
-    pid: int, started: float, memory: list[tuple[float, int, int, int]], family: dict[int, str], done: threading.Event
+    pid: int, started: float, memory: list[tuple[float, int, int]], family: dict[int, str], done: threading.Event
 ) -> None:
     root = psutil.Process(pid)
     while not done.wait(_PSS_EVERY_S):
@@ -232,15 +234,14 @@ def _watch(
             own = root.memory_full_info().pss
         except psutil.Error:
             continue
-        held, count = 0, 0
+        held = 0
         for child in children:
             try:
                 family.setdefault(child.pid, " ".join(child.cmdline())[:200])
                 held += child.memory_full_info().pss
-                count += "decode_worker" in family[child.pid]
             except psutil.Error:  # it ended between listing and asking
                 continue
-        memory.append((time.monotonic() - started, own, held, count))
+        memory.append((time.monotonic() - started, own, held))
 
 
 # What became of it

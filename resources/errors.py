@@ -251,8 +251,8 @@ _HOME = (
         500,
         EX_DATAERR,
         "The manifest cannot be read: the file is damaged.",
-        "Put a backup of manifest.duckdb in its place. Without one move the file away and run `loupe up` with your "
-        "folders: photos and their previews are found again, tags and collections are not.",
+        "`loupe restore latest` puts a backup in its place. Without one move the file away and run `loupe up` with "
+        "your folders: photos and their previews are found again, tags and collections are not.",
     ),
     ErrorCode(
         "CONFIG_INVALID",

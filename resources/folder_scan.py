@@ -27,6 +27,7 @@ from resources.folders import (
     folder_skip_reason,
     from_text,
     partition_folder,
+    stored_mtime_ns,
     to_text,
 )
 from resources.imaging import DECODER_VERSION, kind_by_name
@@ -250,7 +251,7 @@ def _full_signature(directories: Sequence[_Directory]) -> tuple[str, int]:
             names.append(entry.name)
             try:
                 info = entry.stat()  # follows a link to a file: the photo may live elsewhere
-                numbers.extend((info.st_mode >> 12, info.st_size, info.st_mtime_ns))
+                numbers.extend((info.st_mode >> 12, info.st_size, stored_mtime_ns(info)))
             except OSError:
                 numbers.extend((-1, -1, -1))
         count += len(names)
@@ -318,8 +319,8 @@ def _files_of(directory: _Directory) -> list[FoundFile]:
             or ("ignored by .loupeignore" if _ignored(rel_path, directory.rules) else None)
         )
         if reason == "sidecar" and name.lower().endswith(".xmp"):
-            sidecars[name.lower()] = (rel_path, info.st_mtime_ns, info.st_size)
-        found.append(FoundFile(rel_path, info.st_size, info.st_mtime_ns, None, None, None, reason))
+            sidecars[name.lower()] = (rel_path, stored_mtime_ns(info), info.st_size)
+        found.append(FoundFile(rel_path, info.st_size, stored_mtime_ns(info), None, None, None, reason))
     if not sidecars:
         return found
     return [file if file.skip_reason else _with_sidecar(file, sidecars) for file in found]

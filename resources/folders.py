@@ -29,6 +29,7 @@ __all__ = [
     "partition_depth",
     "partition_folder",
     "partition_key",
+    "stored_mtime_ns",
     "to_text",
 ]
 
@@ -62,6 +63,11 @@ def from_text(text: str) -> str:
     if not _ESCAPES.search(text):
         return text
     return os.fsdecode(os.fsencode(_ESCAPES.sub(lambda found: chr(ord(found[0]) - 0xF700 + 0xDC00), text)))
+
+
+def stored_mtime_ns(info: os.stat_result) -> int:
+    """A file's mtime as 64 bits hold it: a zero date of another system lies before 1677."""
+    return max(-(1 << 63), min(info.st_mtime_ns, (1 << 63) - 1))
 
 
 def folder_of(rel_path: str) -> str:

@@ -54,7 +54,17 @@ class WatchMemory:
 
     def __init__(self) -> None:
         self.folders = FolderMemory()
+        self._compared: dict[str, tuple[float, float]] = {}  # by folder: when, and the seconds that it took
         self._answers: dict[str, tuple[tuple[int, ...], float, Any]] = {}
+
+    def may_compare(self, key: str) -> bool:
+        """Whether enough time went by since the folder was last compared file by file: its cost stays under 2%."""
+        at, took = self._compared.get(key, (0.0, 0.0))
+        return time.monotonic() - at >= 50 * took
+
+    def compared(self, key: str, took_s: float) -> None:
+        """The folder was compared file by file just now."""
+        self._compared[key] = (time.monotonic(), took_s)
 
     def answer(self, manifest: Manifest, question: str, ask: Callable[[Transaction], T]) -> T:
         """What `ask` says of the manifest; asked again when something was written to it, and once a minute.
@@ -108,7 +118,7 @@ def look(
             for key, (folder, signature) in {**seen, **gone}.items()
         ]
         rows.update((row["partition_key"], row) for row in mine)
-        _compare_files(path, root, rows, None if every_file else _ROTATION)
+        _compare_files(path, root, rows, None if every_file else _ROTATION, memory)
         if root["state"] == "vanished" and all(row["signature"] == row["inventoried_signature"] for row in mine):
             set_root_state(manifest, root, "online")  # what had vanished is back as it was
     news = [row for key, row in rows.items() if row != stored.get(key)]
@@ -151,7 +161,9 @@ def _observed(before: dict[str, Any] | None, key: str, root_id: str, folder: str
     return {**before, "stable_ticks": min(before["stable_ticks"] + 1, 1)}
 
 
-def _compare_files(path: str, root: dict[str, Any], rows: dict[str, dict[str, Any]], most: int | None) -> None:
+def _compare_files(
+    path: str, root: dict[str, Any], rows: dict[str, dict[str, Any]], most: int | None, memory: WatchMemory
+) -> None:
     """Compare file sizes and mtimes of some folders, all in turn; a difference makes a folder due.
 
     Folders that were inventoried a short time ago are always among them: a file that was still being copied then
@@ -174,6 +186,11 @@ def _compare_files(path: str, root: dict[str, Any], rows: dict[str, dict[str, An
         turn = [*quiet[start:], *quiet[:start]][:most]
         quiet = list({row["partition_key"]: row for row in [*fresh[:most], *turn]}.values())
     for row in quiet:
+        key = row["partition_key"]
+        if most is not None and not memory.may_compare(key):
+            continue
+        started = time.monotonic()
         if look_at(path, row["rel_path"], root["partition_depth"]).full_signature != row["full_signature"]:
             row["inventoried_signature"] = None
             row["stable_ticks"] = 0
+        memory.compared(key, time.monotonic() - started)

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from resources.engine.tasks import Decoded, DecodedPage, DecodeTask, Outcome
 from resources.errors import LoupeError
-from resources.folders import to_text
+from resources.folders import stored_mtime_ns, to_text
 from resources.home import Home
 from resources.imaging import (
     DecodedPhoto,
@@ -99,7 +99,7 @@ class _Worker:
         started = time.perf_counter()
         with open(task.path, "rb", buffering=0) as stream:
             info = os.fstat(stream.fileno())
-            seen = Outcome(task, "failed", size_bytes=info.st_size, mtime_ns=info.st_mtime_ns)
+            seen = Outcome(task, "failed", size_bytes=info.st_size, mtime_ns=stored_mtime_ns(info))
             if info.st_size == 0:
                 return replace(seen, code="EMPTY_FILE", message="The file has no bytes.")
             if info.st_size > self._config.max_file_bytes:
@@ -167,7 +167,7 @@ class _Worker:
     def _sidecar(self, task: DecodeTask) -> Outcome:
         with open(task.path, "rb") as stream:
             info = os.fstat(stream.fileno())
-            seen = Outcome(task, "failed", size_bytes=info.st_size, mtime_ns=info.st_mtime_ns)
+            seen = Outcome(task, "failed", size_bytes=info.st_size, mtime_ns=stored_mtime_ns(info))
             if info.st_size > _MAX_SIDECAR_BYTES:
                 message = f"The sidecar has {info.st_size:,} bytes; {_MAX_SIDECAR_BYTES:,} are read at most."
                 return replace(seen, code="TOO_LARGE", message=message)

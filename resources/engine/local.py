@@ -26,6 +26,7 @@ import psutil
 from resources.engine.decode_worker import WorkerConfig
 from resources.engine.tasks import Claim, DecodeTask, Outcome
 from resources.errors import LoupeError
+from resources.folders import stored_mtime_ns
 from resources.home import Home
 from resources.settings import Settings
 
@@ -183,7 +184,7 @@ class _WorkerProcess:
             "failed",
             sha256=sha256,
             size_bytes=info.st_size,
-            mtime_ns=info.st_mtime_ns,
+            mtime_ns=stored_mtime_ns(info),
             code=code,
             message=message,
         )

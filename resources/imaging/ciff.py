@@ -57,9 +57,10 @@ def ciff_metadata(buffer: bytes) -> PhotoMetadata:
         camera_model=model,
         focal_length_mm=focal[1] / (units or 1) if focal and focal[1] else None,
         exposure_bias_ev=bias / 32 if shot and abs(bias) < 320 else None,
-        exposure_s=2.0 ** (-shutter / 32) if shutter else None,
-        f_number=2.0 ** (aperture / 64) if aperture > 0 else None,
-        iso=round(2.0 ** (base_iso / 32) * 100 / 32) if base_iso > 0 else None,
+        # As far as there are such cameras: up to two minutes and 1/16,000,000 s, f/512, ISO 13,000,000.
+        exposure_s=2.0 ** (-shutter / 32) if shutter and -224 <= shutter <= 768 else None,
+        f_number=2.0 ** (aperture / 64) if 0 < aperture <= 576 else None,
+        iso=round(2.0 ** (base_iso / 32) * 100 / 32) if 0 < base_iso <= 704 else None,
         orientation=_ORIENTATION_OF_ROTATION.get(int(image[3]) % 360) if image else None,
     )
 

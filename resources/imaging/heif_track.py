@@ -88,6 +88,7 @@ def _box(kind: bytes, data: bytes) -> bytes:
 
 
 def _file(sample: bytes, properties: list[bytes]) -> bytes:
+    properties = properties[:127]  # an association names a property by seven bits
     brands = _box(b"ftyp", b"heic" + bytes(4) + b"mif1heic")
     # Essential are the decoder's configuration, rotation and cropping.
     essential = {b"hvcC", b"irot", b"clap"}

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from resources.imaging.iptc import Records, read_iptc
@@ -329,7 +329,7 @@ def _gps_moment(gps: Directory | None) -> datetime | None:
     if day is None or len(clock) != 3 or not all(math.isfinite(part) for part in clock):
         return None
     seconds = clock[0] * 3600 + clock[1] * 60 + clock[2]
-    return day + timedelta(seconds=seconds) if 0 <= seconds < 86_400 else None
+    return datetime.combine(day.date(), time()) + timedelta(seconds=seconds) if 0 <= seconds < 86_400 else None
 
 
 def orientation_of(exif: ExifDirectories, properties: Xmp) -> int | None:
@@ -390,7 +390,7 @@ def _iso(exif: ExifDirectories, properties: Xmp) -> int | None:
         return usable[0]
     for name in ("exif:ISOSpeedRatings", "exifEX:PhotographicSensitivity"):
         value = _integer(properties.text(name))
-        if value and value > 0:
+        if value and 0 < value < 1e8:
             return value
     return None
 

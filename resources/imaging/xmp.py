@@ -139,7 +139,7 @@ def _decoded(packet: bytes) -> str:
     for encoding in ("utf-8", declared[1].decode("ascii") if declared else "cp1252"):
         try:
             return packet.decode(encoding)
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):
             continue
     return packet.decode("utf-8", "replace")
 

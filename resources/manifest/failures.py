@@ -69,6 +69,18 @@ def clear(tx: Transaction, done: Sequence[tuple[str, str, str]], stage: str) -> 
         )
 
 
+def clear_settled(tx: Transaction, partition_keys: Sequence[str]) -> None:
+    """Forget failures that are none any more: of files that are left out now, of sidecars that are gone or others."""
+    tx.execute(
+        """DELETE FROM failures AS x USING files f
+        WHERE list_contains(?, x.partition_key) AND f.root_id = x.root_id AND f.rel_path = x.rel_path
+          AND x.stage <> 'file_inventory'
+          AND (f.skip_reason IS NOT NULL OR x.stage = 'sidecars' AND (f.sidecar IS NULL
+            OR f.sidecar_size IS DISTINCT FROM x.size_bytes OR f.sidecar_mtime_ns IS DISTINCT FROM x.mtime_ns))""",
+        [list(partition_keys)],
+    )
+
+
 def clear_folders(tx: Transaction, partition_keys: Sequence[str], still: Sequence[tuple[str, str]]) -> None:
     """Forget that folders here could not be read, but for those `(root_id, rel_path)` that still cannot."""
     columns = {"root_id": [row[0] for row in still], "rel_path": [row[1] for row in still]}

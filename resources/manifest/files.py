@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from resources.clock import utc_now
 from resources.folder_scan import FoundFile
-from resources.manifest import outbox, photos, sidecars
+from resources.manifest import failures, outbox, photos, sidecars
 from resources.manifest.database import Transaction
 from resources.manifest.failures import TO_RETRY
 
@@ -31,6 +31,7 @@ __all__ = [
     "pending",
     "pending_partitions",
     "photo_at",
+    "present",
     "present_below",
     "relocate",
     "would_vanish",
@@ -157,6 +158,7 @@ def apply_inventory(tx: Transaction, found: Sequence[FoundPartition], *, remove_
                 f"""DELETE FROM failures AS x WHERE x.partition_key IN (SELECT partition_key FROM {scanned})
                 AND NOT EXISTS (FROM {here} h WHERE h.root_id = x.root_id AND h.rel_path = x.rel_path)"""
             )
+        failures.clear_settled(tx, [each.partition_key for each in found])
     shown = photos.of_documents(tx, [photo_id for photo_id in [*gone, *returned, *hidden_or_shown] if photo_id])
     outbox.push(tx, shown, "paths")
     skipped = sum(file.skip_reason is not None for each in found for file in each.files)
@@ -183,6 +185,17 @@ def present_below(tx: Transaction, partition_key: str, rel_folder: str) -> list[
         {"key": partition_key, "folder": rel_folder},
     ).fetchall()
     return [FoundFile(*row) for row in rows]
+
+
+def present(tx: Transaction, paths: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those `(root_id, rel_path)` that are files which are there and taken in."""
+    columns = {"root_id": [path[0] for path in paths], "rel_path": [path[1] for path in paths]}
+    with tx.relation(columns, dict.fromkeys(columns, pa.string())) as given:
+        rows = tx.execute(
+            f"""SELECT f.root_id, f.rel_path FROM files f JOIN {given} USING (root_id, rel_path)
+            WHERE f.missing_since IS NULL AND f.skip_reason IS NULL"""
+        ).fetchall()
+    return {(root_id, rel_path) for root_id, rel_path in rows}
 
 
 def photo_at(tx: Transaction, path: str) -> str | None:

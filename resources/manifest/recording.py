@@ -16,7 +16,7 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.engine.tasks import Decoded, DecodedPage
 from resources.imaging import PhotoMetadata
-from resources.manifest import failures, hidden, outbox, photos, previews, results, sidecars, stacks
+from resources.manifest import failures, files, hidden, outbox, photos, previews, results, sidecars, stacks
 from resources.manifest.database import Transaction
 from resources.manifest.files import NOT_A_PHOTO, PendingFile
 from resources.manifest.results import ResultKey, Stage
@@ -100,8 +100,11 @@ def _failure_row(failed: Failed, decoder_version: str) -> dict[str, Any]:
 def _record_reads(tx: Transaction, flush: Flush, now: datetime) -> set[str]:
     decoded = {read.sha256: read.decoded for read in flush.reads if read.decoded}
     current = photos.by_sha256(tx, [read.sha256 for read in flush.reads])
+    # A file that was removed, moved or left out while it was decoded has no row any more that it could be told to.
+    here = files.present(tx, [_path(read) for read in flush.reads])
     # Known bytes that stopped being a photo's content meanwhile stay pending and are decoded next time.
-    reads = [read for read in flush.reads if read.sha256 in decoded or read.sha256 in current]
+    reads = [read for read in flush.reads if _path(read) in here and (read.sha256 in decoded or read.sha256 in current)]
+    decoded = {read.sha256: read.decoded for read in reads if read.decoded}
     previews.put(
         tx,
         [
@@ -267,3 +270,4 @@ def _mark_not_photos(tx: Transaction, given_files: Sequence[PendingFile]) -> Non
             "WHERE f.root_id = g.root_id AND f.rel_path = g.rel_path",
             [NOT_A_PHOTO],
         )
+        tx.execute(f"DELETE FROM failures AS x USING {given} g WHERE x.root_id = g.root_id AND x.rel_path = g.rel_path")

@@ -88,10 +88,12 @@ def pending(
 ) -> list[PendingPreview]:
     """Decoded pictures without this result, newest file first, each picture once."""
     rows = tx.execute(
-        f"""SELECT v.pixel_hash, min(p.sha256), arg_min(f.root_id, f.rel_path), min(f.rel_path),
-            arg_min(f.partition_key, f.rel_path), arg_min(p.page, f.rel_path) {_pending_sql(stage)}
-            AND ($keys IS NULL OR list_contains($keys, f.partition_key))
-        GROUP BY v.pixel_hash ORDER BY max(f.mtime_ns) DESC, v.pixel_hash LIMIT $limit""",
+        f"""SELECT pixel_hash, one.sha256, one.root_id, one.rel_path, one.partition_key, one.page FROM (
+            SELECT v.pixel_hash, max(f.mtime_ns) AS newest, min(struct_pack(rel_path := f.rel_path,
+                root_id := f.root_id, page := p.page, sha256 := p.sha256, partition_key := f.partition_key)) AS one
+            {_pending_sql(stage)} AND ($keys IS NULL OR list_contains($keys, f.partition_key))
+            GROUP BY v.pixel_hash)
+        ORDER BY newest DESC, pixel_hash LIMIT $limit""",
         _params(key, limit=limit, keys=None if partition_keys is None else list(partition_keys)),
     ).fetchall()
     return [PendingPreview(*row) for row in rows]

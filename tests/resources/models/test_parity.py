@@ -72,6 +72,8 @@ def photos() -> list[Photo]:
             with Image.open(path) as image:
                 if not min(image.size) >= 100 or image.width * image.height > 16_000_000 or image.mode not in "RGBL":
                     continue
+                if image.getexif().get_ifd(0xA005).get(1) == "R03":
+                    continue  # Adobe RGB by a camera's mark, which Pillow does not convert
                 pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
         except (OSError, SyntaxError, ValueError):
             continue
