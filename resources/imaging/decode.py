@@ -144,6 +144,35 @@ def _sniffed(data: bytes, name: str) -> Sniffed:
 def _decoded(
     data: bytes, sniffed: Sniffed, name: str, preview_px: int, max_pixels: int, page: TiffPage | None = None
 ) -> Raster:
+    raster = _by_family(data, sniffed, name, preview_px, max_pixels, page)
+    if _is_unfinished(data, sniffed) and "TRUNCATED" not in raster.warnings:
+        return replace(raster, warnings=(*raster.warnings, "TRUNCATED"))
+    return raster
+
+
+# What tells by itself that its end is missing: coded data does not end in zeros, or its decoder says so.
+_TELLING = {"JPEG", "PNG", "WEBP", "GIF", "AVIF"}
+_QOI_END = bytes(7) + b"\x01"
+_LEAST_TAIL, _TAIL_SHARE = 4096, 4
+
+
+def _is_unfinished(data: bytes, sniffed: Sniffed) -> bool:
+    """Whether a file looks like a copy that was never finished, in a format that decodes zeros to pixels.
+
+    More than a quarter of it is zeros at its end. A picture that is stored plainly and black there gets a warning that
+    it does not need; nothing is refused for it.
+    """
+    if sniffed.format == "QOI":
+        return not data.endswith(_QOI_END)
+    if sniffed.family in ("raw", "heif") or sniffed.format in _TELLING or any(data[-_LEAST_TAIL:]):
+        return False
+    tail = len(data) - len(data.rstrip(b"\0"))
+    return tail >= _LEAST_TAIL and tail * _TAIL_SHARE > len(data)
+
+
+def _by_family(
+    data: bytes, sniffed: Sniffed, name: str, preview_px: int, max_pixels: int, page: TiffPage | None
+) -> Raster:
     if sniffed.family == "raw":
         try:
             return decode_raw(data, sniffed, name=name, preview_px=preview_px, max_pixels=max_pixels)

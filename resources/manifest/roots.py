@@ -33,7 +33,7 @@ def list_all(tx: Transaction) -> list[dict[str, Any]]:
     return tx.rows(
         """SELECT r.*, count(f.rel_path) FILTER (f.skip_reason IS NULL AND f.missing_since IS NULL) AS files,
             count(DISTINCT f.photo_id) FILTER (f.missing_since IS NULL) AS photos,
-            count(f.rel_path) FILTER (f.missing_since IS NOT NULL) AS missing,
+            count(f.rel_path) FILTER (f.missing_since IS NOT NULL AND f.skip_reason IS NULL) AS missing,
             count(f.rel_path) FILTER (f.skip_reason IS NOT NULL AND f.missing_since IS NULL) AS skipped
         FROM roots r LEFT JOIN files f USING (root_id) GROUP BY ALL ORDER BY r.added_at, r.path"""
     )

@@ -260,3 +260,15 @@ def _file_of(form: str, image: Image.Image) -> bytes:
     if form == "ICNS":
         image = image.resize((128, 128))
     return saved(image.convert("1" if form in ("MSP", "XBM") else "F" if form == "SPIDER" else "RGB"), form)
+
+
+@pytest.mark.parametrize("form", ["BMP", "PPM", "QOI"])
+def test_a_copy_that_was_never_finished_comes_in_with_a_warning(form: str) -> None:
+    """The length is right and the rest is zeros, which a plain format shows as black."""
+    buffer = io.BytesIO()
+    Image.effect_noise((200, 150), 80).convert("RGB").save(buffer, form)
+    whole = buffer.getvalue()
+    half = len(whole) // 2
+    assert decode(whole, name="a", preview_px=512, max_pixels=1_000_000).warnings == ()
+    unfinished = decode(whole[:half] + bytes(len(whole) - half), name="a", preview_px=512, max_pixels=1_000_000)
+    assert unfinished.warnings == ("TRUNCATED",)
