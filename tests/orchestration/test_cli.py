@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
+from command_line import Ended, Loupe, command
 from related_photos import PEOPLE, draw_related
 
-from orchestration.cli import main
-
 Draw = Callable[..., list[Path]]
-
-
-@dataclass(frozen=True)
-class Ended:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -39,22 +24,8 @@ def loupe(
     monkeypatch.setenv("LOUPE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOUPE_DECODE_WORKERS", "1")
 
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["loupe", *arguments])
-        capfd.readouterr()
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        out, err = capfd.readouterr()
-        return Ended(status, out, err)
-
-    yield run
+    yield command(monkeypatch, capfd)
     structlog.reset_defaults()  # commands log to a standard error that is closed after this test
-
-
-Loupe = Callable[..., Ended]
 
 
 def test_ingest_then_search_status_and_failures_in_json(loupe: Loupe, tmp_path: Path, draw_photos: Draw) -> None:

@@ -5,35 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import small_library
 import structlog
+from command_line import Ended, Loupe, command
 from drawn_photos import draw_photos
 from small_library import SmallLibrary
 
-from orchestration.cli import main
 from resources.manifest import tags
 from resources.vector_index import publish
-
-
-@dataclass(frozen=True)
-class Ended:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Loupe = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -42,18 +25,7 @@ def loupe(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tm
     monkeypatch.setenv("LOUPE_DECODE_WORKERS", "1")
     monkeypatch.setenv("LOUPE_CAPTIONS", "off")
 
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["loupe", *arguments])
-        capfd.readouterr()
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        out, err = capfd.readouterr()
-        return Ended(status, out, err)
-
-    yield run
+    yield command(monkeypatch, capfd)
     structlog.reset_defaults()  # commands log to a standard error that is closed after this test
 
 

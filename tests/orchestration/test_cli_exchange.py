@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
+from command_line import Loupe, command
 from drawn_photos import draw_photos
 from shelf import ALL_STAGES, Shelf
 
-from orchestration.cli import main
-
 NAMES = ["2019/IMG_1.jpg", "2020/IMG_1.jpg", "top.png"]
-
-
-@dataclass(frozen=True)
-class Ended:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-Loupe = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -41,18 +22,7 @@ def loupe(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], sh
     shelf.watch()
     shelf.take_in(stages=ALL_STAGES)
 
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["loupe", *arguments])
-        capfd.readouterr()
-        status = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = int(ended.code or 0)
-        out, err = capfd.readouterr()
-        return Ended(status, out, err)
-
-    yield run
+    yield command(monkeypatch, capfd)
     structlog.reset_defaults()
 
 
