@@ -204,7 +204,7 @@ def test_asking_again_retries_what_may_have_passed(library: Library, tmp_path: P
         tx.execute("UPDATE files SET sha256 = NULL, photo_id = NULL WHERE rel_path = 'IMG_0100.jpg'")
         tx.execute(
             """INSERT INTO failures SELECT root_id, 'IMG_0100.jpg', partition_key, NULL, size_bytes, mtime_ns,
-                'decoded_images', 'FILE_UNREADABLE', 'Permission denied', 1, ?, now(), now()
+                'decoded_images', 'FILE_UNREADABLE', 'Permission denied', 1, ?, now(), now(), 1
             FROM files WHERE rel_path = 'IMG_0100.jpg'""",
             [DECODER_VERSION],
         )
