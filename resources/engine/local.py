@@ -36,6 +36,8 @@ _POLL_S = 0.25
 _START_TIMEOUT_S = 60.0
 # A worker that fails closes its pipe a little before it ends; how it ended is worth the wait.
 _ENDING_S = 2.0
+# One that reads from a network share that hangs cannot even be killed before the share is back: it is given up.
+_KILLING_S = 10.0
 # A file of many pages may take this many times as long as one of a single page.
 _PAGES_TIMEOUTS = 10
 # Finished pictures that may wait for the device, per worker.
@@ -203,12 +205,15 @@ class _WorkerProcess:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(patience_s)
         self._process.kill()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_KILLING_S)
         self._connection.close()
 
 
-def _ending(status: int) -> str:
+def _ending(status: int | None) -> str:
     """How a process ended, in words: by a signal (a negative status), or by an error of Loupe's own."""
+    if status is None:
+        return "it has not ended yet"
     if status >= 0:
         return f"exit status {status}; decode-workers.log says more"
     try:
