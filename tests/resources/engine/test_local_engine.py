@@ -40,9 +40,18 @@ def decode(
     return {each.task.reference: each for each in LocalEngine(settings).decode(tasks, claim, threading.Event())}
 
 
+# Workers that other tests of this process keep: a search API decodes uploads in one.
+STRANGERS: list[psutil.Process] = []
+
+
+@pytest.fixture(autouse=True)
+def strangers() -> None:
+    STRANGERS[:] = psutil.Process().children(recursive=True)
+
+
 def decode_workers(of: int | None = None) -> list[psutil.Process]:
     children = psutil.Process(of).children(recursive=True)
-    return [each for each in children if "resources.engine.decode_worker" in each.cmdline()]
+    return [each for each in children if "resources.engine.decode_worker" in each.cmdline() and each not in STRANGERS]
 
 
 def fifo(path: Path) -> Path:
@@ -111,11 +120,11 @@ def test_file_that_hangs_times_out_and_its_worker_is_replaced(home: Home, tmp_pa
     hanging = fifo(tmp_path / "hang.jpg")
     fine = draw_photo(tmp_path / "fine.jpg", 1)
     started = time.monotonic()
-    outcomes = decode(settings_of(home, decode_timeout_s=0.5), [hanging, fine])
+    outcomes = decode(settings_of(home, decode_timeout_s=5), [hanging, fine])
     assert outcomes["hang.jpg"].code == "DECODE_TIMEOUT"
-    assert "0.5 s" in (outcomes["hang.jpg"].message or "")
+    assert "5 s" in (outcomes["hang.jpg"].message or "")
     assert outcomes["fine.jpg"].status == "decoded"
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 60
     assert decode_workers() == []
 
 
