@@ -153,14 +153,14 @@ def _decoded(
 # What tells by itself that its end is missing: coded data does not end in zeros, or its decoder says so.
 _TELLING = {"JPEG", "PNG", "WEBP", "GIF", "AVIF"}
 _QOI_END = bytes(7) + b"\x01"
-_LEAST_TAIL, _TAIL_SHARE = 4096, 4
+_LEAST_TAIL, _TAIL_SHARE = 4096, 3
 
 
 def _is_unfinished(data: bytes, sniffed: Sniffed) -> bool:
     """Whether a file looks like a copy that was never finished, in a format that decodes zeros to pixels.
 
-    More than a quarter of it is zeros at its end. A picture that is stored plainly and black there gets a warning that
-    it does not need; nothing is refused for it.
+    More than a third of it is zeros at its end (the black plane of a CMYK picture in planes is a quarter). A picture
+    that is stored plainly and black there gets a warning that it does not need; nothing is refused for it.
     """
     if sniffed.format == "QOI":
         return not data.endswith(_QOI_END)

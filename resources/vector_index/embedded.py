@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -226,13 +229,14 @@ def _load(folder: Path, model: IndexModel | None) -> edge.EdgeShard:
     """Open the shard, or create it. Raises `ShardDamagedError`.
 
     Damaged files may end the process instead of raising (a mapped file cut short is a bus error). The marker counts
-    the openings that never came back: after the second the files count as damaged.
+    the openings that never came back, which a kill or a power cut leaves as well: after the second a process of its
+    own tries first.
     """
     marker, path = folder / "opening", folder / "shard"
     folder.mkdir(parents=True, exist_ok=True)
     tried = len(marker.read_bytes()) if marker.exists() else 0
-    if tried >= 2:
-        raise ShardDamagedError("two openings in a row did not come back")
+    if tried >= 2 and _ends_its_process(path):
+        raise ShardDamagedError("the engine crashes on its files")
     with marker.open("ab") as stream:
         stream.write(b".")
         stream.flush()
@@ -257,6 +261,16 @@ def _load(folder: Path, model: IndexModel | None) -> edge.EdgeShard:
     finally:
         marker.unlink(missing_ok=True)
     return shard
+
+
+_OPENING = "import sys, qdrant_edge; qdrant_edge.EdgeShard.load(sys.argv[1])"
+_KILLED_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+
+def _ends_its_process(path: Path) -> bool:
+    """Whether opening the shard crashes, tried where it costs nobody. An error that is raised is no crash."""
+    done = subprocess.run([sys.executable, "-c", _OPENING, str(path)], capture_output=True, check=False)
+    return done.returncode < 0 and -done.returncode not in _KILLED_FROM_OUTSIDE
 
 
 def _index_payload(shard: edge.EdgeShard) -> None:

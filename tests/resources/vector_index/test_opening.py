@@ -16,7 +16,7 @@ import pytest
 from index_library import MODEL, Library, vector
 
 from resources.errors import LoupeError
-from resources.vector_index import IndexModel, VectorIndex, apply_outbox, open_index, verify
+from resources.vector_index import IndexModel, VectorIndex, apply_outbox, embedded, open_index, verify
 from resources.vector_index.opening import IndexFolder
 from resources.vector_index.points import generation_name
 
@@ -124,17 +124,30 @@ def test_a_damaged_index_is_set_aside_and_rebuilt(
     assert len(index.browse(50)) == 20
 
 
-def test_an_index_whose_opening_never_came_back_twice_is_set_aside(library: Library, opened: Opened) -> None:
+@pytest.mark.parametrize("times", [1, 2, 7])
+def test_openings_that_were_killed_are_no_damage(library: Library, opened: Opened, times: int) -> None:
     library.add(range(3))
     index = opened(None)
     apply_outbox(library.manifest, None, index)
     index.close()
-    (library.home.index / index.generation / "opening").write_bytes(b".")
+    (library.home.index / index.generation / "opening").write_bytes(b"." * times)
     index = opened(None)
-    assert index.applied_seq is not None  # once may have been a kill
+    assert index.applied_seq is not None
+    assert index.count() == 3
+    assert not (library.home.index / index.generation / "opening").exists()
+
+
+def test_an_index_that_crashes_whoever_opens_it_is_set_aside(
+    library: Library, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.add(range(3))
+    index = opened(None)
+    apply_outbox(library.manifest, None, index)
     index.close()
     (library.home.index / index.generation / "opening").write_bytes(b"..")
+    monkeypatch.setattr(embedded, "_OPENING", "import os; os.abort()")
     assert opened(None).applied_seq is None
+    assert len(list(library.home.index.glob("damaged-*"))) == 1
 
 
 def test_a_generation_killed_while_it_was_created_is_created_again(library: Library, opened: Opened) -> None:
