@@ -40,7 +40,8 @@ class Manifest(Database):
             tx.execute(
                 "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL)"
             )
-            current = tx.value("SELECT coalesce(max(version), 0) FROM schema_migrations")
+            applied = {row[0] for row in tx.execute("SELECT version FROM schema_migrations").fetchall()}
+        current = max(applied, default=0)
         if current > newest:
             raise LoupeError(
                 "HOME_TOO_NEW",
@@ -48,9 +49,11 @@ class Manifest(Database):
                 found=current,
                 known=newest,
             )
-        if keep_copy and 0 < current < newest:
+        # By number, not from the highest on: two changes that were made at once may have been released out of order.
+        missing = sorted(migrations.keys() - applied)
+        if keep_copy and applied and missing:
             self._copy_before(current, newest)
-        for version in range(current + 1, newest + 1):
+        for version in missing:
             with self.write() as tx:
                 # Another process may have come first between the two transactions.
                 if tx.value("SELECT count(*) FROM schema_migrations WHERE version = ?", [version]) == 0:
