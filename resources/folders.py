@@ -26,6 +26,7 @@ __all__ = [
     "folder_of",
     "folder_skip_reason",
     "from_text",
+    "is_inside",
     "partition_depth",
     "partition_folder",
     "partition_key",
@@ -49,6 +50,11 @@ _ESCAPED = re.compile("[\udc80-\udcff\uf780-\uf7ff]")
 _ESCAPES = re.compile("[\uf780-\uf7ff]")
 # Deeper than any tree that a person makes; a bind mount or hard link loop ends here.
 MAX_DEPTH = 64
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or stands below it."""
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def to_text(path: str) -> str:

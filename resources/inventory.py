@@ -14,7 +14,15 @@ from typing import Any
 
 from resources.errors import LoupeError
 from resources.folder_scan import FolderLook, look_at, survey
-from resources.folders import check_root, from_text, partition_depth, partition_folder, partition_key, to_text
+from resources.folders import (
+    check_root,
+    from_text,
+    is_inside,
+    partition_depth,
+    partition_folder,
+    partition_key,
+    to_text,
+)
 from resources.home import Home
 from resources.manifest import Manifest, failures, files, outbox, roots, signatures
 from resources.manifest.files import FolderChanges, FoundPartition
@@ -62,7 +70,7 @@ def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> 
     text = to_text(str(absolute))
     own = os.path.realpath(home.path)
     real = os.path.realpath(absolute)
-    if _inside(real, own) or _inside(own, real):
+    if is_inside(real, own) or is_inside(own, real):
         raise LoupeError("ROOT_IN_HOME", f"'{text}' overlaps Loupe's own data in {own}.", path=text)
     found = survey(absolute)
     if found.unreadable.get(""):
@@ -71,8 +79,8 @@ def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> 
         raise LoupeError("DIR_EMPTY", f"There is no photo in '{text}'.", path=text, skipped=found.skipped.total())
     with manifest.write() as tx:
         known = roots.rows(tx)
-        around = next((root for root in known if _inside(text, root["path"])), None)
-        within = next((root for root in known if root is not around and _inside(root["path"], text)), None)
+        around = next((root for root in known if is_inside(text, root["path"])), None)
+        within = next((root for root in known if root is not around and is_inside(root["path"], text)), None)
         if around is None and within is not None:
             raise LoupeError(
                 "ROOT_NESTED", f"'{text}' lies around '{within['path']}', which is watched already.", path=text
@@ -235,10 +243,6 @@ def reachable(path: str) -> bool:
 
 def _too_many(gone: int, total: int, emptied: bool) -> bool:
     return gone > 0 and (emptied or (gone >= MASS_VANISH_FILES and gone > total * MASS_VANISH_SHARE))
-
-
-def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _sum(parts: Sequence[FolderChanges]) -> FolderChanges:

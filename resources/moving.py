@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resources.errors import LoupeError
-from resources.folders import check_root, folder_of, from_text, partition_folder, partition_key, to_text
+from resources.folders import check_root, folder_of, from_text, is_inside, partition_folder, partition_key, to_text
 from resources.manifest import Manifest, Transaction, files, outbox, photos, roots
 from resources.manifest.files import Relocated
 
@@ -45,8 +45,8 @@ def move_folder(manifest: Manifest, old: str, new: str) -> MovedFolder:
     source = to_text(os.path.abspath(os.path.expanduser(old)))
     with manifest.read() as tx:
         watched = roots.rows(tx)
-        whole = [root for root in watched if _inside(root["path"], source)]
-        part = next((root for root in watched if root not in whole and _inside(source, root["path"])), None)
+        whole = [root for root in watched if is_inside(root["path"], source)]
+        part = next((root for root in watched if root not in whole and is_inside(source, root["path"])), None)
         if not whole and part is None:
             raise LoupeError("ROOT_NOT_FOUND", f"'{source}' is no watched folder and lies in none.", path=source)
         moves = (
@@ -73,7 +73,7 @@ def _whole_roots(
     for root in whole:
         path = target + root["path"][len(source) :]
         others = [other["path"] for other in watched if other not in whole]
-        around = next((other for other in others if _inside(path, other) or _inside(other, path)), None)
+        around = next((other for other in others if is_inside(path, other) or is_inside(other, path)), None)
         if around is not None:
             raise LoupeError(
                 "ROOT_NESTED", f"'{path}' lies inside, or around, '{around}', which is watched.", path=path
@@ -85,7 +85,7 @@ def _whole_roots(
 def _part_of_root(
     tx: Transaction, root: Mapping[str, Any], watched: Sequence[Mapping[str, Any]], source: str, target: str
 ) -> list[Relocated]:
-    into = next((other for other in watched if _inside(target, other["path"])), None)
+    into = next((other for other in watched if is_inside(target, other["path"])), None)
     if into is None:
         raise LoupeError(
             "ROOT_NOT_FOUND",
@@ -137,7 +137,3 @@ def _stands_at(path: str, size_bytes: int) -> bool:
         return os.stat(from_text(path)).st_size == size_bytes
     except OSError:
         return False
-
-
-def _inside(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")

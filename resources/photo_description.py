@@ -22,7 +22,7 @@ __all__ = ["date_in_name", "describe"]
 _WRITTEN = ("rating", "title", "description", "keywords", "color_label", "people")
 # Written together or not at all: parts from two sources would make a third place or moment.
 _WRITTEN_TOGETHER = (("country_code", "country", "region", "city"), ("gps_lat", "gps_lon", "gps_alt_m"))
-_PLACE, _POSITION = _WRITTEN_TOGETHER
+_PLACE = _WRITTEN_TOGETHER[0]
 
 
 def describe(

@@ -130,7 +130,9 @@ def _merge_tags(packet: _Packet, words: SidecarWords) -> None:
     if new:
         for name, sign in ((_HIERARCHY, "|"), (_TAGS_LIST, "/")):
             begin = () if packet.has(name) else said
-            packet.add_items(name, [path.replace("|", sign) for path in (*begin, *new)], ordered=sign == "/")
+            # "/" divides digiKam's levels: a tag with one in it ("b/w") would be another tag there.
+            paths = [path for path in (*begin, *new) if sign == "|" or "/" not in path]
+            packet.add_items(name, [path.replace("|", sign) for path in paths], ordered=sign == "/")
         new_words = [leaf for leaf in map(_leaf, new) if leaf not in subject]
         packet.add_items(_SUBJECT, [*subject, *new_words])
         packet.add_items(_OWN_TAGS, new)

@@ -547,19 +547,19 @@ def _keywords(exif: ExifDirectories, properties: Xmp, records: Records) -> tuple
     words: list[str] = [*properties.texts("dc:subject"), *records.get((2, 25), ())]
     words += (_windows_text(exif, _XP_KEYWORDS) or "").split(";")
     words += properties.texts("acdsee:keywords")
-    paths = (path.replace("/", "|") for path in properties.texts(*_HIERARCHIES))
-    words += (path.rpartition("|")[2] for path in paths if not path.startswith("darktable|"))
+    for name, sign in _HIERARCHIES.items():
+        words += (path.rpartition(sign)[2] for path in properties.texts(name) if not path.startswith("darktable|"))
     return _unique(words)
 
 
-# Paths of keywords, "Places|Spain" or "Places/Spain". darktable's own marks stand there too, under its name.
-_HIERARCHIES = (
-    "lr:hierarchicalSubject",
-    "digiKam:TagsList",
-    "MicrosoftPhoto:LastKeywordXMP",
-    "MicrosoftPhoto:LastKeywordIPTC",
-    "mediapro:CatalogSets",
-)
+# Paths of keywords, with what divides their levels. darktable's own marks stand there too, under its name.
+_HIERARCHIES = {
+    "lr:hierarchicalSubject": "|",
+    "digiKam:TagsList": "/",
+    "MicrosoftPhoto:LastKeywordXMP": "/",
+    "MicrosoftPhoto:LastKeywordIPTC": "/",
+    "mediapro:CatalogSets": "|",
+}
 
 
 def _unique(words: Iterable[str]) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ __all__ = [
     "Key",
     "chosen_covers",
     "count_due",
-    "cover_of",
     "disturb",
     "due_photos",
     "due_videos",
@@ -81,15 +80,6 @@ def members(tx: Transaction, photo_id: str) -> list[dict[str, Any]]:
         ORDER BY s.position""",
         [photo_id],
     )
-
-
-def cover_of(tx: Transaction, photo_id: str) -> str:
-    """The cover of the stack that this photo stands in; itself when it stands in none."""
-    cover = tx.value(
-        "SELECT c.photo_id FROM stacks s JOIN stacks c USING (stack_id) WHERE s.photo_id = ? AND c.is_cover",
-        [photo_id],
-    )
-    return str(cover or photo_id)
 
 
 def whole(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:

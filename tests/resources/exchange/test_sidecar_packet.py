@@ -171,7 +171,7 @@ def test_a_new_sidecar_says_it_in_every_convention() -> None:
     packet = say(None, WORDS)
     assert texts(packet, "dc:subject") == ["lake", "Spain", "b/w"]
     assert texts(packet, "lr:hierarchicalSubject") == ["lake", "Places|Spain", "b/w"]
-    assert texts(packet, "digiKam:TagsList") == ["lake", "Places/Spain", "b/w"]
+    assert texts(packet, "digiKam:TagsList") == ["lake", "Places/Spain"]  # "/" divides levels there
     read = read_sidecar(packet, "a.xmp")
     assert (read.rating, read.description) == (4, "Oma & <Opa>\nam See")
     assert {"lake", "Spain", "b/w"} <= set(read.keywords)
@@ -195,11 +195,11 @@ def test_words_join_those_that_stand_there() -> None:
     assert texts(packet, "dc:subject") == ["water", "Spain", "lake", "b/w"]
     assert texts(packet, "lr:hierarchicalSubject") == ["water", "Places|Spain", "lake", "b/w"]
     # A list that has to be made begins with what the others say: digiKam reads no other.
-    assert texts(packet, "digiKam:TagsList") == ["water", "Places/Spain", "lake", "b/w"]
+    assert texts(packet, "digiKam:TagsList") == ["water", "Places/Spain", "lake"]
 
     packet = say(DARKTABLE, WORDS)
     assert texts(packet, "lr:hierarchicalSubject")[:2] == ["darktable|exported", "people|Anna"]
-    assert texts(packet, "digiKam:TagsList") == ["people/Anna", "lake", "Places/Spain", "b/w"]
+    assert texts(packet, "digiKam:TagsList") == ["people/Anna", "lake", "Places/Spain"]
 
     packet = say(DIGIKAM, SidecarWords(tags=("lake",), embedded_keywords=("inside",)))
     assert texts(packet, "lr:hierarchicalSubject") == ["Places|Norway", "inside", "lake"]
@@ -442,7 +442,7 @@ def test_exiftool_reads_the_same_but_for_what_was_said(program: str, tmp_path: P
     assert new["XMP-xmp:Rating"] == 4
     assert new["XMP-dc:Description"] == "Oma & <Opa>\nam See"
     assert {"lake", "Spain", "b/w"} <= set(new["XMP-dc:Subject"])
-    assert {"lake", "Places/Spain", "b/w"} <= set(new["XMP-digiKam:TagsList"])
+    assert {"lake", "Places/Spain"} <= set(new["XMP-digiKam:TagsList"])
     assert {"lake", "Places|Spain", "b/w"} <= set(new["XMP-lr:HierarchicalSubject"])
 
 
@@ -455,3 +455,9 @@ def _exiftool(path: Path) -> dict[str, Any]:
     row: dict[str, Any] = json.loads(ran.stdout)[0]
     assert not any("Warning" in name for name in row), row
     return {name: value for name, value in row.items() if name.startswith("XMP")}
+
+
+def test_a_tag_with_the_sign_that_divides_levels_stays_one_tag() -> None:
+    packet = merged(None, SidecarWords(tags=("b/w", "Places|Spain")), NOW)
+    assert packet is not None
+    assert read_sidecar(packet, "a.xmp").keywords == ("b/w", "Spain")
