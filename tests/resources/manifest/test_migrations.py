@@ -14,7 +14,8 @@ from resources.manifest import Manifest, Transaction, newest_schema
 
 TABLES = {
     "roots", "files", "photos", "previews", "embeddings", "captions", "failures", "models", "jobs",
-    "folder_signatures", "index_outbox", "projections", "tags", "collections", "collection_photos", "api_keys", "audit_log",
+    "folder_signatures", "index_outbox", "projections", "tags", "collections", "collection_photos",
+    "api_keys", "audit_log",
 }  # fmt: skip
 
 _PREPARE = """

@@ -15,7 +15,6 @@ from resources.home import Home
 from resources.manifest import Manifest, newest_schema
 from resources.restore import find_backup, restore
 
-
 MIGRATIONS = files("resources.manifest") / "migrations"
 SCRIPTS = {int(entry.name[:4]): entry for entry in MIGRATIONS.iterdir() if entry.name.endswith(".sql")}
 
