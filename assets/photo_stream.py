@@ -151,6 +151,7 @@ class PhotoStream:
         started = time.monotonic()
         counts = StreamCounts()
         budget = _Budget(self._limits, started, stop)
+        self._store.sweep()
         writer = StreamWriter(self._manifest, self._home, self._vectors(), lambda: self._on_flush(counts))
         try:
             if "decoded_images" in stages:

@@ -26,6 +26,7 @@ from resources.vector_index import wake
 
 __all__ = ["StreamWriter"]
 
+# What a kill costs at most: the flush in hand, and as many results that wait for the next one while the disk is slow.
 _FLUSH_S = 2.0
 _FLUSH_PHOTOS = 500
 
@@ -44,7 +45,7 @@ class StreamWriter:
         self._home = home
         self._vectors = vectors
         self._on_flush = on_flush
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(4 * _FLUSH_PHOTOS)
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_FLUSH_PHOTOS)
         self._flush = Flush(DECODER_VERSION)
         self._pending_vectors: dict[str, npt.NDArray[np.float32]] = {}
         self._error: BaseException | None = None

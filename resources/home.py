@@ -11,7 +11,9 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,22 @@ from filelock import FileLock
 
 from resources.errors import LoupeError
 
-__all__ = ["Home", "free_bytes", "process_lives", "storage_error", "this_process", "write_atomically"]
+__all__ = [
+    "Home",
+    "free_bytes",
+    "process_lives",
+    "storage_error",
+    "sweep_unfinished",
+    "this_process",
+    "write_atomically",
+]
 
 # The kernel's clock ticks make a start time coarse; ids are not used again within this.
 _SAME_START_S = 1.0
+
+# How a file is named until it is whole, and when one is taken to be left by a killed writer: writing takes milliseconds.
+_UNFINISHED = ".unfinished-"
+_ABANDONED_S = 60.0
 
 # File systems whose locks may be silently local to one client. Source: flock(2) and the kernel's file system names.
 _NETWORK_FILE_SYSTEMS = frozenset(
@@ -149,6 +163,7 @@ class Home:
                 probe.flush()
         except OSError as error:
             raise storage_error(error, self.path) from error
+        sweep_unfinished(self.run)
         return self
 
     def read_run_file(self, path: Path) -> dict[str, Any] | None:
@@ -197,12 +212,13 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(_existing(path)).free
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_atomically(path: Path, data: bytes, *, durable: bool = True, begun_in: Path | None = None) -> None:
     """Write `data` so that a reader sees the old file or the new one, never a part.
 
     `durable` waits for the disk, so that a power cut too leaves one of the two; without it the file may be empty then.
+    A kill leaves what was begun, in the folder of `path` or in `begun_in`: `sweep_unfinished` removes it.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=begun_in or path.parent, prefix=f"{_UNFINISHED}{path.name}.")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
@@ -213,6 +229,16 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def sweep_unfinished(folder: Path) -> None:
+    """Remove what killed writers left in `folder` (not below it). What cannot be removed stays."""
+    latest = time.time() - _ABANDONED_S
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                if entry.name.startswith(_UNFINISHED) and entry.stat(follow_symlinks=False).st_mtime < latest:
+                    os.unlink(entry.path)
 
 
 def _existing(path: Path) -> Path:

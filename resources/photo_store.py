@@ -1,7 +1,7 @@
 """Previews and thumbnails on disk, named by the hash of their pixels.
 
-A file is written whole or not at all, and equal pixels share one file, so writing twice is harmless and a crash leaves
-nothing to clean but a dot file.
+A file is written whole or not at all, and equal pixels share one file, so writing twice is harmless. What a kill leaves
+stands in one folder, not among the pictures, so that sweeping costs the same in a library of a million.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from resources.home import Home, storage_error, write_atomically
+from resources.home import Home, storage_error, sweep_unfinished, write_atomically
 
 __all__ = ["PhotoStore"]
+
+# Where a picture is written before it gets its name; on the same disk as where it goes.
+_BEGUN = ".unfinished"
 
 
 class PhotoStore:
@@ -39,9 +42,11 @@ class PhotoStore:
         ):
             if _is_whole(path):
                 continue
+            begun_in = path.parent.with_name(_BEGUN)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, data, durable=False)
+                begun_in.mkdir(exist_ok=True)
+                write_atomically(path, data, durable=False, begun_in=begun_in)
             except OSError as error:
                 raise storage_error(error, path.parent) from error
 
@@ -49,6 +54,11 @@ class PhotoStore:
         """Delete preview and thumbnail, as far as they are here."""
         self.preview_path(pixel_hash).unlink(missing_ok=True)
         self.thumbnail_path(pixel_hash).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what killed writers left of pictures."""
+        for folder in (self._home.previews, self._home.thumbnails):
+            sweep_unfinished(folder / _BEGUN)
 
     def pixel_hashes(self) -> Iterator[str]:
         """The names of all pictures whose preview and thumbnail are here."""

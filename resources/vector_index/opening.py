@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from resources.clock import utc_now
 from resources.errors import LoupeError
-from resources.home import Home, storage_error, write_atomically
+from resources.home import Home, storage_error, sweep_unfinished, write_atomically
 from resources.settings import Settings
 from resources.vector_index.embedded import EmbeddedIndex, ShardDamagedError
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
@@ -89,6 +89,8 @@ class IndexFolder:
             ) from error
         except OSError as error:
             raise storage_error(error, self.path) from error
+        for folder in (self.path, *(path for path in self.path.iterdir() if path.is_dir())):
+            sweep_unfinished(folder)
 
     def release(self) -> None:
         self._lock.release()
