@@ -36,7 +36,7 @@ __all__ = [
 # The kernel's clock ticks make a start time coarse; ids are not used again within this.
 _SAME_START_S = 1.0
 
-# How a file is named until it is whole, and when one is taken to be left by a killed writer: writing takes milliseconds.
+# How a file is named until it is whole. Writing one takes milliseconds: an older one was left by a killed writer.
 _UNFINISHED = ".unfinished-"
 _ABANDONED_S = 60.0
 
