@@ -25,6 +25,8 @@ __all__ = [
     "HasVector",
     "Ids",
     "InBox",
+    "Like",
+    "Named",
     "Near",
     "Not",
     "Or",
@@ -37,8 +39,10 @@ KEYWORD_KEYS = frozenset(
     {
         "sha256",
         "pixel_hash",
-        "file_name",
-        "file_names",
+        "names",
+        "caption_words",
+        "taken_day",
+        "taken_parts",
         "folders",
         "root_ids",
         "format",
@@ -69,12 +73,15 @@ RANGE_KEYS = frozenset(
         "f_number",
         "exposure_s",
         "focal_length_mm",
+        "focal_length_35mm",
         "rating",
         "width",
         "height",
         "size_bytes",
     }
 )
+# Keys of which a text may mean several values; their values are few enough to be looked through.
+TEXT_KEYS = KEYWORD_KEYS - {"sha256", "pixel_hash", "names", "stack_id", "root_ids", "taken_day", "taken_parts"}
 # `stack_member`: in a stack and not its cover. `motion`: a short video stands behind the picture.
 FLAGS = frozenset(["has_gps", "embedded", "offline", "motion", "stack_member"])
 
@@ -88,6 +95,33 @@ class AnyOf:
 
     def __post_init__(self) -> None:
         _known(self.key, KEYWORD_KEYS)
+
+
+@dataclass(frozen=True)
+class Like:
+    """The key holds a value that one of these texts means, case and accents aside.
+
+    `whole`: the text is the value. `glob`: so it is, `*` standing for anything. `words`: every word of the text is a
+    word of the value, in any order ("x-t5" means "FUJIFILM X-T5"). `path`: the text is the value or its last folders
+    ("2021/summer" means "/photos/2021/Summer"), `*` as in `glob`. `stem`: another form of the same English word.
+    """
+
+    key: str
+    texts: tuple[str, ...]
+    how: Literal["whole", "glob", "words", "path", "stem"] = "whole"
+
+    def __post_init__(self) -> None:
+        _known(self.key, TEXT_KEYS)
+
+
+@dataclass(frozen=True)
+class Named:
+    """One of the photo's files has this name, with or without its ending, case and accents aside.
+
+    With `*` the pieces between the stars must all be in its names, a piece before the first star at their start.
+    """
+
+    pattern: str
 
 
 @dataclass(frozen=True)
@@ -176,7 +210,7 @@ class Not:
     part: Condition
 
 
-Condition = AnyOf | Range | Flag | Exists | HasVector | Ids | Near | InBox | And | Or | Not
+Condition = AnyOf | Like | Named | Range | Flag | Exists | HasVector | Ids | Near | InBox | And | Or | Not
 
 
 def _known(key: str, keys: frozenset[str] | set[str]) -> None:
@@ -194,7 +228,8 @@ class SearchFilters:
     """Everything set must hold. `where` adds any tree of conditions.
 
     Dates are wall-clock dates of the place; `taken_from` and `taken_to` are inclusive, a date meaning its whole day.
-    Sequences of names match any of their values, except `tags`, all of which are required. `iso` in ISO, focal
+    Sequences of names match any of their values, except `tags`, all of which are required; case and accents do not
+    count in names, but in `folder` and `root_id`. `iso` in ISO, focal
     lengths in millimetres, `folder` an absolute path that stands for everything below it, `countries` names or
     two-letter codes.
 
@@ -261,15 +296,15 @@ class SearchFilters:
             ("color_label", self.color_labels),
             ("region", self.regions),
             ("city", self.cities),
-            ("folders", [_folder(self.folder)] if self.folder else ()),
-            ("root_ids", [self.root_id] if self.root_id else ()),
         ):
             if values:
-                parts.append(AnyOf(key, tuple(values)))
-        parts += [AnyOf("tags", (tag,)) for tag in self.tags]
+                parts.append(Like(key, tuple(values)))
+        parts += [AnyOf("folders", (_folder(self.folder),))] if self.folder else []
+        parts += [AnyOf("root_ids", (self.root_id,))] if self.root_id else []
+        parts += [Like("tags", (tag,)) for tag in self.tags]
         if self.countries:
-            codes = tuple(country.upper() for country in self.countries)
-            parts.append(Or((AnyOf("country", tuple(self.countries)), AnyOf("country_code", codes))))
+            countries = tuple(self.countries)
+            parts.append(Or((Like("country", countries), Like("country_code", countries))))
         parts += _range("iso", gte=self.iso_min, lte=self.iso_max)
         parts += _range("f_number", gte=self.f_number_min, lte=self.f_number_max)
         parts += _range("focal_length_mm", gte=self.focal_length_min, lte=self.focal_length_max)

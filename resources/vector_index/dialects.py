@@ -6,6 +6,7 @@ payload's booleans are also kept as names in the keyword list `FLAGS_KEY`, in bo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import qdrant_edge as edge
@@ -20,22 +21,28 @@ from resources.vector_index.conditions import (
     HasVector,
     Ids,
     InBox,
+    Like,
+    Named,
     Near,
     Not,
     Or,
     Range,
 )
+from resources.vector_index.derived_keys import FLAGS_KEY, UNSET
+from resources.vector_index.words import folded
 
-__all__ = ["FLAGS_KEY", "EdgeDialect", "ServerDialect"]
-
-FLAGS_KEY = "flags"
+__all__ = ["EdgeDialect", "ServerDialect"]
 
 
 class _Dialect:
-    """`filter(condition)` gives the engine's filter. `has_dense` says whether points can have a vector at all."""
+    """`filter(condition)` gives the engine's filter.
 
-    def __init__(self, dense_name: str | None) -> None:
+    `dense_name` None says that points have no vector at all. `spelled` gives the values that a `Like` means.
+    """
+
+    def __init__(self, dense_name: str | None, spelled: Callable[[Like], tuple[str, ...]]) -> None:
         self._dense_name = dense_name
+        self._spelled = spelled
 
     def filter(self, condition: Condition | None) -> Any:
         return None if condition is None else self._all([self._translate(condition)])
@@ -48,12 +55,18 @@ class _Dialect:
                 return self._none()
             case Or(parts):
                 return self._any([self._translate(part) for part in parts])
+            case Not(Flag(name)) if name in UNSET:
+                return self._any_of(FLAGS_KEY, [UNSET[name]])
             case Not(part):
                 return self._not(self._translate(part))
             case AnyOf(_, ()):
                 return self._none()
             case AnyOf(key, values):
                 return self._any_of(key, list(values))
+            case Like():
+                return self._translate(AnyOf(condition.key, self._spelled(condition)))
+            case Named(pattern):
+                return self._named(folded(pattern))
             case Range():
                 return self._range(_one_bound_a_side(condition))
             case Flag(name):
@@ -75,6 +88,13 @@ class _Dialect:
             case InBox():
                 return self._inside(condition)
 
+    def _named(self, pattern: str) -> Any:
+        first, *others = pattern.split("*")
+        if not others:
+            return self._any_of("names", [first])
+        pieces = [self._contains("names", piece) for piece in others if piece]
+        return self._all([*([self._starts("names", first)] if first else []), *pieces])
+
     def _none(self) -> Any:
         return self._ids([])
 
@@ -82,6 +102,8 @@ class _Dialect:
     def _any(self, parts: list[Any]) -> Any: ...
     def _not(self, part: Any) -> Any: ...
     def _any_of(self, key: str, values: list[str]) -> Any: ...
+    def _starts(self, key: str, text: str) -> Any: ...
+    def _contains(self, key: str, text: str) -> Any: ...
     def _range(self, bounds: Range) -> Any: ...
     def _empty(self, key: str) -> Any: ...
     def _has_vector(self, name: str) -> Any: ...
@@ -114,6 +136,12 @@ class EdgeDialect(_Dialect):
 
     def _any_of(self, key: str, values: list[str]) -> edge.FieldCondition:
         return edge.FieldCondition(key, match=edge.MatchAny(values))
+
+    def _starts(self, key: str, text: str) -> edge.FieldCondition:
+        return edge.FieldCondition(key, match=edge.MatchPrefix(text))
+
+    def _contains(self, key: str, text: str) -> edge.FieldCondition:
+        return edge.FieldCondition(key, match=edge.MatchSubstring(text))
 
     def _range(self, bounds: Range) -> edge.FieldCondition:
         limits = edge.RangeFloat(gte=bounds.gte, lte=bounds.lte, gt=bounds.gt, lt=bounds.lt)
@@ -151,6 +179,12 @@ class ServerDialect(_Dialect):
 
     def _any_of(self, key: str, values: list[str]) -> server.FieldCondition:
         return server.FieldCondition(key=key, match=server.MatchAny(any=values))
+
+    def _starts(self, key: str, text: str) -> server.FieldCondition:
+        return server.FieldCondition(key=key, match=server.MatchPrefix(prefix=text))
+
+    def _contains(self, key: str, text: str) -> server.FieldCondition:
+        return server.FieldCondition(key=key, match=server.MatchSubstring(substring=text))
 
     def _range(self, bounds: Range) -> server.FieldCondition:
         limits = server.Range(gte=bounds.gte, lte=bounds.lte, gt=bounds.gt, lt=bounds.lt)

@@ -25,9 +25,9 @@ import structlog
 from resources.errors import LoupeError
 from resources.home import storage_error, write_atomically
 from resources.vector_index.conditions import Condition
-from resources.vector_index.dialects import FLAGS_KEY, EdgeDialect
+from resources.vector_index.dialects import EdgeDialect
 from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
-from resources.vector_index.qdrant_index import DENSE, WORDS, QdrantIndex, indexed_keys, stored_payload
+from resources.vector_index.qdrant_index import DENSE, WORDS, QdrantIndex, indexed_keys, read_payload, stored_payload
 from resources.vector_index.words import SparseWords, document
 
 __all__ = ["EmbeddedIndex", "ShardDamagedError"]
@@ -52,7 +52,7 @@ class EmbeddedIndex(QdrantIndex):
         super().__init__(folder.name, model)
         self._folder = folder
         self._on_close = on_close
-        self._dialect = EdgeDialect(DENSE if model else None)
+        self._dialect = EdgeDialect(DENSE if model else None, self.spelled)
         self._state = threading.Condition()
         self._users = 0
         self._changes = threading.RLock()
@@ -114,15 +114,15 @@ class EmbeddedIndex(QdrantIndex):
             records = shard.retrieve(list(photo_ids), with_payload=True, with_vector=with_vector)
         found = {}
         for record in records:
-            payload = record.payload or {}
-            payload.pop(FLAGS_KEY, None)
+            payload = read_payload(record.payload)
             held: Any = record.vector
             vector = np.asarray(held[DENSE], dtype=np.float32) if held and DENSE in held else None
             found[str(record.id)] = StoredPhoto(str(record.id), payload, vector)
         return found
 
     def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
-        request = edge.FacetRequest(key, limit=limit, exact=True, filter=self._dialect.filter(condition))
+        # "Exact" counts each value by itself, a hundred times slower; one segment counts exactly either way.
+        request = edge.FacetRequest(key, limit=limit, exact=False, filter=self._dialect.filter(condition))
         with self._using() as shard:
             hits = shard.facet(request).hits
         return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda pair: (-pair[1], pair[0]))
@@ -220,6 +220,7 @@ def _config(model: IndexModel | None) -> edge.EdgeConfig:
 
 _SCHEMAS: dict[str, Callable[[], Any]] = {
     "keyword": edge.KeywordIndexParams,
+    "names": lambda: edge.KeywordIndexParams(prefix=True),
     "float": edge.FloatIndexParams,
     "geo": edge.GeoIndexParams,
 }

@@ -8,25 +8,26 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from resources.vector_index.conditions import (
-    FLAGS,
     KEYWORD_KEYS,
     RANGE_KEYS,
     And,
     Condition,
     Exists,
     HasVector,
+    Like,
     Not,
     Range,
 )
-from resources.vector_index.dialects import FLAGS_KEY
+from resources.vector_index.derived_keys import DERIVED, FLAGS_KEY, derived
 from resources.vector_index.points import IndexModel, PhotoPoint, Ranked, Vector
+from resources.vector_index.spellings import Spellings
 from resources.vector_index.words import SparseWords
 
-__all__ = ["DENSE", "WORDS", "QdrantIndex", "indexed_keys", "stored_payload"]
+__all__ = ["DENSE", "WORDS", "QdrantIndex", "indexed_keys", "read_payload", "stored_payload"]
 
 DENSE, WORDS = "image", "words"
 
@@ -34,21 +35,28 @@ DENSE, WORDS = "image", "words"
 _MOST_TIES = 256
 # Counts of so many conditions are kept between changes.
 _MOST_COUNTED = 64
+_MOST_SPELLINGS = 1_000_000
+# Spellings are used for so many times as long as they took to make: they never cost more than a twentieth of the time.
+_SPELLINGS_LAST = 20.0
 
 
 def indexed_keys() -> dict[str, str]:
-    """Payload key -> kind of payload index ("keyword", "float" or "geo")."""
-    kinds = dict.fromkeys(sorted(KEYWORD_KEYS | {FLAGS_KEY}), "keyword")
+    """Payload key -> kind of payload index ("keyword", "names", "float" or "geo"); "names" also finds their parts."""
+    kinds = dict.fromkeys(sorted(KEYWORD_KEYS | {FLAGS_KEY}), "keyword") | {"names": "names"}
     return {**kinds, **dict.fromkeys(sorted(RANGE_KEYS), "float"), "location": "geo"}
 
 
 def stored_payload(point: PhotoPoint) -> dict[str, Any]:
-    """The payload as the engine keeps it: no empty values, booleans also as names in `FLAGS_KEY`, always `added_at`."""
+    """The payload as the engine keeps it: no empty values, the keys of `derived_keys.py`, always `added_at`."""
     kept = {"added_at": 0.0} | {key: value for key, value in point.payload.items() if value is not None and value != []}
     kept["photo_id"] = point.photo_id
     kept["embedded"] = point.vector is not None
-    kept[FLAGS_KEY] = [name for name in sorted(FLAGS) if kept.get(name)]
-    return kept
+    return kept | derived(kept)
+
+
+def read_payload(stored: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A stored payload without what was derived for the engine."""
+    return {key: value for key, value in (stored or {}).items() if key not in DERIVED}
 
 
 class QdrantIndex(ABC):
@@ -62,6 +70,7 @@ class QdrantIndex(ABC):
         self._model = model
         self._counted: dict[Condition | None, tuple[float, int]] = {}
         self._changes_seen = 0
+        self._spelled: dict[str, tuple[int, float, Spellings]] = {}
 
     @property
     def generation(self) -> str:
@@ -108,6 +117,24 @@ class QdrantIndex(ABC):
                 self._counted.clear()
             self._counted[condition] = taken_at, number
         return number
+
+    def spellings(self, key: str) -> Spellings:
+        """The distinct values of a key; those that came in the last moment may be missing."""
+        changes, asked_at = self._changes_seen, time.monotonic()
+        known = self._spelled.get(key)
+        if known and (asked_at < known[1] or (known[0] == changes and self._counts_last_s == math.inf)):
+            return known[2]
+        made = Spellings([value for value, _ in self.values(key, _MOST_SPELLINGS)])
+        took_s = time.monotonic() - asked_at
+        self._spelled[key] = changes, time.monotonic() + _SPELLINGS_LAST * took_s, made
+        return made
+
+    def spelled(self, like: Like) -> tuple[str, ...]:
+        """The values of its key that it means."""
+        return self.spellings(like.key).meant(like)
+
+    @abstractmethod
+    def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]: ...
 
     def _changed(self) -> None:
         self._changes_seen += 1

@@ -22,7 +22,7 @@ from resources.errors import LoupeError
 from resources.home import Home
 from resources.settings import Settings
 from resources.vector_index.conditions import Condition
-from resources.vector_index.dialects import FLAGS_KEY, ServerDialect
+from resources.vector_index.dialects import ServerDialect
 from resources.vector_index.points import (
     IndexModel,
     IndexStats,
@@ -32,7 +32,7 @@ from resources.vector_index.points import (
     Vector,
     generation_name,
 )
-from resources.vector_index.qdrant_index import DENSE, WORDS, QdrantIndex, indexed_keys, stored_payload
+from resources.vector_index.qdrant_index import DENSE, WORDS, QdrantIndex, indexed_keys, read_payload, stored_payload
 from resources.vector_index.words import SparseWords, document
 
 __all__ = ["ServerIndex"]
@@ -42,8 +42,9 @@ _TIMEOUT_S = 30
 # Below this many KB of vectors the server searches exactly, which at 512 dimensions is about 10,000 photos.
 _INDEXING_THRESHOLD_KB = 20_000
 
-_SCHEMAS = {
+_SCHEMAS: dict[str, models.PayloadSchemaType | models.KeywordIndexParams] = {
     "keyword": models.PayloadSchemaType.KEYWORD,
+    "names": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, prefix=True),
     "float": models.PayloadSchemaType.FLOAT,
     "geo": models.PayloadSchemaType.GEO,
 }
@@ -61,7 +62,7 @@ class ServerIndex(QdrantIndex):
         self._alias = alias
         self._collection = f"{alias}-{self.generation}"
         self._lock = FileLock(lock_path, timeout=0, thread_local=False)
-        self._dialect = ServerDialect(DENSE if model else None)
+        self._dialect = ServerDialect(DENSE if model else None, self.spelled)
         with _reachable():
             if not client.collection_exists(self._collection):
                 self._create()
@@ -180,7 +181,7 @@ class ServerIndex(QdrantIndex):
             )
         found = {}
         for record in records:
-            payload = {key: value for key, value in (record.payload or {}).items() if key != FLAGS_KEY}
+            payload = read_payload(record.payload)
             held: Any = record.vector
             vector = np.asarray(held[DENSE], dtype=np.float32) if held and DENSE in held else None
             found[str(record.id)] = StoredPhoto(str(record.id), payload, vector)

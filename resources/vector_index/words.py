@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import qdrant_edge as edge
 
-__all__ = ["SparseWords", "document", "query", "tokens"]
+__all__ = ["SparseWords", "document", "folded", "query", "stem", "tokens"]
 
 # Photos carry a caption, some tags and a few path parts: about this many tokens. Only the ratio between a text and
 # this length matters (BM25's b); it need not be exact.
@@ -41,16 +41,26 @@ class SparseWords:
         return bool(self.indices)
 
 
+def folded(text: str) -> str:
+    """The text as it is compared: case-folded, without Latin accents."""
+    return unicodedata.normalize("NFC", _COMBINING.sub("", unicodedata.normalize("NFKD", text).casefold()))
+
+
+@lru_cache(maxsize=1 << 16)
+def stem(token: str) -> int | None:
+    """The same number for every form of an English word ("dog", "dogs"); None for a stop word and for no word."""
+    indices = _queries().embed_query(token).indices
+    return indices[0] if indices else None
+
+
 def tokens(text: str) -> list[str]:
     """The terms of a text, in order, with repeats: case-folded, without Latin accents.
 
     Words joined by `_`, `-` or a change between letters and digits count whole and in parts
     (`IMG_0421` gives `img_0421`, `img`, `0421`); runs of Han and Kana count as pairs of characters.
     """
-    folded = _COMBINING.sub("", unicodedata.normalize("NFKD", text).casefold())
-    folded = unicodedata.normalize("NFC", folded)
     found: list[str] = []
-    for whole in _COMPOUND.findall(folded):
+    for whole in _COMPOUND.findall(folded(text)):
         whole = whole.strip("_")
         pieces = [piece for part in _PART.findall(whole) for piece in _pieces(part)]
         if pieces != [whole] and not _UNSPACED.fullmatch(whole):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 import math
+import re
+import unicodedata
 import uuid
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -25,6 +28,8 @@ from resources.vector_index import (
     Ids,
     InBox,
     IndexModel,
+    Like,
+    Named,
     Near,
     Not,
     Or,
@@ -224,6 +229,7 @@ def test_words_of_a_negative_text_count_against(home_of_index: OpenHome) -> None
 # Filters and queries against brute force
 
 FORMATS, CAMERAS, TAGS = ["JPEG", "NEF", "HEIC"], ["Canon EOS R5", "Nikon Z 8", None], ["sea", "dog", "été", "x y"]
+CAPTIONS = ["a dog runs", "two Dogs on the beach", "a café at night", "the end"]
 PLACES = [("PT", "Portugal", "Lisbon", "Sintra"), ("JP", "日本", None, "京都"), (None, None, None, None)]
 
 
@@ -239,7 +245,9 @@ def _random_points(count: int, seed: int) -> dict[str, PhotoPoint]:
             "f_number": None if rng.random() < 0.3 else float(rng.choice([1.8, 2.8, 8.0])),
             "rating": None if rng.random() < 0.3 else int(rng.integers(0, 6)),
             "tags": [tag for tag in TAGS if rng.random() < 0.3],
-            "folders": ["/", "/a", "/a/b"] if rng.random() < 0.5 else ["/", "/a", "/a/bb"],
+            "folders": ["/", "/A", "/A/b"] if rng.random() < 0.5 else ["/", "/A", "/A/bb"],
+            "caption": None if rng.random() < 0.3 else str(rng.choice(CAPTIONS)),
+            "title": "Running" if rng.random() < 0.1 else None,
             "collections": ["Best of"] if rng.random() < 0.2 else [],
             "offline": bool(rng.random() < 0.3),
             "people": ["Ana"] if rng.random() < 0.3 else [],
@@ -266,6 +274,21 @@ def _metres(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     return 2 * 6_371_008.8 * math.asin(math.sqrt(h))
 
 
+def _plain(text: str) -> str:
+    """Without case and accents."""
+    return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+
+
+def _means(text: str, how: str, value: str) -> bool:
+    text, value = _plain(text), _plain(value)
+    if how == "words":
+        return set(re.findall(r"\w+", text)) <= set(re.findall(r"\w+", value))
+    if how == "path":
+        text = text.rstrip("/") or "/"
+        return fnmatch.fnmatchcase(value, text) or (text[0] != "/" and fnmatch.fnmatchcase(value, "*/" + text))
+    return fnmatch.fnmatchcase(value, text) if how == "glob" else text == value
+
+
 def matches(condition: Condition, held: PhotoPoint) -> bool:
     """What the condition means, said once more and slowly."""
     payload = held.payload
@@ -276,9 +299,26 @@ def matches(condition: Condition, held: PhotoPoint) -> bool:
             return any(matches(part, held) for part in parts)
         case Not(part):
             return not matches(part, held)
+        case AnyOf("taken_parts", values):
+            moment = datetime(1970, 1, 1) + timedelta(seconds=payload.get("taken_at") or 0.0)
+            parts = {f"m{moment.month}", f"d{moment.day}", f"w{moment.isoweekday()}", f"h{moment.hour}"}
+            return payload.get("taken_at") is not None and bool(parts & set(values))
         case AnyOf(key, values):
             value = payload.get(key)
             return bool(set(value if isinstance(value, list) else [value]) & set(values))
+        case Like("caption_words", texts, _):
+            said = f"{payload.get('caption')} {payload.get('title')}".lower()
+            forms = {"dog": r"\bdogs?\b", "run": r"\brun(s|ning)?\b", "cafes": r"\bcafé\b", "the": "(?!)"}
+            return any(re.search(forms[text], said) for text in texts)
+        case Like(key, texts, how):
+            value = payload.get(key)
+            values = value if isinstance(value, list) else [value] if value else []
+            return any(_means(text, how, each) for text in texts for each in values)
+        case Named(pattern):
+            name = _plain(payload["file_name"])
+            if "*" not in pattern:
+                return _plain(pattern) in (name, name.rpartition(".")[0])
+            return fnmatch.fnmatchcase(name, _plain(pattern).rstrip("*") + "*")
         case Range(key, gte, lte, gt, lt):
             value = payload.get(key)
             return value is not None and (
@@ -311,7 +351,16 @@ LEAVES = st.one_of(
     st.builds(AnyOf, st.just("format"), st.lists(st.sampled_from([*FORMATS, "GIF"]), max_size=2).map(tuple)),
     st.builds(AnyOf, st.just("tags"), st.lists(st.sampled_from(TAGS), max_size=3).map(tuple)),
     st.builds(AnyOf, st.just("camera"), st.sampled_from([("Canon EOS R5",), ("canon",), ("Nikon Z 8",)])),
-    st.builds(AnyOf, st.just("folders"), st.sampled_from([("/a/b",), ("/a",), ("/a/",)])),
+    st.builds(AnyOf, st.just("folders"), st.sampled_from([("/A/b",), ("/a",), ("/A/",)])),
+    st.builds(
+        Like, st.just("folders"), st.sampled_from([("/a/b",), ("B/",), ("a",), ("a/b*",), ("/b",)]), st.just("path")
+    ),
+    st.builds(Like, st.just("camera"), st.sampled_from([("eos canon",), ("z 8", "R5"), ("ca",)]), st.just("words")),
+    st.builds(Like, st.just("tags"), st.sampled_from([("ETE",), ("dog", "SEA"), ("X*",), ("*",)]), st.just("glob")),
+    st.builds(Like, st.just("tags"), st.sampled_from([("ete",), ("DOG", "Sea"), ("*",), ()])),
+    st.builds(Like, st.just("caption_words"), st.sampled_from([("dog",), ("run", "cafes"), ("the",)]), st.just("stem")),
+    st.builds(Named, st.sampled_from(["img_7.JPG", "Img_7", "img_2*", "*_11*", "7.jpg", "IMG_*9.j*"])),
+    st.builds(AnyOf, st.just("taken_parts"), st.sampled_from([("m1",), ("d3", "d4"), ("w4",)])),
     st.builds(AnyOf, st.just("collections"), st.just(("Best of",))),
     st.builds(Range, st.just("taken_at"), _bounds, _bounds, _bounds, _bounds),
     st.builds(Range, st.just("iso"), st.sampled_from([None, 100, 400, 500]), st.sampled_from([None, 400, 1600])),
@@ -382,11 +431,11 @@ def test_vector_query_is_the_brute_force_top(
         SearchFilters(taken_from=datetime(1970, 1, 5), taken_to=datetime(1970, 1, 9)),
         SearchFilters(taken_to=date(1970, 1, 9), undated=False),
         SearchFilters(undated=True),
-        SearchFilters(cameras=["Canon EOS R5", "Nikon Z 8"], formats=["NEF"]),
-        SearchFilters(tags=["sea", "dog"]),
+        SearchFilters(cameras=["canon eos r5", "NIKON Z 8"], formats=["nef"]),
+        SearchFilters(tags=["Sea", "dog"]),
         SearchFilters(tags_any=["sea", "dog"], rating_min=3),
         SearchFilters(iso_min=200, iso_max=1600, f_number_max=2.8),
-        SearchFilters(folder="/a/b/", has_gps=True),
+        SearchFilters(folder="/A/b/", has_gps=True),
         SearchFilters(folder="/"),
         SearchFilters(collections=["Best of"], offline=False, embedded=True),
         SearchFilters(near=Near(10, 10, 3e6)),

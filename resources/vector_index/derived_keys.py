@@ -1,0 +1,59 @@
+"""Payload keys that are made from others, so that the engine can filter and count by them.
+
+They are written with each point and left out of what is read back. Not here: what a photo says (`photo_points.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from resources.vector_index.conditions import FLAGS
+from resources.vector_index.words import folded, stem, tokens
+
+__all__ = ["DERIVED", "FLAGS_KEY", "UNSET", "derived"]
+
+FLAGS_KEY = "flags"
+
+# Flags that are asked for more often as not set: an engine that looks for a value is three times as fast as one that
+# looks for its absence (14 and 46 ms for the nearest 1,000 of 60,000).
+UNSET = {"stack_member": "not_stack_member"}
+
+DERIVED = frozenset([FLAGS_KEY, "names", "caption_words", "taken_day", "taken_parts"])
+
+
+def derived(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The derived keys of a payload; those that would hold nothing are left out.
+
+    `flags`: names of the booleans that are true, and of those of `UNSET` that are not. `names`: folded file names,
+    with and without their ending. `caption_words`: words of caption, title and description, stop words left out.
+    `taken_day`: "2021-06-15". `taken_parts`: "m6", "d15", "w2" (Tuesday; Monday is 1) and "h14".
+    """
+    flags = [name for name in sorted(FLAGS) if payload.get(name)]
+    flags += [unset for name, unset in UNSET.items() if not payload.get(name)]
+    names = payload.get("file_names") or ([payload["file_name"]] if payload.get("file_name") else [])
+    told = "\n".join(payload[key] for key in ("caption", "title", "description") if payload.get(key))
+    made = {
+        FLAGS_KEY: flags,
+        "names": list(dict.fromkeys(name for each in names for name in _names(each))),
+        "caption_words": list(dict.fromkeys(token for token in tokens(told) if stem(token) is not None)),
+        **_date_parts(payload.get("taken_at")),
+    }
+    return {key: value for key, value in made.items() if value}
+
+
+def _names(name: str) -> tuple[str, ...]:
+    whole = folded(name)
+    start, dot, _ = whole.rpartition(".")
+    return (whole, start) if dot and start else (whole,)
+
+
+def _date_parts(taken_at: float | None) -> dict[str, Any]:
+    if taken_at is None:
+        return {}
+    moment = datetime.fromtimestamp(taken_at, UTC)
+    return {
+        "taken_day": moment.date().isoformat(),
+        "taken_parts": [f"m{moment.month}", f"d{moment.day}", f"w{moment.isoweekday()}", f"h{moment.hour}"],
+    }
