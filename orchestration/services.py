@@ -24,6 +24,7 @@ import psutil
 
 from resources.errors import LoupeError
 from resources.home import Home, this_process, write_atomically
+from resources.running_api import reachable
 
 __all__ = ["Service", "Services", "check_port", "free_port"]
 
@@ -62,13 +63,11 @@ class Services:
         self._running: list[Service] = []
 
     def start_api(self, host: str, port: int) -> Service:
-        """The search API and the page."""
-        app = ["-m", "uvicorn", "--factory", "search_api.main:create_app", "--no-access-log"]
-        reach = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+        """The search API and the page; the environment says where."""
         return self._start(
             "search-api",
-            [sys.executable, *app, "--host", host, "--port", str(port), "--timeout-graceful-shutdown", "3"],
-            lambda: _answers(f"http://{reach}:{port}/api/v1/health/live"),
+            [sys.executable, "-m", "search_api"],
+            lambda: _answers(f"http://{reachable(host)}:{port}/api/v1/health/live"),
         )
 
     def start_dagster(self, host: str, port: int) -> None:

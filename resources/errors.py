@@ -157,6 +157,46 @@ _REQUESTS = (
     ),
 )
 
+_ACCESS = (
+    ErrorCode(
+        "SIGN_IN_NEEDED",
+        401,
+        EX_NOPERM,
+        "From another machine Loupe answers to those alone that are signed in or send a key.",
+        "Open a link that `loupe up --lan` or `loupe keys link` prints, or send a key of `loupe keys create`.",
+    ),
+    ErrorCode(
+        "KEY_INVALID",
+        401,
+        EX_NOPERM,
+        "The key or sign-in link is not one of this library, has expired, was revoked or was used already.",
+        "`loupe keys list` names the keys; `loupe keys create` and `loupe keys link` make new ones.",
+    ),
+    ErrorCode(
+        "SCOPE_MISSING",
+        403,
+        EX_NOPERM,
+        "The key may not do this.",
+        "The message names the scope; `loupe keys create --scopes` makes a key that has it.",
+    ),
+    ErrorCode(
+        "TOO_MANY_REQUESTS",
+        429,
+        EX_TEMPFAIL,
+        "This client asks too often.",
+        "Wait as long as Retry-After says; LOUPE_REQUESTS_PER_S sets the limit.",
+    ),
+    ErrorCode(
+        "REQUEST_TIMEOUT",
+        408,
+        EX_TEMPFAIL,
+        "The request did not arrive in time.",
+        "Send it again, over a faster connection.",
+    ),
+    ErrorCode("KEY_EXISTS", 409, EX_CANTCREAT, "A key of this name exists already.", "Revoke it, or choose another."),
+    ErrorCode("KEY_NOT_FOUND", 404, EX_NOINPUT, "No key has this name or id.", "`loupe keys list` names them."),
+)
+
 _FOLDERS = (
     ErrorCode("DIR_NOT_FOUND", 404, EX_NOINPUT, "The folder does not exist.", "Check the path."),
     ErrorCode(
@@ -560,6 +600,7 @@ _ONE_FILE = (
 # In the order in which the documentation shows them.
 _GROUPS = {
     "Requests": _REQUESTS,
+    "Access": _ACCESS,
     "Folders": _FOLDERS,
     "Data and settings": _HOME,
     "Backups": _BACKUPS,

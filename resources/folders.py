@@ -112,7 +112,7 @@ def check_root(path: str | Path) -> Path:
         mode = absolute.stat().st_mode
     except PermissionError as error:
         raise locked from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a value error: no name can hold a NUL
         raise LoupeError("DIR_NOT_FOUND", f"There is no folder '{text}'.", path=text) from error
     if not stat.S_ISDIR(mode):
         raise LoupeError("NOT_A_DIRECTORY", f"'{text}' is a file. Give the folder that holds it.", path=text)

@@ -126,6 +126,11 @@ class Home:
         return self.run / "api.json"
 
     @property
+    def keys_wake(self) -> Path:
+        """Touched after each change of the API keys; its mtime tells the running API to read them anew."""
+        return self.run / "keys.wake"
+
+    @property
     def dagster_file(self) -> Path:
         return self.run / "dagster.json"
 

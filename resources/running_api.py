@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -9,17 +11,42 @@ import httpx
 from resources.errors import CODES, LoupeError
 from resources.home import Home
 
-__all__ = ["RunningApi"]
+__all__ = ["RunningApi", "lan_address", "reachable"]
 
 _TIMEOUT_S = 60.0
 
 
-class RunningApi:
-    """The running API, found by the file it leaves in the home. Replies become `LoupeError`s as the API made them."""
+def reachable(host: str) -> str:
+    """The address at which this machine reaches what listens on `host`, as it stands in a URL."""
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"[{own}]" if ":" in own else own
 
-    def __init__(self, base_url: str) -> None:
-        self.url = base_url
-        self._client = httpx.Client(base_url=base_url, timeout=_TIMEOUT_S, trust_env=False)
+
+def lan_address(host: str) -> str:
+    """The address at which other machines reach what listens on `host`, as it stands in a URL; a guess if it is all."""
+    if host not in ("0.0.0.0", "::", ""):
+        return reachable(host)
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        try:
+            # Sends nothing: the system only says by which of its addresses it would reach another network (RFC 5737).
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
+
+
+class RunningApi:
+    """The running API, found by the file it leaves in the home, whose secret lets in whoever may read it.
+
+    Replies become `LoupeError`s as the API made them.
+    """
+
+    def __init__(self, host: str, port: int, secret: str) -> None:
+        self.listens_on, self.port = host, port
+        self.url = base_url = f"http://{reachable(host)}:{port}"
+        self._client = httpx.Client(
+            base_url=base_url, timeout=_TIMEOUT_S, trust_env=False, headers={"Authorization": f"Bearer {secret}"}
+        )
 
     @classmethod
     def of(cls, home: Home) -> RunningApi | None:
@@ -27,7 +54,7 @@ class RunningApi:
         found = home.read_run_file(home.api_file)
         if found is None:
             return None
-        api = cls(f"http://{found['host']}:{found['port']}")
+        api = cls(str(found["host"]), int(found["port"]), str(found.get("secret", "")))
         try:
             api._client.get("/api/v1/health/live", timeout=2.0)
         except httpx.HTTPError:

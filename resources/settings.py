@@ -6,12 +6,14 @@ Nothing else reads the environment. `loupe config` prints every field with its d
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -75,6 +77,17 @@ class Settings(BaseSettings):
     )
 
     host: str = Field("127.0.0.1", description="Address the search API listens on.")
+    hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Further names the API answers to, such as a proxy's; with commas between them."
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Other sites whose pages may use the API, such as https://photos.example; with commas."
+    )
+    require_keys: bool = Field(
+        False, description="Ask for a key on this machine too: behind a proxy, or when others log in here."
+    )
+    requests_per_s: float = Field(50.0, gt=0, description="Requests a second that each other client may send.")
+    requests_at_once: int = Field(600, ge=1, description="Requests it may send at once before that counts.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the search API and the page.")
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
 
@@ -95,6 +108,24 @@ class Settings(BaseSettings):
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+
+    @field_validator("hosts", "cors_origins", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("hosts", mode="after")
+    @classmethod
+    def _lower(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(host.lower() for host in value)
+
+    @field_validator("cors_origins", mode="after")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not re.fullmatch(r"https?://[^/*?#\s]+", origin):
+                raise ValueError(f"'{origin}' is not of the form https://host or https://host:port")
+        return tuple(origin.lower() for origin in value)
 
     @field_validator("home", "backup_folder", mode="after")
     @classmethod

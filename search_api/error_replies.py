@@ -5,7 +5,10 @@ Belongs here: exception handlers and the OpenAPI text of errors. Not here: raisi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -16,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from resources.errors import CODES, LoupeError
+from search_api.callers import Caller
 from search_api.schemas.errors import ErrorReply
 
 __all__ = ["install", "internal_reply", "loupe_reply", "responses"]
@@ -27,15 +31,46 @@ _RETRY_AFTER_S = 2  # long enough to open an index, short enough that a person d
 _BY_STATUS = {
     404: ("NOT_FOUND", "There is nothing at this address."),
     405: ("METHOD_NOT_ALLOWED", "This address does not take that method."),
+    408: ("REQUEST_TIMEOUT", "The request did not arrive in time. Send it again."),
     413: ("TOO_LARGE", "The request is larger than allowed."),
     416: ("INVALID_REQUEST", "The file is shorter than the range asked for."),
 }
 
 
-def loupe_reply(error: LoupeError) -> JSONResponse:
-    """The reply for an error with a code; what will pass by itself says when to try again."""
-    headers = {"Retry-After": str(_RETRY_AFTER_S)} if error.row.http_status == 503 else None
-    return JSONResponse(error.to_dict(), status_code=error.row.http_status, headers=headers)
+def loupe_reply(error: LoupeError, scope: Mapping[str, Any] | None = None) -> JSONResponse:
+    """The reply for an error with a code; what will pass by itself says when to try again.
+
+    Whoever is not known from `scope` to be an administrator does not learn where on this machine Loupe stands.
+    """
+    status = error.row.http_status
+    headers: dict[str, str] = {}
+    if status in (429, 503):
+        headers["Retry-After"] = str(error.details.get("retry_after_s", _RETRY_AFTER_S))
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    content = error.to_dict()
+    caller: Caller | None = (scope or {}).get("state", {}).get("caller")
+    if caller is None or "admin" not in caller.scopes:
+        content = _without_places(content, _places(scope))
+    return JSONResponse(content, status_code=status, headers=headers)
+
+
+def _places(scope: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Folders of this machine that are no part of the library, and what to call them. Photos' own paths are content."""
+    services = getattr(scope["app"].state, "services", None) if scope and "app" in scope else None
+    known = [(str(services.library.home.path), "LOUPE_HOME")] if services else []
+    return [*known, (sys.prefix, "…"), (str(Path(__file__).parents[1]), "…"), (tempfile.gettempdir(), "…")]
+
+
+def _without_places(value: Any, places: list[tuple[str, str]]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_places(each, places) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_places(each, places) for each in value]
+    if isinstance(value, str):
+        for place, name in places:
+            value = value.replace(place, name)
+    return value
 
 
 def internal_reply(request_id: str) -> JSONResponse:
@@ -73,7 +108,7 @@ def _on_loupe_error(request: Request, error: Exception) -> JSONResponse:
     if error.row.http_status >= 500:
         level = "info" if error.row.http_status == 503 else "warning"  # 503 passes by itself
         getattr(log, level)("request_refused", code=error.code, path=request.url.path, message=error.message)
-    return loupe_reply(error)
+    return loupe_reply(error, request.scope)
 
 
 def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:

@@ -1,7 +1,4 @@
-"""Assembles the app; everything it does lives in the modules it names.
-
-uvicorn --factory search_api.main:create_app
-"""
+"""Assembles the app; everything it does lives in the modules it names. `server.py` serves it."""
 
 from __future__ import annotations
 
@@ -14,12 +11,16 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.cors import CORSMiddleware
 
 from resources.home import this_process, write_atomically
 from resources.settings import Settings
 from search_api import error_replies, logs
+from search_api.access import AccessMiddleware
+from search_api.audit import AuditMiddleware
 from search_api.request_context import BodyLimitMiddleware, HostCheckMiddleware, RequestContextMiddleware, allowed_names
 from search_api.routers import (
+    audit,
     browse,
     collections,
     failures,
@@ -28,6 +29,7 @@ from search_api.routers import (
     images,
     jobs,
     search,
+    session,
     skipped,
     stacks,
     status,
@@ -51,6 +53,8 @@ _NOUNS = (
     warnings,
     skipped,
     status,
+    session,
+    audit,
 )
 _MAX_BODY_BYTES = 4 << 20
 _DESCRIPTION = (
@@ -69,7 +73,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         services = Services(chosen)
         await run_in_threadpool(services.start)
         app.state.services = services
-        said = {"host": chosen.host, "port": chosen.port, **this_process()}
+        # The file is the owner's alone (mode 0600): the secret in it lets the command line in.
+        said = {"host": chosen.host, "port": chosen.port, "secret": services.owner_secret, **this_process()}
         write_atomically(services.library.home.api_file, json.dumps(said).encode())
         try:
             yield
@@ -93,10 +98,26 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(api)
     app.frontend("/", directory=WEB, fallback=None)
     error_replies.install(app)
-    names, any_address = allowed_names(chosen.host, socket.gethostname())
+    _protect(app, chosen)
+    return app
+
+
+def _protect(app: FastAPI, settings: Settings) -> None:
+    """What stands before every route; the last that is added comes first."""
+    app.add_middleware(AuditMiddleware)
     app.add_middleware(
         BodyLimitMiddleware, limit_bytes=_MAX_BODY_BYTES, by_path={search.IMAGE_PATH: search.IMAGE_BYTES}
     )
-    app.add_middleware(HostCheckMiddleware, names=names, any_address=any_address)
+    app.add_middleware(AccessMiddleware, settings=settings)
+    names, any_address = allowed_names(settings.host, socket.gethostname(), settings.hosts)
+    app.add_middleware(HostCheckMiddleware, names=names, any_address=any_address, origins=settings.cors_origins)
+    if settings.cors_origins:
+        # Without credentials: such a page sends a key, and never uses the session of this one.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["Authorization", "Content-Type", "Range", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After", "Content-Range", "ETag"],
+        )
     app.add_middleware(RequestContextMiddleware)
-    return app

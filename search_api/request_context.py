@@ -5,6 +5,7 @@ Belongs here: ASGI middleware. Not here: what a route does, how an error is word
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import time
@@ -17,16 +18,25 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from resources.errors import LoupeError
+from search_api.callers import LOOPBACK_NAMES, host_name
 from search_api.error_replies import internal_reply, loupe_reply
 
-__all__ = ["BodyLimitMiddleware", "HostCheckMiddleware", "RequestContextMiddleware", "allowed_names"]
+__all__ = [
+    "SAFE_METHODS",
+    "BodyLimitMiddleware",
+    "HostCheckMiddleware",
+    "RequestContextMiddleware",
+    "allowed_names",
+]
 
 log = structlog.get_logger("search_api")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 _WILDCARDS = frozenset(["0.0.0.0", "::", ""])
-_SAFE_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
+# Mobile networks at their worst give some 10 kB/s; pauses of a roaming phone are shorter than this.
+_PATIENCE_S = 20.0
+_LEAST_BYTES_PER_S = 4096
+SAFE_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
 
 # The page: everything from this address, nothing inline. Replies: nothing may run or load, whatever they hold.
 PAGE_POLICY = (
@@ -89,7 +99,10 @@ class RequestContextMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Refuses bodies above `limit_bytes`, or what `by_path` allows for a path, even when they do not say their size."""
+    """Refuses bodies above `limit_bytes`, or what `by_path` allows for a path, even when they do not say their size.
+
+    And bodies that do not arrive: after `_PATIENCE_S` of waiting for the client it must have sent `_LEAST_BYTES_PER_S`.
+    """
 
     def __init__(self, app: ASGIApp, limit_bytes: int, by_path: Mapping[str, int]) -> None:
         self.app = app
@@ -106,78 +119,86 @@ class BodyLimitMiddleware:
             refusal = LoupeError("TOO_LARGE", f"The request has {int(declared):,} bytes; {limit:,} are allowed.")
             await loupe_reply(refusal)(scope, receive, send)
             return
-        received = 0
+        received, waited_s, whole = 0, 0.0, False
 
         async def receive_within_limit() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, waited_s, whole
+            if whole:  # from now on this waits for the client to go away, which may take hours
+                return await receive()
+            asked = time.monotonic()
+            try:
+                # Only the waiting counts: an app that is slow to ask for more is not the client's fault.
+                patience_s = _PATIENCE_S + received / _LEAST_BYTES_PER_S - waited_s
+                message = await asyncio.wait_for(receive(), max(0.0, patience_s))
+            except TimeoutError:
+                raise HTTPException(status_code=408, headers={"Connection": "close"}) from None
+            waited_s += time.monotonic() - asked
             received += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if received > limit:
-                raise HTTPException(status_code=413)  # the one kind that the framework's body parsing lets through
+                # The one kind of error that the framework's body parsing lets through.
+                raise HTTPException(status_code=413, headers={"Connection": "close"})
             return message
 
         await self.app(scope, receive_within_limit, send)
 
 
 class HostCheckMiddleware:
-    """Refuses requests for other host names (DNS rebinding) and changes asked for by other sites (request forgery).
+    """Refuses requests for other host names (DNS rebinding) and what other sites ask for (request forgery).
 
     `names` are lower-case host names without port; with `any_address` every literal IP address is accepted too,
-    which no rebinding can forge.
+    which no rebinding can forge. `origins` are the other sites that may ask.
     """
 
-    def __init__(self, app: ASGIApp, names: Iterable[str], any_address: bool) -> None:
+    def __init__(self, app: ASGIApp, names: Iterable[str], any_address: bool, origins: Iterable[str]) -> None:
         self.app = app
         self._names = frozenset(names)
         self._any_address = any_address
+        self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        refusal = self._refusal(scope, headers)
+        refusal = self._refusal(scope, Headers(scope=scope))
         if refusal is None:
             await self.app(scope, receive, send)
         else:
             await loupe_reply(refusal)(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> LoupeError | None:
-        host = _host_name(headers.get("host", ""))
-        if not self._accepted(host):
+        host = host_name(headers.get("host", ""))
+        if not (host in self._names or (self._any_address and _is_address(host))):
             return LoupeError(
                 "HOST_NOT_ALLOWED",
                 "This address is not one that Loupe answers to. Open it by localhost or by the configured host.",
                 host=host,
             )
-        if scope.get("method", "GET") in _SAFE_METHODS:
-            return None
         origin = headers.get("origin")
+        if origin is not None and origin.lower() in self._origins:
+            return None
+        from_site = headers.get("sec-fetch-site", "same-origin")
+        if scope.get("method", "GET") in SAFE_METHODS:
+            # Not even to be shown or timed; a link from elsewhere to a photo is fine.
+            embedded = from_site not in ("same-origin", "none") and headers.get("sec-fetch-mode") != "navigate"
+            if embedded and scope["path"].startswith("/api/"):
+                return LoupeError("CROSS_SITE", "Another site asked for this, so it was refused.")
+            return None
         foreign = origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
-        if foreign or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        if foreign or from_site not in ("same-origin", "none"):
             return LoupeError("CROSS_SITE", "Another site asked for this change, so it was refused.")
         return None
 
-    def _accepted(self, host: str) -> bool:
-        return host in self._names or (self._any_address and _is_address(host))
 
-
-def allowed_names(host: str, own_name: str) -> tuple[frozenset[str], bool]:
+def allowed_names(host: str, own_name: str, further: Iterable[str] = ()) -> tuple[frozenset[str], bool]:
     """The names to answer to when listening on `host`, and whether any literal address is fine.
 
-    Loopback always; the configured host; on a wildcard address also this machine's own name and any literal address.
+    Loopback and the `further` ones always; the configured host; on a wildcard address also this machine's own name and
+    any literal address.
     """
     if host in _WILDCARDS:
-        return _LOOPBACK | {own_name.lower(), f"{own_name.lower()}.local"}, True
-    return _LOOPBACK | {host.lower()}, False
-
-
-def _host_name(header: str) -> str:
-    """The host of a Host header, without port and brackets, lower case."""
-    header = header.strip().lower()
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0]
+        return LOOPBACK_NAMES | {own_name.lower(), f"{own_name.lower()}.local", *further}, True
+    return LOOPBACK_NAMES | {host.lower(), *further}, False
 
 
 def _is_address(host: str) -> bool:

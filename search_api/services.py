@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from resources.clock import utc_now
+from resources.errors import LoupeError
+from resources.keys import KeyRing
 from resources.library import Library, LibraryStatus
 from resources.manifest import jobs, outbox, problems
 from resources.manifest.problems import Which
@@ -34,11 +38,17 @@ class LibraryNow:
 
 
 class Services:
-    """The parts behind the routes. `start` begins to take the index; `stop` gives it back."""
+    """The parts behind the routes. `start` begins to take the index; `stop` gives it back.
+
+    `owner_secret` is written to a file in the home that its owner alone can read, and lets the command line in.
+    """
+
+    keys: KeyRing
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.started_at = utc_now()
+        self.owner_secret = secrets.token_urlsafe(32)
         self.library = Library(settings)
         self.dagster = DagsterClient(settings)
         self.live = LiveIndex(self.library)
@@ -50,6 +60,7 @@ class Services:
     def start(self) -> None:
         """Make the home ready and begin to open the index. Raises as `Home.prepare` and `Manifest.prepare`."""
         self.library.open()
+        self.keys = KeyRing(self.library.manifest, self.library.home)
         self.live.start()
 
     def stop(self) -> None:
@@ -57,6 +68,8 @@ class Services:
         self.uploads.close()
         self.live.stop()
         self.dagster.close()
+        with suppress(LoupeError):  # when a key was used last is no reason to fail at the end
+            self.keys.close()
 
     def _load_status(self) -> LibraryNow:
         index = self.live.counts()

@@ -10,6 +10,7 @@ import typer
 import typer.main
 
 from orchestration.cli import (
+    audit,
     backup,
     challenge,
     collections,
@@ -19,6 +20,7 @@ from orchestration.cli import (
     hidden,
     index,
     ingest,
+    keys,
     machine,
     models,
     restore,
@@ -54,6 +56,7 @@ app.command("write-sidecars")(sidecars.write_sidecars_command)
 app.command("challenge")(challenge.challenge_command)
 app.command("restore")(restore.restore_command)
 app.command("verify")(verify.verify_command)
+app.command("audit")(audit.audit_command)
 app.command("config")(machine.config_command)
 app.command("doctor")(machine.doctor_command)
 app.add_typer(folders.app, name="folders")
@@ -61,6 +64,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(collections.app, name="collections")
 app.add_typer(backup.app, name="backup")
 app.add_typer(index.app, name="index")
+app.add_typer(keys.app, name="keys")
 
 
 def main() -> None:
@@ -69,6 +73,7 @@ def main() -> None:
     arguments = sys.argv[1:] or ["--help"]
     try:
         _run(arguments)
+        audit.note(arguments)
         sys.stdout.flush()  # a reader that is gone is noticed here, not in the interpreter's last moments
     except LoupeError as error:
         if wants_json(arguments):

@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from small_library import SmallLibrary
 
 from resources.settings import Settings
 from search_api.main import create_app
+from search_api.server import server
 
-__all__ = ["free_port", "running", "serving", "wait_until"]
+__all__ = ["LOCAL", "free_port", "running", "serving", "wait_until"]
+
+LOCAL = ("127.0.0.1", 50000)
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
@@ -38,7 +40,7 @@ def _is_whole(client: TestClient, model: bool) -> bool:
 @contextmanager
 def running(small: SmallLibrary, *, model: bool = True) -> Iterator[TestClient]:
     """A client of the app, once its index is up to date and its model ready."""
-    with TestClient(create_app(small.settings), base_url="http://localhost") as client:
+    with TestClient(create_app(small.settings), base_url="http://localhost", client=LOCAL) as client:
         wait_until(lambda: _is_whole(client, model))
         yield client
 
@@ -46,15 +48,14 @@ def running(small: SmallLibrary, *, model: bool = True) -> Iterator[TestClient]:
 @contextmanager
 def serving(settings: Settings) -> Iterator[FastAPI]:
     """The app on the address of `settings`, reached over the network as other processes reach it."""
-    app = create_app(settings)
-    server = uvicorn.Server(uvicorn.Config(app, host=settings.host, port=settings.port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
+    serving = server(settings, log_level="error")
+    thread = threading.Thread(target=serving.run, daemon=True)
     thread.start()
     try:
-        wait_until(lambda: server.started)
-        yield app
+        wait_until(lambda: serving.started)
+        yield serving.config.app
     finally:
-        server.should_exit = True
+        serving.should_exit = True
         thread.join(30)
 
 

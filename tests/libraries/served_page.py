@@ -24,15 +24,15 @@ CHROMIUM = shutil.which("chromium")
 
 @contextmanager
 def served(small: SmallLibrary) -> Iterator[str]:
-    """The address of a uvicorn of its own process, once everything can be searched by content."""
+    """The address of a server of its own process, once everything can be searched by content."""
     port = free_port()
     settings = {"HOME": small.settings.home, "MODEL": PRESET, "CAPTIONS": "off", "DEVICE": "cpu", "CPU_THREADS": 1}
+    settings["PORT"] = port
     environment = {**os.environ, **{f"LOUPE_{name}": str(value) for name, value in settings.items()}}
-    command = ["-m", "uvicorn", "--factory", "search_api.main:create_app", "--port", str(port), "--no-access-log"]
     log = small.settings.home.parent / "server.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, *command, "--timeout-graceful-shutdown", "2"],
+            [sys.executable, "-m", "search_api"],
             env=environment,
             stdout=stream,
             stderr=stream,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from running_app import LOCAL
 from small_library import SmallLibrary
 
 from resources.errors import CODES
@@ -86,7 +87,7 @@ def test_a_fault_says_nothing_but_the_request_id(small: SmallLibrary) -> None:
     def fault() -> None:
         raise RuntimeError("secret /home/me/path")
 
-    with TestClient(app, base_url="http://localhost") as client:
+    with TestClient(app, base_url="http://localhost", client=LOCAL) as client:
         reply = client.get("/api/v1/fault", headers={"X-Request-ID": "from-the-proxy.1"})
     assert reply.status_code == 500
     assert error(reply)["code"] == "INTERNAL"

@@ -18,7 +18,7 @@ from dagster import DagsterInstance
 from fastapi.testclient import TestClient
 from qdrant_client import QdrantClient
 from qdrant_client.http.exceptions import ResponseHandlingException
-from running_app import free_port, running, serving, wait_until
+from running_app import LOCAL, free_port, running, serving, wait_until
 from small_library import PRESET, SmallLibrary, build, draw_photo, write_tiny_clip
 
 from resources.engine import LocalEngine
@@ -372,6 +372,8 @@ def test_the_run_file_names_the_running_api_and_goes_with_it(own: SmallLibrary) 
     file = own.library.home.api_file
     with running(own):
         said = json.loads(file.read_text())
+        assert len(said.pop("secret")) >= 43
+        assert file.stat().st_mode & 0o077 == 0, "the secret is the owner's alone"
         assert said == {"host": own.settings.host, "port": own.settings.port, **this_process()}
     assert not file.exists()
 
@@ -415,7 +417,7 @@ def test_a_model_that_is_fetched_while_the_api_runs_is_taken_into_use(tmp_path: 
 def test_while_another_process_owns_the_index_the_api_answers_loading(own: SmallLibrary) -> None:
     held = open_index(own.settings, own.library.clip())
     try:
-        with TestClient(create_app(own.settings), base_url="http://localhost") as client:
+        with TestClient(create_app(own.settings), base_url="http://localhost", client=LOCAL) as client:
             reply = client.post("/api/v1/search", json={})
             assert reply.status_code == 503
             assert reply.json()["error"]["code"] in ("INDEX_LOADING", "INDEX_BUSY")

@@ -1,0 +1,79 @@
+"""`loupe audit`: who changed what. And the table of commands that change something, which are written down there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.options import JsonOption, print_json, settings_from
+from resources.errors import LoupeError
+from resources.library import Library
+from resources.manifest import audit_log
+
+__all__ = ["CHANGING", "audit_command", "note", "note_change"]
+
+# Not what can be made again: backups, the index, models' files. `up` notes the folders it adds itself: it ends late.
+CHANGING = frozenset(
+    [
+        "ingest",
+        "folders add",
+        "folders remove",
+        "folders move",
+        "folders accept-missing",
+        "failures --retry",
+        "hide",
+        "unhide",
+        "import",
+        "write-sidecars",
+        "collections create",
+        "models use",
+        "keys create",
+        "keys revoke",
+        "keys link",
+        "restore",
+    ]
+)
+_TARGET_CHARS = 500
+
+
+def audit_command(
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="The newest so many.")] = 50,
+    who: Annotated[str | None, typer.Option(help="Only of this key, `this machine` or `command line`.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List who changed what, newest first."""
+    with Library(settings_from()).open().manifest.read() as tx:
+        rows = audit_log.newest(tx, limit, who=who)
+    if as_json:
+        print_json({"changes": rows})
+        return
+    for row in rows:
+        moment = row["happened_at"].strftime("%Y-%m-%d %H:%M:%S")
+        much = "" if row["affected"] is None else f"  ({row['affected']:,})"
+        told = " ".join(filter(None, [row["action"], row["target"]]))
+        failed = f"  failed with {row['status']}" if row["status"] >= 500 or 0 < row["status"] < 100 else ""
+        print(f"{moment}  {row['who']}: {told}{much}{failed}")
+    if not rows:
+        print("Nothing was changed yet.")
+
+
+def note(arguments: Sequence[str]) -> None:
+    """Write down a command that changes something and went well. Never the reason that it fails."""
+    command = next((name for name in (" ".join(arguments[:2]), arguments[0]) if name in CHANGING), None)
+    if command is None and arguments[0] == "failures" and "--retry" in arguments:
+        command = "failures --retry"
+    if command is None:
+        return
+    target = " ".join(word for word in arguments[len(command.split()) :] if word != "--json")
+    try:
+        note_change(Library(settings_from()).open(), f"loupe {command}", target)
+    except (LoupeError, UnicodeError):
+        return
+
+
+def note_change(library: Library, command: str, target: str) -> None:
+    """One row of the audit log."""
+    with library.manifest.write() as tx:
+        audit_log.add(tx, "command line", command, target=target[:_TARGET_CHARS] or None)

@@ -1,0 +1,141 @@
+"""What each route asks of its caller: one table, walked by a test that fails for a route without a row.
+
+A route that has no row needs the admin scope. Here too: which routes change something, for the audit log, and where
+their reply says how much.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from re import Pattern
+from typing import Literal
+
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+
+__all__ = ["PREFIX", "RULES", "Rule", "RuledRoute", "RuledRoutes"]
+
+PREFIX = "/api/v1"
+_BUCKET = 3  # "/api/v1/<noun>/..." by "/"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`scope` None: anybody who reaches the port. `changes`: it goes to the audit log, with how much was changed as
+    the reply says in the fields `counts`, and with its object as the reply says at `names` ("folder.path") where the
+    address does not."""
+
+    scope: Literal["read", "write", "admin"] | None
+    changes: bool = False
+    counts: tuple[str, ...] = ()
+    names: str | None = None
+
+
+@dataclass(frozen=True)
+class RuledRoute:
+    """A route by its template, "GET /images/{photo_id}", what it asks for, and what the address names."""
+
+    template: str
+    rule: Rule
+    target: str | None = None
+    job_id: str | None = None
+
+
+_ANYBODY, _READ, _ADMIN = Rule(None), Rule("read"), Rule("admin")
+
+
+def _write(*counts: str, names: str | None = None) -> Rule:
+    return Rule("write", True, counts, names)
+
+
+def _administer(*counts: str, names: str | None = None) -> Rule:
+    return Rule("admin", True, counts, names)
+
+
+RULES: dict[str, Rule] = {
+    "GET /openapi.json": _READ,
+    # States, no names and no numbers: for whoever starts, restarts or balances the service.
+    "GET /health/live": _ANYBODY,
+    "GET /health/ready": _ANYBODY,
+    # The key is the link in its body.
+    "POST /session": Rule(None, changes=True, names="name"),
+    "GET /session": _ANYBODY,
+    "DELETE /session": Rule(None, changes=True),
+    "POST /search": _READ,
+    "POST /search/image": _READ,
+    "GET /browse": _READ,
+    "GET /browse/facets": _READ,
+    "GET /images/{photo_id}": _READ,
+    "GET /images/{photo_id}/thumbnail": _READ,
+    "GET /images/{photo_id}/preview": _READ,
+    "GET /images/{photo_id}/original": _READ,
+    "GET /images/{photo_id}/motion": _READ,
+    "GET /images/{photo_id}/similar": _READ,
+    "GET /images/{photo_id}/stack": _READ,
+    "POST /images/{photo_id}/stack/cover": _write(),
+    "DELETE /images/{photo_id}/stack": _write("photo_ids"),
+    "POST /images/{photo_id}/stack/take-out": _write("photo_ids"),
+    "POST /images/{photo_id}/stack/reunite": _write(),
+    "GET /collections": _READ,
+    "POST /collections": _write(names="name"),
+    "GET /collections/{name}": _READ,
+    "POST /collections/{name}/photos": _write("added"),
+    "GET /folders": _READ,
+    # Whoever may name a folder may read every picture of the machine.
+    "POST /folders": _administer("photo_files", names="folder.path"),
+    "GET /jobs": _READ,
+    "GET /jobs/{job_id}": _READ,
+    "GET /jobs/{job_id}/events": _READ,
+    "POST /jobs/{job_id}/cancel": _write(),
+    "GET /failures": _READ,
+    "POST /failures/retry": _write("retried"),
+    "GET /warnings": _READ,
+    "GET /skipped": _READ,
+    "GET /status": _READ,
+    # Walks index and manifest: seconds of work for one request.
+    "GET /status/index": _ADMIN,
+    "GET /audit": _ADMIN,
+}
+
+_UNDECLARED = _administer()
+_UNKNOWN = RuledRoute("", _READ)
+_PAGE = RuledRoute("page", _ANYBODY)
+
+
+class RuledRoutes:
+    """Finds the rule of a request, before its body is read, by the same patterns in the same order as the router."""
+
+    def __init__(self, routes: Sequence[BaseRoute]) -> None:
+        self._by_noun: dict[str, list[tuple[Pattern[str], frozenset[str], str]]] = defaultdict(list)
+        for context in iter_route_contexts(routes):
+            path, methods = context.path_format, context.methods
+            if path is None or methods is None or not path.startswith(PREFIX):
+                continue
+            self._by_noun[_noun(path)].append((context.path_regex, frozenset(methods), path.removeprefix(PREFIX)))
+
+    def find(self, method: str, path: str) -> RuledRoute:
+        """The route that answers. Under `/api/` what no route answers asks for the read scope; the page for nothing."""
+        for pattern, methods, template in self._by_noun.get(_noun(path), ()):
+            if method in methods and (found := pattern.match(path)):
+                name = f"{'GET' if method == 'HEAD' else method} {template}"
+                said = found.groupdict()
+                return RuledRoute(
+                    name, RULES.get(name, _UNDECLARED), "/".join(said.values()) or None, said.get("job_id")
+                )
+        return _UNKNOWN if path.startswith("/api/") else _PAGE
+
+    def templates(self) -> list[str]:
+        """Every route, "GET /images/{photo_id}"; HEAD goes with GET."""
+        return [
+            f"{method} {template}"
+            for routes in self._by_noun.values()
+            for _, methods, template in routes
+            for method in sorted(methods - {"HEAD"})
+        ]
+
+
+def _noun(path: str) -> str:
+    parts = path.split("/", _BUCKET + 1)
+    return parts[_BUCKET] if len(parts) > _BUCKET else ""
