@@ -34,7 +34,8 @@ def file_inventory(
 ) -> dg.MaterializeResult:
     """New, changed, gone and returned files of these folders, noted in the manifest."""
     keys = config.folders or list(context.partition_keys)
-    with job_row(context, library, target=counted(len(keys), "folder")):
+    asked_for = {"folders": keys, "config": {"accept_missing": config.accept_missing, "thorough": config.thorough}}
+    with job_row(context, library, counted(len(keys), "folder"), asked_for):
         if config.thorough:
             forget_lost_pictures(library.manifest, library.store, capped=library.settings.cache_max_bytes is not None)
             purge(library.manifest, library.store, library.settings.purge_missing_days)

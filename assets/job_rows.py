@@ -6,8 +6,10 @@ Rows live in the manifest, so that progress and history survive Dagster.
 from __future__ import annotations
 
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import dagster as dg
@@ -17,24 +19,35 @@ from resources.errors import LoupeError
 from resources.home import this_process
 from resources.library import Library
 from resources.manifest import jobs
+from resources.manifest.jobs import Request, StopReason
 
-__all__ = ["PROCESS_TAG", "ProgressReporter", "job_row"]
+__all__ = ["PROCESS_TAG", "ProgressReporter", "StageRates", "job_row"]
 
 PROCESS_TAG = "loupe/process"
 _OBSERVE_EVERY_S = 30.0
+# Long enough to even out flushes and batches, short enough to forget how long a model took to load.
+_RATE_OVER_S = 60.0
 # The steps that keep a run's row; checks do not.
 _STEPS = frozenset({"file_inventory", "streamed_photos", "qdrant_points", "umap_projections"})
 
 
 @contextmanager
-def job_row(context: dg.AssetExecutionContext, library: Library, target: str | None = None) -> Iterator[None]:
-    """Keep the run's row true around one step's work."""
+def job_row(
+    context: dg.AssetExecutionContext, library: Library, target: str | None = None, request: Request | None = None
+) -> Iterator[None]:
+    """Keep the run's row true around one step's work, which is not begun when the run was cancelled meanwhile.
+
+    `request` is what the run was asked for, so that it can be asked for again.
+    """
     run_id, kind = context.run.run_id, context.run.job_name
     # By this `loupe up` tells a run that goes on from one whose process is gone.
     context.instance.add_run_tags(run_id, {PROCESS_TAG: json.dumps(this_process())})
     with library.manifest.write() as tx:
-        jobs.start(tx, run_id, "materialize" if kind.startswith("__") else kind, target)
+        jobs.start(tx, run_id, "materialize" if kind.startswith("__") else kind, target, request)
+        stop = jobs.stop_asked(tx, run_id, reads_photos=False)
     try:
+        if stop:
+            _interrupt(context)
         yield
     except dg.DagsterExecutionInterruptedError:
         _finish(library, run_id, "cancelled", "JOB_CANCELLED", "Cancelled; finished work is kept.")
@@ -46,7 +59,16 @@ def job_row(context: dg.AssetExecutionContext, library: Library, target: str | N
         _finish(library, run_id, "failed", "JOB_FAILED", f"{type(error).__name__}: {error}")
         raise
     if _is_last_step(context):
-        _finish(library, run_id, "done", None, None)
+        with library.manifest.write() as tx:
+            jobs.complete(tx, run_id)
+
+
+def _interrupt(context: dg.AssetExecutionContext) -> None:
+    """End the run as Dagster ends one that is terminated."""
+    run = context.instance.get_run_by_id(context.run.run_id)
+    if run and run.status != dg.DagsterRunStatus.CANCELING:
+        context.instance.report_run_canceling(run)  # else Dagster would call the interruption a failure
+    raise dg.DagsterExecutionInterruptedError("cancelled by a person")
 
 
 def _finish(library: Library, run_id: str, state: str, code: str | None, message: str | None) -> None:
@@ -65,37 +87,89 @@ def _is_last_step(context: dg.AssetExecutionContext) -> bool:
     return steps - ended <= {context.op_execution_context.op_handle.name}
 
 
-class ProgressReporter:
-    """Tells the `jobs` row at each flush, and the Dagster UI every 30 s, how far a stream is."""
+class StageRates:
+    """Photos per second and seconds left of each stage, from how its count grew over the last minute."""
 
-    def __init__(self, context: dg.AssetExecutionContext, library: Library) -> None:
+    def __init__(self) -> None:
+        self._seen: dict[str, deque[tuple[float, int]]] = {}
+
+    def add(self, stages: Mapping[str, Mapping[str, int]], now_s: float) -> dict[str, dict[str, float | None]]:
+        """`{stage: {"done", "total", "photos_per_s", "eta_s"}}`; a rate is None until a stage was seen to grow."""
+        return {name: self._stage(name, counts["done"], counts["total"], now_s) for name, counts in stages.items()}
+
+    def _stage(self, name: str, done: int, total: int, now_s: float) -> dict[str, float | None]:
+        seen = self._seen.setdefault(name, deque())
+        if not seen or seen[-1][1] < total:  # of a stage that is through the rate stays what it was
+            seen.append((now_s, done))
+        while len(seen) > 2 and now_s - seen[1][0] >= _RATE_OVER_S:
+            seen.popleft()
+        (since_s, before), (until_s, after) = seen[0], seen[-1]
+        rate = (after - before) / (until_s - since_s) if after > before and until_s > since_s else None
+        left = (total - done) / rate if rate and done < total else None
+        return {"done": done, "total": total, "photos_per_s": rate, "eta_s": left}
+
+
+class ProgressReporter:
+    """Tells the `jobs` row at each flush, and the Dagster UI every 30 s, how far a stream is; sets `stop` when asked.
+
+    `stopped` says why it did.
+    """
+
+    def __init__(self, context: dg.AssetExecutionContext, library: Library, stop: threading.Event) -> None:
         self._context = context
         self._library = library
-        self._started = time.monotonic()
-        self._observed = self._started
+        self._stop = stop
+        self._rates = StageRates()
+        self._observed = time.monotonic()
+        self.stopped: StopReason | None = None
+
+    def begin(self) -> None:
+        """Call before the stream: it may have been paused or cancelled while the run waited."""
+        self._rates.add({name: {"done": 0, "total": 1} for name in ("decoded", "embedded")}, time.monotonic())
+        with self._library.manifest.read() as tx:
+            self._heed(jobs.stop_asked(tx, self._context.run.run_id, reads_photos=True))
 
     def flushed(self, counts: StreamCounts) -> None:
         """Called by the stream's writer after each flush."""
         now = time.monotonic()
-        stages = counts.stages()
-        done = sum(stage["done"] for stage in stages.values())
-        total = sum(stage["total"] for stage in stages.values())
-        rate = done / max(now - self._started, 1e-6)
-        photos_per_s = max((stage["done"] for stage in stages.values()), default=0) / max(now - self._started, 1e-6)
+        stages = self._rates.add(counts.stages(), now)
+        # The stage that a person waits for: the first that is not through.
+        current = next((stage for stage in stages.values() if stage["eta_s"]), None)
+        rates = [stage["photos_per_s"] for stage in stages.values() if stage["photos_per_s"]]
+        photos_per_s = current["photos_per_s"] if current else max(rates, default=None)
         with self._library.manifest.write() as tx:
-            jobs.progress(tx, self._context.run.run_id, stages, photos_per_s, (total - done) / rate if rate else None)
+            jobs.progress(tx, self._context.run.run_id, stages, photos_per_s, _time_left(stages))
+            self._heed(jobs.stop_asked(tx, self._context.run.run_id, reads_photos=True))
         if now - self._observed >= _OBSERVE_EVERY_S:
             self._observed = now
             self._context.log_event(
                 dg.AssetObservation(
                     asset_key="decoded_images",
                     metadata={
-                        **{
-                            f"{name} {part}": count
-                            for name, counts_ in stages.items()
-                            for part, count in counts_.items()
-                        },
-                        "photos_per_s": photos_per_s,
+                        f"{name} {part}": value
+                        for name, stage in stages.items()
+                        for part, value in stage.items()
+                        if value is not None
                     },
                 )
             )
+
+    def end(self, counts: StreamCounts) -> None:
+        """Call after the stream: a run that was cancelled ends here, one that was paused goes on to show its work."""
+        if self.stopped == "cancelled":
+            _interrupt(self._context)
+        if self.stopped == "paused" and counts.left:
+            with self._library.manifest.write() as tx:
+                jobs.pause(tx, self._context.run.run_id, counts.left)
+
+    def _heed(self, reason: StopReason | None) -> None:
+        if reason:
+            self.stopped = reason
+            self._stop.set()
+
+
+def _time_left(stages: Mapping[str, Mapping[str, float | None]]) -> float | None:
+    """Seconds until the stages known so far are through: decoding and embedding are one pass, captions follow."""
+    left = {name: stage["eta_s"] or 0.0 for name, stage in stages.items()}
+    captions = left.pop("captioned", 0.0)
+    return (max(left.values(), default=0.0) + captions) or None

@@ -93,6 +93,7 @@ class StreamCounts:
     failed: int = 0
     skipped: int = 0
     sidecars: int = 0
+    sidecars_failed: int = 0
     stacked: int = 0
     files_read: int = 0
     bytes_read: int = 0
@@ -109,6 +110,7 @@ class StreamCounts:
     def stages(self) -> dict[str, dict[str, int]]:
         """Done and total by stage, as the manifest's `jobs` keeps them."""
         done = {"decoded": self.decoded + self.known + self.failed + self.skipped}
+        done |= {"sidecars": self.sidecars + self.sidecars_failed}
         done |= {"embedded": self.embedded, "captioned": self.captioned}
         return {name: {"done": done[name], "total": max(total, done[name])} for name, total in self.totals.items()}
 
@@ -219,6 +221,8 @@ class PhotoStream:
             counts.decode_s += outcome.decode_s
             for settled in content.settle(outcome):
                 self._file_done(settled, counts, writer)
+                if embedding and settled.status != "decoded":
+                    counts.totals["embedded"] -= 1  # nothing of it goes to the model here
             if outcome.inputs and outcome.decoded and embedding:
                 batch.append((outcome, file))
                 if len(batch) >= _DEVICE_BATCH:
@@ -300,6 +304,8 @@ class PhotoStream:
         writer.flush()
         with self._manifest.read() as tx:
             work = sidecars.pending(tx, self._limits.photos, partition_keys)
+        if work:
+            counts.totals["sidecars"] = len(work)
         for gone in (each for each in work if each.sidecar is None):
             writer.sidecar(ReadSidecar(gone, None))
             counts.sidecars += 1
@@ -315,6 +321,7 @@ class PhotoStream:
                 writer.sidecar(ReadSidecar(each, outcome.sidecar.to_json()))
                 continue
             counts.failed += 1
+            counts.sidecars_failed += 1
             writer.failed(
                 Failed(
                     each.root_id,
@@ -361,6 +368,7 @@ class PhotoStream:
             each: PendingPreview = outcome.task.reference
             if outcome.status == "failed":
                 self._preview_lost(stage, model.key, each, outcome, counts, writer)
+                counts.totals[name] -= 1
                 continue
             targets.append(each)
             images.append(outcome.inputs[0])
@@ -428,6 +436,7 @@ class PhotoStream:
         for target, vector in zip(targets, done, strict=True):
             if isinstance(vector, Exception) or not np.isfinite(vector).all():
                 counts.failed += 1
+                counts.totals["embedded"] -= 1
                 message = str(vector) if isinstance(vector, Exception) else "The model answered no number."
                 writer.failed(_model_failure("embeddings", embedding.key, target, message))
             else:
@@ -452,6 +461,7 @@ class PhotoStream:
         for target, text in zip(targets, done, strict=True):
             if isinstance(text, Exception):
                 counts.failed += 1
+                counts.totals["captioned"] -= 1
                 writer.failed(_model_failure("captions", captioning.key, target, str(text)))
             else:
                 counts.captioned += 1

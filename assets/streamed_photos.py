@@ -14,6 +14,7 @@ from assets.photo_stream import PhotoStream, StreamLimits
 from resources.engine import Engine
 from resources.library import Library
 from resources.models import GpuResource
+from resources.wording import counted
 
 __all__ = ["streamed_photos"]
 
@@ -33,7 +34,11 @@ def streamed_photos(
 ) -> Iterator[dg.MaterializeResult]:
     """Run the selected stages over what is pending, within the run's bounds."""
     stages = {key.to_user_string() for key in context.selected_asset_keys}
-    with job_row(context, library), library.ingesting():
+    keys = list(context.partition_keys)
+    stop = threading.Event()
+    progress = ProgressReporter(context, library, stop)
+    with job_row(context, library, counted(len(keys), "folder"), {"folders": keys}), library.ingesting():
+        progress.begin()
         clip, captioner = library.use_models()
         # Captions asked for alone are wanted now, whatever an ingest would do.
         caption = stages == {"captions"} or ("captions" in stages and captions_now(library, gpu))
@@ -44,9 +49,10 @@ def streamed_photos(
             StreamLimits(library.settings.run_photos, library.settings.run_minutes * 60),
             embedding=embedding(library, gpu, clip),
             captioning=captioning(library, gpu, captioner) if caption else None,
-            on_flush=ProgressReporter(context, library).flushed,
+            on_flush=progress.flushed,
         )
-        counts = stream.run(stages, list(context.partition_keys), threading.Event())
+        counts = stream.run(stages, keys, stop)
+        progress.end(counts)
     context.log.info(f"{counts}")
     metadata = {
         "decoded_images": lambda: decoded_images_metadata(counts, library),

@@ -62,7 +62,7 @@ def close_ended_jobs(instance: dg.DagsterInstance, library: Library) -> None:
     with library.manifest.write() as tx:
         for run_id, run in ended.items():
             if run is not None and run.status == DagsterRunStatus.SUCCESS:
-                jobs.finish(tx, run_id, "done")
+                jobs.complete(tx, run_id)
             elif run is not None and run.status == DagsterRunStatus.CANCELED:
                 jobs.finish(tx, run_id, "cancelled", "JOB_CANCELLED", "Cancelled; finished work is kept.")
             else:

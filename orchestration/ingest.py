@@ -22,7 +22,7 @@ from resources.folder_runs import folder_run
 from resources.imaging import DECODER_VERSION
 from resources.inventory import AddedRoot, add_root
 from resources.library import Library, result_key
-from resources.manifest import failures, files, jobs, results, sidecars
+from resources.manifest import failures, files, jobs, pauses, results, sidecars
 from resources.manifest.results import ResultKey, Stage
 from resources.models import GpuResource
 from resources.repair import forget_lost_pictures
@@ -40,10 +40,12 @@ class IngestCounts(StreamCounts):
     """What an ingest did over all its runs: the streams' counts added up, and `files` present in the folders.
 
     `skipped` counts all files there that are not taken in, `left` what is pending at the end, `seconds` wall time.
+    `paused`: a person paused reading photos before it was through.
     """
 
     runs: int = 0
     files: int = 0
+    paused: bool = False
 
     def add(self, run: dict[str, Any]) -> None:
         self.runs += 1
@@ -57,10 +59,12 @@ def ingest(
 ) -> tuple[IngestCounts, list[AddedRoot]]:
     """Watch `paths` and take in everything pending below them, run after run, until nothing is left.
 
-    Raises what `add_root` raises, and the error that ended a run.
+    Raises `INGEST_PAUSED` before anything is changed, what `add_root` raises, and the error that ended a run.
     """
     started = time.monotonic()
     library.open()
+    with library.manifest.read() as tx:
+        pauses.check_not_paused(tx)
     library.use_models()  # an unknown or absent model is an error now, not in the middle of a run
     added = [
         add_root(library.manifest, library.home, path, library.settings.max_partitions) for path in dict.fromkeys(paths)
@@ -80,8 +84,10 @@ def ingest(
                 counts.add(run)
                 counts.left = waiting.count()
                 due = set()
+                with library.manifest.read() as tx:
+                    counts.paused = counts.left > 0 and pauses.paused_at(tx) is not None
                 did = any(run.get(name) for name in ("decoded", "known", "failed", "skipped", "embedded", "captioned"))
-                if counts.left == 0 or not did:  # what a run could not lessen, another will not
+                if counts.left == 0 or counts.paused or not did:  # what a run could not lessen, another will not
                     break
     counts.files, counts.skipped = _files(library, keys)
     counts.seconds = round(time.monotonic() - started, 3)

@@ -1,4 +1,7 @@
-"""Schedules: captions, the map and backups as they fall due, a full reconcile each week. Idle ones ask for nothing."""
+"""Schedules: captions, the map and backups as they fall due, a full reconcile each week. Idle ones ask for nothing.
+
+While a person has paused reading photos, what reads photos or uses a model asks for nothing; backups and tidying go on.
+"""
 
 from datetime import datetime
 
@@ -10,7 +13,7 @@ from orchestration.partitions import add_partitions
 from resources.backup import backup_due
 from resources.folder_runs import FOLDERS_A_RUN, folder_run
 from resources.library import Library, result_key
-from resources.manifest import projections, results
+from resources.manifest import pauses, projections, results
 from resources.preview_cache import pictures_bytes
 from resources.watching import look
 
@@ -26,6 +29,8 @@ __all__ = ["SCHEDULES"]
 def later_captions(
     context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
 ) -> dg.RunRequest | dg.SkipReason:
+    if _paused(library):
+        return dg.SkipReason("reading photos is paused")
     captioner = library.captioner()
     if captioner is None:
         return dg.SkipReason("no captioner is set up")
@@ -51,6 +56,8 @@ def later_captions(
 def hourly_map(
     context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
 ) -> dg.RunRequest | dg.SkipReason:
+    if _paused(library):
+        return dg.SkipReason("reading photos is paused")
     clip = library.clip()
     if clip is None:
         return dg.SkipReason("no model is set up")
@@ -72,6 +79,8 @@ def hourly_map(
 def weekly_reconcile(
     context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
 ) -> dg.RunRequest | dg.SkipReason:
+    if _paused(library):
+        return dg.SkipReason("reading photos is paused")
     known = look(library.manifest, settle=False).known
     if not known:
         return dg.SkipReason("no folder is watched")
@@ -113,6 +122,11 @@ def hourly_tidy(
     if taken <= library.settings.cache_max_bytes:
         return dg.SkipReason(f"previews and thumbnails take {taken:,} bytes")
     return dg.RunRequest()
+
+
+def _paused(library: Library) -> bool:
+    with library.manifest.read() as tx:
+        return pauses.paused_at(tx) is not None
 
 
 SCHEDULES = [later_captions, hourly_map, weekly_reconcile, nightly_backup, hourly_tidy]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 
@@ -12,7 +12,7 @@ from orchestration.active_runs import active_runs, close_ended_jobs
 from orchestration.jobs import ingest_job
 from resources.folder_runs import FOLDERS_A_RUN, folder_run
 from resources.library import Library, result_key
-from resources.manifest import results
+from resources.manifest import pauses, results
 from resources.manifest.results import ResultKey, Stage
 from resources.watching import WatchReport, look
 
@@ -58,11 +58,17 @@ def build_new_folders_sensor(interval_s: int) -> dg.SensorDefinition:
         if active_runs(context.instance, ("ingest",)):
             return dg.SkipReason("a run is active")
         close_ended_jobs(context.instance, library)
+        asked = Asked(**json.loads(context.cursor)) if context.cursor else Asked()
+        with library.manifest.read() as tx:
+            paused = pauses.paused_at(tx)
+        if paused:
+            # What was asked for in vain before the pause is asked for at once after it.
+            forgotten = replace(asked, fingerprint="", attempt=0)
+            return dg.SensorResult(skip_reason=f"paused since {paused} UTC", cursor=json.dumps(asdict(forgotten)))
         report = look(library.manifest, memory=library.watch_memory)
         wanted, fingerprint = _work(library, report)
         if not wanted:
             return dg.SkipReason(f"nothing to do; {len(report.settling)} folders are still changing")
-        asked = Asked(**json.loads(context.cursor)) if context.cursor else Asked()
         request = next_request(asked, fingerprint, time.time())
         if request is None:
             return dg.SkipReason("the same work was asked for a short time ago")

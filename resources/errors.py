@@ -155,6 +155,20 @@ _REQUESTS = (
         "The run was cancelled.",
         "Nothing: finished work is kept, and the next run goes on.",
     ),
+    ErrorCode(
+        "JOB_NOT_RETRIABLE",
+        409,
+        EX_DATAERR,
+        "Only a run that failed or was cancelled, and of which it is known what it was to do, can be tried again.",
+        "Wait for it to end, or cancel it; what it left is taken up by the next run anyhow.",
+    ),
+    ErrorCode(
+        "INGEST_PAUSED",
+        409,
+        EX_TEMPFAIL,
+        "Reading photos is paused.",
+        "`loupe resume`, or Resume on the page, ends the pause; search and edits go on meanwhile.",
+    ),
 )
 
 _ACCESS = (

@@ -135,12 +135,15 @@ class DagsterClient:
             if answer["__typename"] != "DuplicateDynamicPartitionError":
                 self._expect(answer, "AddDynamicPartitionSuccess", "Dagster does not take the folder")
 
-    def launch_folders(self, job_name: str, keys: Sequence[str]) -> str:
-        """Start one run of `job_name` over these folder partitions, new ones included; returns its run id."""
+    def launch_folders(self, job_name: str, keys: Sequence[str], config: Mapping[str, Any] | None = None) -> str:
+        """Start one run of `job_name` over these folder partitions, new ones included; returns its run id.
+
+        `config` goes to the inventory.
+        """
         known = set(self.partition_keys(job_name))
         self.add_partitions(job_name, [key for key in keys if key not in known])
         try:
-            run = folder_run(self.partition_keys(job_name), keys)
+            run = folder_run(self.partition_keys(job_name), keys, config)
         except ValueError as error:
             raise LoupeError("JOB_FAILED", "Dagster did not take all of the folders. Try again.") from error
         # The configuration is the inventory's, which the captions job does not have.

@@ -6,13 +6,14 @@ import secrets
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.keys import KeyRing
 from resources.library import Library, LibraryStatus
-from resources.manifest import jobs, outbox, problems
+from resources.manifest import jobs, outbox, pauses, problems
 from resources.manifest.problems import Which
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
@@ -35,6 +36,7 @@ class LibraryNow:
     warned: int
     index: IndexCounts
     newest_seq: int
+    paused_at: datetime | None
 
 
 class Services:
@@ -75,7 +77,9 @@ class Services:
         index = self.live.counts()
         counts = self.library.status(index.points, {})
         with self.library.manifest.read() as tx:
-            return LibraryNow(counts, problems.warned_count(tx, Which()), index, outbox.newest_seq(tx))
+            return LibraryNow(
+                counts, problems.warned_count(tx, Which()), index, outbox.newest_seq(tx), pauses.paused_at(tx)
+            )
 
     def _load_jobs(self) -> list[dict[str, Any]]:
         with self.library.manifest.read() as tx:

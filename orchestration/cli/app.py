@@ -20,9 +20,11 @@ from orchestration.cli import (
     hidden,
     index,
     ingest,
+    jobs,
     keys,
     machine,
     models,
+    pause,
     restore,
     search,
     sidecars,
@@ -44,6 +46,8 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("ingest")(ingest.ingest_command)
+app.command("pause")(pause.pause_command)
+app.command("resume")(pause.resume_command)
 app.command("search")(search.search_command)
 app.command("status")(status.status_command)
 app.command("failures")(failures.failures_command)
@@ -60,6 +64,7 @@ app.command("audit")(audit.audit_command)
 app.command("config")(machine.config_command)
 app.command("doctor")(machine.doctor_command)
 app.add_typer(folders.app, name="folders")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(collections.app, name="collections")
 app.add_typer(backup.app, name="backup")

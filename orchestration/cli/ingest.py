@@ -41,7 +41,9 @@ def ingest_command(
     )
     if library.clip() is None:
         print("Search by content is off: run `loupe models fetch siglip2-b32`, then ingest again.")
-    if counts.left:
+    if counts.paused:
+        print(f"Paused: {counted(counts.left, 'photo')} still to do. `loupe resume`, then run the same command again.")
+    elif counts.left:
         verb = "waits" if counts.left == 1 else "wait"
         print(f"{counted(counts.left, 'photo')} still {verb}; run the same command again.")
     if counts.failed:

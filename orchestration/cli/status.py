@@ -8,7 +8,7 @@ from typing import Any
 from orchestration.cli.options import JsonOption, print_json, settings_from
 from resources.errors import LoupeError
 from resources.library import Library
-from resources.manifest import problems
+from resources.manifest import pauses, problems
 from resources.manifest.problems import Which
 from resources.running_api import RunningApi
 from resources.settings import Settings
@@ -31,6 +31,8 @@ def status_command(as_json: JsonOption = False) -> None:
         f"  decoded {status['decoded']:,} · embedded {status['embeddings']:,} · captioned {status['captions']:,} "
         f"· in the index {status['points']:,}"
     )
+    if status["paused_at"]:
+        print(f"  reading photos is paused since {status['paused_at']}; `loupe resume` ends the pause")
     waiting = {stage: count for stage, count in status["pending"].items() if count}
     if waiting:
         print("  waiting: " + ", ".join(f"{count:,} {stage}" for stage, count in waiting.items()))
@@ -69,7 +71,12 @@ def library_status(settings: Settings) -> dict[str, Any]:
     points, index = _index_state(library)
     with library.manifest.read() as tx:
         warned = problems.warning_kinds(tx, Which())
-    return {**asdict(library.status(points, index)), "warnings_by_code": warned}
+        paused = pauses.paused_at(tx)
+    return {
+        **asdict(library.status(points, index)),
+        "warnings_by_code": warned,
+        "paused_at": f"{paused:%Y-%m-%dT%H:%M:%S}Z" if paused else None,
+    }
 
 
 def _index_state(library: Library) -> tuple[int, dict[str, Any]]:

@@ -157,7 +157,8 @@ def _follow(services: Any, home: Home, stop: threading.Event) -> None:
 
 
 def _line(status: dict[str, Any], running: list[dict[str, Any]]) -> str:
-    parts = [f"searchable {status['searchable']:,} of {status['total']:,}"]
+    parts = ["paused: `loupe resume` goes on"] if status.get("paused_at") else []
+    parts += [f"searchable {status['searchable']:,} of {status['total']:,}"]
     for job in running:
         if job.get("photos_per_s"):
             parts.append(f"{job['photos_per_s']:.1f} photos/s")

@@ -1,52 +1,129 @@
-"""Table `jobs`: what runs and ran, kept in the manifest so that it survives Dagster and restarts."""
+"""Table `jobs`: what runs and ran, kept in the manifest so that it survives Dagster and restarts.
+
+A run is queued or running, and ends as done, failed, cancelled, or paused (cut short by `loupe pause`). The newest
+`KEPT` runs that ended are kept.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from resources.clock import utc_now
+from resources.errors import LoupeError
+from resources.manifest import pauses
 from resources.manifest.database import Transaction
 
-__all__ = ["finish", "get", "list_recent", "progress", "queue", "start"]
+__all__ = [
+    "ENDED",
+    "KEPT",
+    "Request",
+    "StopReason",
+    "ask_cancel",
+    "complete",
+    "finish",
+    "get",
+    "list_recent",
+    "open_retry",
+    "pause",
+    "progress",
+    "queue",
+    "request",
+    "start",
+    "stop_asked",
+    "to_retry",
+]
 
-StageCounts = Mapping[str, Mapping[str, int]]
+# {stage: {"done": photos, "total": photos, "photos_per_s": ..., "eta_s": ...}}; the last two may be absent or None.
+StageCounts = Mapping[str, Mapping[str, float | None]]
+# What a run was asked for: {"folders": partition keys, "config": of the inventory}.
+Request = Mapping[str, Any]
+StopReason = Literal["cancelled", "paused"]
+
+ENDED = frozenset(["done", "failed", "cancelled", "paused"])
+# A run every ten minutes for a week; a row has some hundred bytes.
+KEPT = 1000
+_PAUSED = "INGEST_PAUSED"
+# Jobs that can be asked for by name, and whether they read the photos of given folders.
+_KINDS = {"ingest": True, "captions": True, "reconcile": True, "refresh_map": False, "backup": False, "tidy": False}
 
 
-def queue(tx: Transaction, run_id: str, kind: str, target: str | None) -> None:
+def queue(
+    tx: Transaction,
+    run_id: str,
+    kind: str,
+    target: str | None,
+    request: Request | None = None,
+    retry_of: str | None = None,
+) -> None:
     """Note a run that was asked for and has not begun; one that has begun meanwhile keeps its row."""
+    asked_for = json.dumps(request) if request else None
     if tx.value("SELECT count(*) FROM jobs WHERE run_id = ?", [run_id]):
+        tx.execute(
+            "UPDATE jobs SET request = coalesce(request, ?), retry_of = coalesce(retry_of, ?) WHERE run_id = ?",
+            [asked_for, retry_of, run_id],
+        )
         return
     now = utc_now()
     tx.execute(
-        "INSERT INTO jobs (run_id, kind, state, target, created_at, updated_at, stages) "
-        "VALUES (?, ?, 'queued', ?, ?, ?, '{}')",
-        [run_id, kind, target, now, now],
+        "INSERT INTO jobs (run_id, kind, state, target, created_at, updated_at, stages, request, retry_of) "
+        "VALUES (?, ?, 'queued', ?, ?, ?, '{}', ?, ?)",
+        [run_id, kind, target, now, now, asked_for, retry_of],
     )
 
 
-def start(tx: Transaction, run_id: str, kind: str, target: str | None) -> None:
+def start(tx: Transaction, run_id: str, kind: str, target: str | None, request: Request | None = None) -> None:
     """Note that a run has begun; a run that began before (a retry of the step) keeps its row."""
     now = utc_now()
+    asked_for = json.dumps(request) if request else None
     if tx.value("SELECT count(*) FROM jobs WHERE run_id = ?", [run_id]):
         tx.execute(
-            "UPDATE jobs SET state = 'running', started_at = coalesce(started_at, ?), updated_at = ?, ended_at = NULL "
-            "WHERE run_id = ?",
-            [now, now, run_id],
+            "UPDATE jobs SET state = 'running', started_at = coalesce(started_at, ?), updated_at = ?, ended_at = NULL, "
+            "target = coalesce(target, ?), request = coalesce(request, ?) WHERE run_id = ?",
+            [now, now, target, asked_for, run_id],
         )
         return
     tx.execute(
-        "INSERT INTO jobs (run_id, kind, state, target, created_at, started_at, updated_at, stages) "
-        "VALUES (?, ?, 'running', ?, ?, ?, ?, '{}')",
-        [run_id, kind, target, now, now, now],
+        "INSERT INTO jobs (run_id, kind, state, target, created_at, started_at, updated_at, stages, request) "
+        "VALUES (?, ?, 'running', ?, ?, ?, ?, '{}', ?)",
+        [run_id, kind, target, now, now, now, asked_for],
     )
+
+
+def ask_cancel(tx: Transaction, run_id: str) -> None:
+    """Have a run stop at its next step or flush. One that has not begun ends now, and at once if it begins yet."""
+    tx.execute("UPDATE jobs SET cancel_asked_at = ? WHERE run_id = ? AND ended_at IS NULL", [utc_now(), run_id])
+    if tx.value("SELECT state FROM jobs WHERE run_id = ?", [run_id]) == "queued":
+        finish(tx, run_id, "cancelled", "JOB_CANCELLED", "Cancelled before it began.")
+
+
+def stop_asked(tx: Transaction, run_id: str, *, reads_photos: bool) -> StopReason | None:
+    """Why the run should stop: a person cancelled it or, of one that reads photos, paused all of them."""
+    if tx.value("SELECT cancel_asked_at IS NOT NULL FROM jobs WHERE run_id = ?", [run_id]):
+        return "cancelled"
+    return "paused" if reads_photos and pauses.paused_at(tx) is not None else None
+
+
+def pause(tx: Transaction, run_id: str, left: int) -> None:
+    """Note that a pause cut the run short; it ends so after its last step. `left` photos wait."""
+    message = f"Paused; finished work is kept, {left:,} wait. `loupe resume` goes on with them."
+    tx.execute("UPDATE jobs SET error_code = ?, error_message = ? WHERE run_id = ?", [_PAUSED, message, run_id])
+
+
+def complete(tx: Transaction, run_id: str) -> None:
+    """Set done, or paused when that was noted."""
+    row = get(tx, run_id)
+    if row and row["error_code"] == _PAUSED:
+        finish(tx, run_id, "paused", _PAUSED, row["error_message"])
+    else:
+        finish(tx, run_id, "done")
 
 
 def progress(
     tx: Transaction, run_id: str, stages: StageCounts, photos_per_s: float | None, eta_s: float | None
 ) -> None:
-    """Set the counts of `stages` ({stage: {"done", "total"}}), keeping the stages not named."""
+    """Set the counts of `stages`, keeping the stages not named."""
     row = tx.one("SELECT stages FROM jobs WHERE run_id = ?", [run_id])
     if row is None:
         return
@@ -61,25 +138,65 @@ def progress(
 def finish(
     tx: Transaction, run_id: str, state: str, error_code: str | None = None, error_message: str | None = None
 ) -> None:
-    """Set done, failed or cancelled."""
+    """Set done, failed, cancelled or paused, and forget the oldest of more than `KEPT` runs that ended."""
     now = utc_now()
     tx.execute(
-        "UPDATE jobs SET state = ?, ended_at = ?, updated_at = ?, eta_s = NULL, error_code = ?, error_message = ? "
-        "WHERE run_id = ?",
-        [state, now, now, error_code, error_message, run_id],
+        # What a run that is done was asked for is of no use to anyone.
+        "UPDATE jobs SET state = ?, ended_at = ?, updated_at = ?, eta_s = NULL, error_code = ?, error_message = ?, "
+        "request = CASE WHEN ? = 'done' THEN NULL ELSE request END WHERE run_id = ?",
+        [state, now, now, error_code, error_message, state, run_id],
+    )
+    tx.execute(
+        """DELETE FROM jobs WHERE run_id IN (SELECT run_id FROM jobs WHERE ended_at IS NOT NULL
+            ORDER BY created_at DESC, run_id OFFSET ?)""",
+        [KEPT],
     )
 
 
 def get(tx: Transaction, run_id: str) -> dict[str, Any] | None:
-    row = tx.one("SELECT * FROM jobs WHERE run_id = ?", [run_id])
+    row = tx.one("SELECT * EXCLUDE (request) FROM jobs WHERE run_id = ?", [run_id])
     return _decoded(row) if row else None
 
 
-def list_recent(tx: Transaction, limit: int = 50, state: str | None = None) -> list[dict[str, Any]]:
+def request(tx: Transaction, run_id: str) -> dict[str, Any] | None:
+    """What the run was asked for, None when that is not known."""
+    text = tx.value("SELECT request FROM jobs WHERE run_id = ?", [run_id])
+    asked_for: dict[str, Any] | None = json.loads(text) if text else None
+    return asked_for
+
+
+def to_retry(tx: Transaction, run_id: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The row of a run that can be tried again, and what it was asked for.
+
+    Raises `JOB_NOT_FOUND`, `JOB_NOT_RETRIABLE`, and `INGEST_PAUSED` for one that reads photos while that is paused.
+    """
+    row = get(tx, run_id)
+    if row is None:
+        raise LoupeError("JOB_NOT_FOUND", f"There is no job {run_id[:64]}.", job_id=run_id[:64])
+    if row["state"] not in ("failed", "cancelled"):
+        message = f"The job is {row['state']}; one that failed or was cancelled can be tried again."
+        raise LoupeError("JOB_NOT_RETRIABLE", message, job_id=run_id, state=row["state"])
+    asked_for = request(tx, run_id)
+    if row["kind"] not in _KINDS or (_KINDS[row["kind"]] and not asked_for):
+        message = "It is not known what the job was to do. What it left is taken up by the next run."
+        raise LoupeError("JOB_NOT_RETRIABLE", message, job_id=run_id, kind=row["kind"])
+    if _KINDS[row["kind"]]:
+        pauses.check_not_paused(tx)
+    return row, asked_for
+
+
+def open_retry(tx: Transaction, run_id: str) -> dict[str, Any] | None:
+    """The run that does this one's work again and has not ended, if there is one."""
+    row = tx.one("SELECT * EXCLUDE (request) FROM jobs WHERE retry_of = ? AND ended_at IS NULL", [run_id])
+    return _decoded(row) if row else None
+
+
+def list_recent(tx: Transaction, limit: int = 50, state: str | None = None, offset: int = 0) -> list[dict[str, Any]]:
     """Newest first; `state` narrows."""
     rows = tx.rows(
-        "SELECT * FROM jobs WHERE ? IS NULL OR state = ? ORDER BY created_at DESC, run_id LIMIT ?",
-        [state, state, limit],
+        "SELECT * EXCLUDE (request) FROM jobs WHERE ? IS NULL OR state = ? "
+        "ORDER BY created_at DESC, run_id LIMIT ? OFFSET ?",
+        [state, state, limit, offset],
     )
     return [_decoded(row) for row in rows]
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 
 from resources.errors import CODES, LoupeError
 from resources.folder_runs import FOLDERS_A_RUN
-from resources.manifest import jobs, problems
+from resources.manifest import jobs, pauses, problems
 from resources.manifest.problems import Forgotten, Which
 from resources.wording import counted
 from search_api.dagster_client import CAPTIONS_JOB, INGEST_JOB
@@ -96,13 +96,17 @@ def _start(services: Services, forgotten: Forgotten) -> tuple[str | None, str | 
     if "file_inventory" not in keys and _at_work(services):
         return None, "A run is at work; they are tried again right after it."
     try:
+        with services.library.manifest.read() as tx:
+            pauses.check_not_paused(tx)
         job_id = services.dagster.launch_folders(job, wanted[:FOLDERS_A_RUN])
     except LoupeError as error:
+        if error.code == "INGEST_PAUSED":
+            return None, "Reading photos is paused; they are tried again once it goes on."
         if error.code == "DAGSTER_UNREACHABLE":
             return None, "Dagster does not run now; they are tried again by the next `loupe up` or `loupe ingest`."
         return None, f"No run could be started now; they are tried again by the next one. {error.message}"
     with services.library.manifest.write() as tx:
-        jobs.queue(tx, job_id, job, counted(len(wanted), "folder"))
+        jobs.queue(tx, job_id, job, counted(len(wanted), "folder"), {"folders": wanted[:FOLDERS_A_RUN]})
     services.jobs.forget()
     return job_id, None
 

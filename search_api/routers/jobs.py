@@ -6,31 +6,40 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+import structlog
+from fastapi import APIRouter, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from starlette.concurrency import run_in_threadpool
 
+from resources.errors import LoupeError
 from resources.manifest import jobs
+from resources.manifest.jobs import ENDED
 from search_api.dependencies import CurrentJob, Held
 from search_api.error_replies import responses
 from search_api.schemas.jobs import Job, Jobs, JobState, Stage
-from search_api.services import Services
 
 __all__ = ["job_reply", "router"]
 
+log = structlog.get_logger("search_api")
+
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
-ENDED = frozenset(["done", "failed", "cancelled"])
 _LOOK_S = 1.0
+LastEvent = Annotated[
+    str | None,
+    Header(alias="Last-Event-ID", description="The id of the last event seen: that state is not told again."),
+]
 
 
 @router.get("", responses=responses("MANIFEST_BUSY"))
-async def list_jobs(
-    services: Held, limit: Annotated[int, Query(ge=1, le=200)] = 50, state: JobState | None = None
+def list_jobs(
+    services: Held,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    state: JobState | None = None,
 ) -> Jobs:
     """The runs, newest first."""
-    rows = [row for row in await services.jobs.get() if state in (None, row["state"])]
-    return Jobs(jobs=[job_reply(row) for row in rows[:limit]])
+    with services.library.manifest.read() as tx:
+        return Jobs(jobs=[job_reply(row) for row in jobs.list_recent(tx, limit, state, offset)])
 
 
 @router.get("/{job_id}", responses=responses("JOB_NOT_FOUND", "MANIFEST_BUSY"))
@@ -42,46 +51,90 @@ async def get_job(job: CurrentJob) -> Job:
 @router.get(
     "/{job_id}/events", response_class=EventSourceResponse, responses=responses("JOB_NOT_FOUND", "MANIFEST_BUSY")
 )
-async def job_events(job: CurrentJob, services: Held) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events: `progress` with a `Job` at each change, then one `end` with the last `Job`."""
-    shown: Job | None = None
+async def job_events(
+    job: CurrentJob, services: Held, last_event_id: LastEvent = None
+) -> AsyncIterator[ServerSentEvent]:
+    """Server-sent events: `progress` with a `Job` at each change, then one `end` with the last `Job`.
+
+    An event's id names the state it tells, so a stream that is taken up again with `Last-Event-ID` goes on with what
+    changed since.
+    """
     row: dict[str, Any] | None = job
-    number = 0
+    shown = last_event_id
+    retry: int | None = 2000
+    last = job_reply(job)
     while row is not None and not services.stopping.is_set():
-        now = job_reply(row)
-        if now != shown:
-            number += 1
-            yield ServerSentEvent(data=now, event="progress", id=str(number), retry=2000 if number == 1 else None)
-            shown = now
-        if now.state in ENDED:
+        last = job_reply(row)
+        if (version := _version(row)) != shown:
+            yield ServerSentEvent(data=last, event="progress", id=version, retry=retry)
+            shown, retry = version, None
+        if last.state in ENDED:
             break
         await asyncio.sleep(_LOOK_S)
         rows = await services.jobs.get()
         row = next((each for each in rows if each["run_id"] == job["run_id"]), None)
-    yield ServerSentEvent(data=shown, event="end")
+    yield ServerSentEvent(data=last, event="end", id=shown)
 
 
-@router.post(
-    "/{job_id}/cancel", status_code=202, responses=responses("JOB_NOT_FOUND", "DAGSTER_UNREACHABLE", "JOB_FAILED")
-)
-async def cancel_job(job: CurrentJob, services: Held) -> Job:
-    """Ask a run to stop; what it has finished is kept. A run that has ended stays as it is."""
+def _version(row: dict[str, Any]) -> str:
+    """Another one after each write to the row."""
+    return f"{row['updated_at']:%Y%m%dT%H%M%S.%f}"
+
+
+@router.post("/{job_id}/cancel", status_code=202, responses=responses("JOB_NOT_FOUND", "MANIFEST_BUSY"))
+def cancel_job(job: CurrentJob, services: Held) -> Job:
+    """Ask a run to stop; what it has finished is kept. A run that has ended stays as it is.
+
+    It stops within seconds, and at its next flush or step at the latest, whoever runs it; `cancel_asked_at` is set
+    until it has.
+    """
     if job["state"] not in ENDED:
-        await run_in_threadpool(_cancel, services, job)
+        with services.library.manifest.write() as tx:
+            jobs.ask_cancel(tx, job["run_id"])
+            job = jobs.get(tx, job["run_id"]) or job
+        try:
+            services.dagster.terminate(job["run_id"])
+        except LoupeError as error:  # just starting, or not Dagster's: it sees the note
+            log.info("run_not_terminated", run_id=job["run_id"], code=error.code, reason=error.message)
         services.jobs.forget()
     return job_reply(job)
 
 
-def _cancel(services: Services, job: dict[str, Any]) -> None:
-    services.dagster.terminate(job["run_id"])
-    if job["state"] == "queued":  # none of its steps will say so
-        with services.library.manifest.write() as tx:
-            jobs.finish(tx, job["run_id"], "cancelled", "JOB_CANCELLED", "Cancelled before it began.")
+@router.post(
+    "/{job_id}/retry",
+    status_code=202,
+    responses=responses(
+        "JOB_NOT_FOUND", "JOB_NOT_RETRIABLE", "INGEST_PAUSED", "DAGSTER_UNREACHABLE", "JOB_FAILED", "MANIFEST_BUSY"
+    ),
+)
+def retry_job(job_id: str, services: Held) -> Job:
+    """Start a run that does the work of one that failed or was cancelled; returns the new one.
+
+    Asked twice, the second answer is the run that the first started, as long as it has not ended.
+    """
+    with services.library.manifest.read() as tx:
+        job, asked_for = jobs.to_retry(tx, job_id)
+        again = jobs.open_retry(tx, job_id)
+    if again:
+        return job_reply(again)
+    if asked_for:
+        new_id = services.dagster.launch_folders(job["kind"], asked_for["folders"], asked_for.get("config"))
+    else:
+        new_id = services.dagster.launch(job["kind"])
+    with services.library.manifest.write() as tx:
+        jobs.queue(tx, new_id, job["kind"], job["target"], asked_for, retry_of=job_id)
+        started = jobs.get(tx, new_id)
+    services.jobs.forget()
+    assert started is not None
+    return job_reply(started)
 
 
 def job_reply(row: dict[str, Any]) -> Job:
     """A row of the manifest's `jobs`. The stage is the first that is not through; stages come in their order."""
     stages = {name: Stage(**counts) for name, counts in row["stages"].items()}
+    if row["state"] in ENDED:
+        for stage in stages.values():
+            stage.eta_s = None  # nobody works on it
     current = next((name for name, stage in stages.items() if stage.done < stage.total), None)
     current = current or (list(stages)[-1] if stages else None)
     counts = stages[current] if current else Stage(done=0, total=0)

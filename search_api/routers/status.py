@@ -9,11 +9,12 @@ from fastapi import APIRouter
 
 from resources.errors import CODES, LoupeError
 from resources.library import LibraryStatus
+from resources.manifest.jobs import ENDED
 from search_api.dagster_client import CAPTIONS_JOB, INGEST_JOB
 from search_api.dependencies import Held, Live
 from search_api.error_replies import responses
 from search_api.live_index import IndexCounts, LiveIndex
-from search_api.routers.jobs import ENDED, job_reply
+from search_api.routers.jobs import job_reply
 from search_api.schemas.search import Warned
 from search_api.schemas.status import IndexStatus, IndexVerification, ModelInUse, Status
 
@@ -29,6 +30,7 @@ async def get_status(services: Held) -> Status:
     counts, index = now.counts, now.index
     jobs = await services.jobs.get()
     working = next((job for job in jobs if job["state"] not in ENDED), None)
+    ended = max((job for job in jobs if job["state"] in ENDED), key=lambda job: job["ended_at"], default=None)
     return Status(
         files=counts.files,
         photos=counts.photos,
@@ -54,7 +56,9 @@ async def get_status(services: Held) -> Status:
             newest_seq=now.newest_seq,
             model=index.model,
         ),
+        paused_at=now.paused_at,
         job=job_reply(working) if working else None,
+        last_job=job_reply(ended) if ended else None,
         named_model=services.settings.model,
         banner=_banner(services.live, index, [job for job in jobs if job["created_at"] >= services.started_at]),
     )

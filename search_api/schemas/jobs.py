@@ -7,35 +7,48 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-__all__ = ["Job", "JobState", "Jobs", "Stage"]
+__all__ = ["Ingest", "Job", "JobState", "Jobs", "Stage"]
 
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+JobState = Literal["queued", "running", "done", "failed", "cancelled", "paused"]
 
 
 class Stage(BaseModel):
-    done: int = Field(description="Photos.")
-    total: int = Field(description="Photos known to need it so far; may grow.")
+    done: int = Field(description="Photos.", examples=[640])
+    total: int = Field(description="Photos known to need it so far; may grow.", examples=[2000])
+    photos_per_s: float | None = Field(None, description="Over the last minute.", examples=[21.5])
+    eta_s: float | None = Field(None, description="Seconds left in this stage, as far as can be told.", examples=[63.3])
 
 
 class Job(BaseModel):
     """One run. Times are UTC."""
 
-    job_id: str
+    job_id: str = Field(examples=["8f0c9f52-5c0e-4f6f-9a57-0d6a4b8f1e55"])
     kind: str = Field(examples=["ingest"])
-    state: JobState
+    state: JobState = Field(description="`paused`: a pause cut it short; what it left is taken up after the pause.")
     target: str | None = Field(None, description="What it works on.")
     stage: str | None = Field(None, description="The stage it is in.", examples=["decoded_images"])
     done: int = Field(description="Photos done in this stage.")
     total: int = Field(description="Photos in this stage.")
     stages: dict[str, Stage]
-    photos_per_s: float | None = None
-    eta_s: float | None = Field(None, description="Seconds that are left, as far as can be told.")
+    photos_per_s: float | None = Field(None, description="Of the stage it is in; later, of its fastest.")
+    eta_s: float | None = Field(None, description="Seconds that are left of the stages begun, as far as can be told.")
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    error_code: str | None = None
+    error_code: str | None = Field(
+        None, description="Why it ended before its end; `JOB_CANCELLED`, `INGEST_PAUSED`, or what went wrong."
+    )
     error_message: str | None = None
+    cancel_asked_at: datetime | None = Field(None, description="Set while it has yet to notice that it was cancelled.")
+    retry_of: str | None = Field(None, description="The job whose work this one does again.")
 
 
 class Jobs(BaseModel):
-    jobs: list[Job] = Field(description="Newest first.")
+    jobs: list[Job] = Field(description="Newest first; the newest 1,000 that ended are kept.")
+
+
+class Ingest(BaseModel):
+    """Whether photos are read when they come."""
+
+    paused: bool
+    paused_at: datetime | None = Field(None, description="UTC.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -70,7 +71,9 @@ class Status(BaseModel):
     total: int = Field(description="Photos to be searchable when all work is done.")
     models: list[ModelInUse]
     index: IndexStatus
+    paused_at: datetime | None = Field(description="Set (UTC) while reading photos is paused.")
     job: Job | None = Field(description="The run that works now.")
+    last_job: Job | None = Field(description="The run that ended last, with its error code if it did not end well.")
     named_model: str | None = Field(
         description="The model named when the API was started (`--model`, LOUPE_MODEL): it goes before the one chosen "
         "with `loupe models use`."

@@ -224,15 +224,20 @@ def test_events_tell_the_progress_of_a_job_and_end_with_it(changing: TestClient,
     assert changing.get("/api/v1/jobs").json()["jobs"][0]["job_id"] == "run-1"
 
 
-def test_the_running_job_is_in_the_status_and_cancelling_needs_dagster(changing: TestClient, own: SmallLibrary) -> None:
+def test_the_running_job_is_in_the_status_and_sees_that_it_was_cancelled(
+    changing: TestClient, own: SmallLibrary
+) -> None:
     with own.library.manifest.write() as tx:
         jobs.start(tx, "run-2", "ingest", "1 folder")
     wait_until(lambda: (changing.get("/api/v1/status").json()["job"] or {}).get("job_id") == "run-2", 10)
-    reply = changing.post("/api/v1/jobs/run-2/cancel")
-    assert reply.json()["error"]["code"] == "DAGSTER_UNREACHABLE"
+    reply = changing.post("/api/v1/jobs/run-2/cancel")  # by a `loupe ingest`, without Dagster
+    assert (reply.status_code, reply.json()["state"]) == (202, "running")
+    assert reply.json()["cancel_asked_at"]
     with own.library.manifest.write() as tx:
+        assert jobs.stop_asked(tx, "run-2", reads_photos=False) == "cancelled"
         jobs.finish(tx, "run-2", "failed", "DISK_FULL", "No space is left.")
     wait_until(lambda: changing.get("/api/v1/status").json()["job"] is None, 10)
+    assert changing.get("/api/v1/status").json()["last_job"]["error_code"] == "DISK_FULL"
     ended = changing.post("/api/v1/jobs/run-2/cancel")
     assert (ended.status_code, ended.json()["state"], ended.json()["error_code"]) == (202, "failed", "DISK_FULL")
 
