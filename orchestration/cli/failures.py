@@ -21,7 +21,7 @@ from resources.wording import counted
 
 __all__ = ["failures_command"]
 
-_SHOWN = ("id", "path", "stage", "code", "message", "page", "attempts", "first_at", "last_at")
+_SHOWN = ("id", "path", "stage", "code", "message", "page", "attempts", "retried", "first_at", "last_at")
 
 
 def failures_command(
@@ -35,7 +35,8 @@ def failures_command(
     warnings: Annotated[bool, typer.Option("--warnings", help="List photos that came in with a warning.")] = False,
     skipped: Annotated[bool, typer.Option("--skipped", help="List files that are left out on purpose.")] = False,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Try again: the files named, what the options leave, or --all.")
+        bool,
+        typer.Option("--retry", help="Try again: the files named, what the options leave, or all; also of --warnings."),
     ] = False,
     everything: Annotated[bool, typer.Option("--all", help="With --retry: every problem file.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Most rows to list.")] = 1000,
@@ -51,8 +52,11 @@ def failures_command(
     )
     _check(which, warnings=warnings, skipped=skipped, retry=retry, everything=everything)
     library = Library(settings_from()).open()
+    if not skipped:
+        with library.manifest.read() as tx:
+            problems.check(tx, which, warnings=warnings)
     if retry:
-        _retry(library, which, as_json)
+        _retry(library, which, as_json, warnings=warnings)
     elif warnings:
         _list_warnings(library, which, limit, offset, as_json)
     elif skipped:
@@ -65,7 +69,9 @@ def _check(which: Which, *, warnings: bool, skipped: bool, retry: bool, everythi
     """Refuse options that do not go together, rather than pass one over."""
     narrowed = bool(which.codes or which.stages or which.under or which.paths)
     for wrong, sentence in (
-        (warnings + skipped + retry > 1, "--warnings, --skipped and --retry are different things: give one of them."),
+        (warnings + skipped > 1, "--warnings and --skipped are different things: give one of them."),
+        (retry and skipped, "What is left out on purpose is not tried again."),
+        (retry and warnings and which.paths, "Photos with a warning are narrowed by --code and --under."),
         (which.stages and (warnings or skipped), "--stage narrows failures alone."),
         (which.paths and not retry, "Files are named for --retry; to list those of a folder say --under PATH."),
         (everything and not retry, "--all goes with --retry; without either all are listed."),
@@ -79,30 +85,32 @@ def _absolute(path: str) -> str:
     return to_text(os.path.abspath(os.path.expanduser(path)))
 
 
-def _retry(library: Library, which: Which, as_json: bool) -> None:
+def _retry(library: Library, which: Which, as_json: bool, *, warnings: bool) -> None:
     api = RunningApi.of(library.home)
     if api is not None:  # it has Dagster start a run at once
         given = {"codes": which.codes, "stages": which.stages, "paths": which.paths, "under": which.under}
         asked = {name: list(value) if name != "under" else value for name, value in given.items() if value}
-        reply = api.post("/failures/retry", asked or {"all": True})
+        reply = api.post("/warnings/retry" if warnings else "/failures/retry", asked or {"all": True})
     else:
         with library.manifest.write() as tx:
-            forgotten = problems.forget(tx, which)
-        if forgotten.count == 0 and which.paths:
+            retried = problems.reread(tx, which) if warnings else problems.retry(tx, which)
+        if retried.count == 0 and which.paths:
             raise LoupeError(
                 "FAILURE_NOT_FOUND", "None of these is a problem file; `loupe failures` lists those that are."
             )
-        unknown = [path for path in which.paths if path not in forgotten.paths]
-        note = "`loupe ingest` or `loupe up` does so." if forgotten.count else None
-        reply = {"retried": forgotten.count, "unknown": unknown, "job_id": None, "note": note}
+        unknown = [path for path in which.paths if path not in retried.paths]
+        note = "`loupe ingest` or `loupe up` does so." if retried.count else None
+        reply = {"retried": retried.count, "unknown": unknown, "job_id": None, "note": note}
     if as_json:
         print_json(reply)
         return
+    what = "file with a warning" if warnings else "problem file"
+    said = counted(reply["retried"], what, "files with a warning" if warnings else None)
     if reply["job_id"]:
-        print(f"{counted(reply['retried'], 'problem file')} tried again now, by run {reply['job_id']}.")
+        print(f"{said} tried again now, by run {reply['job_id']}.")
     elif reply["retried"]:
         verb = "is" if reply["retried"] == 1 else "are"
-        print(f"{counted(reply['retried'], 'problem file')} {verb} to be tried again. {reply['note'] or ''}".rstrip())
+        print(f"{said} {verb} to be tried again. {reply['note'] or ''}".rstrip())
     else:
         print("There is nothing to try again.")
     for path in reply["unknown"]:
@@ -139,6 +147,8 @@ def _list_failures(library: Library, which: Which, limit: int, offset: int, as_j
 
 
 def _tried(row: dict[str, Any]) -> str:
+    if row["retried"]:
+        return " It is to be tried again."
     if row["attempts"] < 2:
         return ""
     return f" Tried {row['attempts']} times, last on {row['last_at']:%Y-%m-%d %H:%M} UTC."

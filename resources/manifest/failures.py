@@ -10,7 +10,22 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["TO_RETRY", "TRANSIENT", "clear", "clear_folders", "count_by_code", "record", "retry_transient"]
+__all__ = [
+    "RETRIED",
+    "STAGES",
+    "TO_RETRY",
+    "TRANSIENT",
+    "clear",
+    "clear_folders",
+    "clear_made",
+    "count_by_code",
+    "record",
+    "retry",
+    "retry_transient",
+]
+
+# In the order of the work.
+STAGES = ("file_inventory", "decoded_images", "sidecars", "embeddings", "captions")
 
 # May pass by themselves: permissions, a file on its way, memory, a worker that the system or a person killed.
 TRANSIENT = ("FILE_UNREADABLE", "FILE_VANISHED", "DECODE_MEMORY", "DECODE_CRASH", "NO_PERMISSION")
@@ -20,6 +35,9 @@ _MAX_ATTEMPTS = 5
 # Of a failure `x`, with the parameter $now: whether its time has come.
 TO_RETRY = f"""(x.code IN {TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS}
                 AND x.last_at < $now - to_seconds(x.attempts * {_RETRY_AFTER_S}))"""
+# Of a failure `x`: whether it waits to be tried again, because a person asked. Its work is pending for as long as what
+# failed is not known to be what would do it now; folders have no work of their own.
+RETRIED = "(x.decoder_version = '' AND x.stage <> 'file_inventory')"
 _KEY = ("root_id", "rel_path", "stage", "page")
 _PATH_TYPES = {"root_id": pa.string(), "rel_path": pa.string()}
 
@@ -92,15 +110,31 @@ def clear_folders(tx: Transaction, partition_keys: Sequence[str], still: Sequenc
         )
 
 
+def clear_made(tx: Transaction, stage: str, made_by: str, pixel_hashes: Sequence[str]) -> None:
+    """Forget that this model failed, or was to try again, on the bytes that show these pictures."""
+    with tx.relation({"pixel_hash": sorted(set(pixel_hashes))}, {"pixel_hash": pa.string()}) as given:
+        tx.execute(
+            f"""DELETE FROM failures AS x USING (SELECT DISTINCT v.sha256, v.page FROM previews v
+                JOIN {given} USING (pixel_hash)) g
+            WHERE x.stage = $stage AND x.sha256 = g.sha256 AND x.page = g.page AND x.decoder_version IN ('', $made_by)""",
+            {"stage": stage, "made_by": made_by},
+        )
+
+
+def retry(tx: Transaction, where: str, params: dict[str, Any]) -> None:
+    """Make the failures `x` for which `where` holds pending again; they keep their attempts and their first time."""
+    tx.execute(f"UPDATE failures AS x SET decoder_version = '' WHERE {where}", params)
+
+
 def retry_transient(tx: Transaction, partition_keys: Sequence[str]) -> int:
-    """Forget failures in these folders that may have passed by themselves (permissions, memory). Returns how many.
+    """Retry failures in these folders that may have passed by themselves (permissions, memory). Returns how many.
 
     Not those of folders: each look at one tells anew whether it can be read.
     """
     where = "list_contains($keys, partition_key) AND list_contains($codes, code) AND stage <> 'file_inventory'"
     params = {"keys": list(partition_keys), "codes": list(TRANSIENT)}
     count = int(tx.value(f"SELECT count(*) FROM failures WHERE {where}", params))
-    tx.execute(f"DELETE FROM failures WHERE {where}", params)
+    retry(tx, where, params)
     return count
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["forget", "metadata", "newest", "originals", "put", "remakeable"]
+__all__ = ["forget", "forget_content", "metadata", "newest", "originals", "put", "remakeable"]
 
 
 def put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
@@ -29,6 +29,12 @@ def forget(tx: Transaction, pixel_hashes: Iterable[str]) -> None:
             f"""DELETE FROM previews WHERE sha256 IN
                 (SELECT sha256 FROM previews JOIN {given} USING (pixel_hash))"""
         )
+
+
+def forget_content(tx: Transaction, hashes: Iterable[str]) -> None:
+    """Delete the rows of these bytes: their files are pending again, and shown as they were meanwhile."""
+    with tx.relation({"sha256": sorted(hashes)}, {"sha256": pa.string()}) as given:
+        tx.execute(f"DELETE FROM previews WHERE sha256 IN (SELECT sha256 FROM {given})")
 
 
 def metadata(tx: Transaction, hashes: Iterable[str]) -> dict[tuple[str, int], str]:

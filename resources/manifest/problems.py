@@ -10,16 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from resources.manifest import signatures
+from resources.errors import CODES, WARNINGS, LoupeError
+from resources.manifest import failures, previews, roots, signatures
 from resources.manifest.database import Transaction
+from resources.manifest.failures import STAGES
 
 __all__ = [
     "FailureKind",
-    "Forgotten",
+    "Retried",
     "Which",
+    "check",
     "failed",
     "failure_kinds",
-    "forget",
+    "reread",
+    "retry",
     "skip_reasons",
     "skipped",
     "warned",
@@ -53,8 +57,8 @@ class FailureKind:
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """Failures that are tried again: how many, their paths, and the folder partitions of each stage."""
+class Retried:
+    """What is tried again: how many, their paths, and the folder partitions of each stage."""
 
     count: int
     paths: tuple[str, ...]
@@ -94,9 +98,9 @@ def _failed_params(which: Which, **more: Any) -> dict[str, Any]:
 
 
 def failed(tx: Transaction, which: Which, limit: int, offset: int = 0) -> list[dict[str, Any]]:
-    """Failures, each with its `id` and absolute `path`, by code, stage and path."""
+    """Failures, each with its `id`, absolute `path` and whether it is being `retried`, by code, stage and path."""
     return tx.rows(
-        f"SELECT {_ID} AS id, {_path('x')} AS path, x.* {_FAILED} ORDER BY x.code, x.stage, path, x.page "
+        f"SELECT {_ID} AS id, {_path('x')} AS path, {failures.RETRIED} AS retried, x.* {_FAILED} ORDER BY x.code, x.stage, path, x.page "
         "LIMIT $limit OFFSET $offset",
         _failed_params(which, limit=limit, offset=offset),
     )
@@ -111,23 +115,46 @@ def failure_kinds(tx: Transaction, which: Which) -> list[FailureKind]:
     return [FailureKind(*row) for row in rows]
 
 
-def forget(tx: Transaction, which: Which) -> Forgotten:
-    """Forget failures, so that the next run tries them again."""
+def retry(tx: Transaction, which: Which) -> Retried:
+    """Make failures pending again. They stay listed, with their attempts, until the work is done or fails anew."""
     rows = tx.rows(
         f"SELECT {_ID} AS id, {_path('x')} AS path, x.stage, x.partition_key {_FAILED}", _failed_params(which)
     )
     if rows:
-        ids = {"ids": [row["id"] for row in rows]}
-        tx.execute(f"DELETE FROM failures AS x WHERE list_contains($ids, {_ID})", ids)
+        failures.retry(tx, f"list_contains($ids, {_ID})", {"ids": [row["id"] for row in rows]})
     keys: dict[str, set[str]] = {}
     for row in rows:
         keys.setdefault(row["stage"], set()).add(row["partition_key"])
     signatures.look_again(tx, sorted(keys.get("file_inventory", ())))
-    return Forgotten(
+    return Retried(
         count=len(rows),
         paths=tuple(sorted({row["path"] for row in rows})),
         partition_keys={stage: tuple(sorted(found)) for stage, found in keys.items()},
     )
+
+
+def check(tx: Transaction, which: Which, *, warnings: bool = False) -> None:
+    """Refuse codes and stages that do not exist, and a folder in which nothing is watched.
+
+    Raises `INVALID_REQUEST`, `ROOT_NOT_FOUND`.
+    """
+    known = WARNINGS if warnings else CODES
+    for code in which.codes:
+        if code not in known:
+            what = "warning" if warnings else "error"
+            raise LoupeError(
+                "INVALID_REQUEST", f"There is no {what} code '{code}'; docs/errors.md lists them.", code=code
+            )
+    for stage in which.stages:
+        if stage not in STAGES:
+            raise LoupeError("INVALID_REQUEST", f"There is no stage '{stage}': it is one of {', '.join(STAGES)}.")
+    under = _under(which)
+    if under and not any(_lies_in(under, root["path"]) or _lies_in(root["path"], under) for root in roots.rows(tx)):
+        raise LoupeError("ROOT_NOT_FOUND", f"'{under}' is not watched, nor is anything in it.", path=under)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 _WARNED = f"""FROM photos p JOIN files f ON f.photo_id = p.document_id JOIN roots r USING (root_id)
@@ -142,6 +169,21 @@ def warned(tx: Transaction, which: Which, limit: int, offset: int = 0) -> list[d
             any_value(p.warnings) AS warnings {_WARNED}
         GROUP BY p.photo_id ORDER BY path, page, p.photo_id LIMIT $limit OFFSET $offset""",
         {"codes": list(which.codes), "under": _under(which), "limit": limit, "offset": offset},
+    )
+
+
+def reread(tx: Transaction, which: Which) -> Retried:
+    """Have the files of photos that came in with a warning decoded anew, those that can be reached."""
+    rows = tx.rows(
+        f"""SELECT DISTINCT p.sha256, {_path("f")} AS path, f.partition_key {_WARNED} AND r.state = 'online'""",
+        {"codes": list(which.codes), "under": _under(which)},
+    )
+    previews.forget_content(tx, {row["sha256"] for row in rows})
+    keys = tuple(sorted({row["partition_key"] for row in rows}))
+    return Retried(
+        count=len({row["sha256"] for row in rows}),
+        paths=tuple(sorted({row["path"] for row in rows})),
+        partition_keys={"decoded_images": keys} if keys else {},
     )
 
 

@@ -88,6 +88,7 @@ def record(tx: Transaction, flush: Flush) -> None:
     for stage, (key, rows) in flush.made.items():
         results.put(tx, stage, key, [{**row, "created_at": now} for row in rows])
         if rows:
+            failures.clear_made(tx, stage, key.made_by, [row["pixel_hash"] for row in rows])
             changed.update(results.photos_showing(tx, [row["pixel_hash"] for row in rows]))
     outbox.push(tx, changed, "photo")
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
-from resources.manifest.failures import TO_RETRY
+from resources.manifest.failures import RETRIED, TO_RETRY
 
 __all__ = ["STAGE", "PendingSidecar", "ReadSidecar", "count_pending", "pending", "pending_partitions", "record", "said"]
 
@@ -56,7 +56,7 @@ _PENDING = f"""
       AND f.sha256 IS NOT NULL AND f.photo_id IS NOT NULL AND ({_identity()}) IS DISTINCT FROM f.sidecar_read
       AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
             AND x.stage = '{STAGE}' AND x.size_bytes = f.sidecar_size AND x.mtime_ns = f.sidecar_mtime_ns
-            AND NOT {TO_RETRY})
+            AND NOT {RETRIED} AND NOT {TO_RETRY})
 """
 
 

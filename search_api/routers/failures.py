@@ -11,7 +11,8 @@ from fastapi import APIRouter, Query
 from resources.errors import CODES, LoupeError
 from resources.folder_runs import FOLDERS_A_RUN
 from resources.manifest import jobs, pauses, problems
-from resources.manifest.problems import Forgotten, Which
+from resources.manifest.failures import STAGES
+from resources.manifest.problems import Retried, Which
 from resources.wording import counted
 from search_api.dagster_client import CAPTIONS_JOB, INGEST_JOB
 from search_api.dependencies import Held, OpenLibrary
@@ -27,16 +28,17 @@ from search_api.schemas.failures import (
 )
 from search_api.services import Services
 
+__all__ = ["router", "start_retry"]
+
 router = APIRouter(prefix="/failures", tags=["problem files"])
 
-_STAGES = ("file_inventory", "decoded_images", "sidecars", "embeddings", "captions")
 
-
-@router.get("", responses=responses("MANIFEST_BUSY"))
+@router.get("", responses=responses("ROOT_NOT_FOUND", "MANIFEST_BUSY"))
 def list_failures(query: Annotated[FailureQuery, Query()], library: OpenLibrary) -> Failures:
     """The problem files, by code, stage and path."""
     which = Which(codes=query.code, stages=query.stage, under=query.under)
     with library.manifest.read() as tx:
+        problems.check(tx, which)
         kinds = problems.failure_kinds(tx, Which(under=query.under))
         rows = problems.failed(tx, which, query.limit, query.offset)
     total = 0
@@ -52,7 +54,7 @@ def list_failures(query: Annotated[FailureQuery, Query()], library: OpenLibrary)
         by_code=[_kind(code, count) for code, count in sorted(by_code.items(), key=lambda each: (-each[1], each[0]))],
         by_stage=[
             FailureStage(stage=stage, count=by_stage[stage])
-            for stage in sorted(by_stage, key=lambda name: (_STAGES.index(name) if name in _STAGES else 99, name))
+            for stage in sorted(by_stage, key=lambda name: (STAGES.index(name) if name in STAGES else 99, name))
         ],
         failures=[Failure(**{name: row[name] for name in Failure.model_fields}) for row in rows],
     )
@@ -63,32 +65,35 @@ def _kind(code: str, count: int) -> FailureKind:
     return FailureKind(code=code, meaning=row.meaning if row else code, advice=row.advice if row else "", count=count)
 
 
-@router.post("/retry", status_code=202, responses=responses("FAILURE_NOT_FOUND", "MANIFEST_BUSY"))
+@router.post("/retry", status_code=202, responses=responses("FAILURE_NOT_FOUND", "ROOT_NOT_FOUND", "MANIFEST_BUSY"))
 def retry_failures(asked: RetryFailures, services: Held) -> RetriedFailures:
     """Try problem files again: one, some or all.
 
-    They are forgotten, so that they are pending again, and a run is started. Without Dagster, or while another run
-    works, `job_id` is null and `note` says when they are tried.
+    They are pending again, stay listed until they are read or fail anew, and a run is started. Without Dagster, or
+    while another run works, `job_id` is null and `note` says when they are tried.
     """
     which = Which(asked.codes, asked.stages, asked.under, asked.paths, asked.ids)
     with services.library.manifest.write() as tx:
-        forgotten = problems.forget(tx, which)
-    if forgotten.count == 0 and (asked.ids or asked.paths):
+        problems.check(tx, which)
+        retried = problems.retry(tx, which)
+    if retried.count == 0 and (asked.ids or asked.paths):
         raise LoupeError("FAILURE_NOT_FOUND", "None of these is a problem file; it may have been read meanwhile.")
     services.status.forget()
-    known = set(forgotten.paths)
-    job_id, note = _start(services, forgotten) if forgotten.count else (None, None)
+    known = set(retried.paths)
+    job_id, note = start_retry(services, retried)
     return RetriedFailures(
-        retried=forgotten.count,
+        retried=retried.count,
         unknown=[path for path in asked.paths if path.rstrip("/") not in known],
         job_id=job_id,
         note=note,
     )
 
 
-def _start(services: Services, forgotten: Forgotten) -> tuple[str | None, str | None]:
+def start_retry(services: Services, retried: Retried) -> tuple[str | None, str | None]:
     """The run that tries them and None, or None and when they are tried."""
-    keys = forgotten.partition_keys
+    if retried.count == 0:
+        return None, None
+    keys = retried.partition_keys
     folders = sorted({key for stage, found in keys.items() if stage != "captions" for key in found})
     job, wanted = (INGEST_JOB, folders) if folders else (CAPTIONS_JOB, list(keys["captions"]))
     # What waits for a model or a decoder is taken up by the sensor as soon as no run works; a folder that could not be

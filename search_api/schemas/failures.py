@@ -15,6 +15,7 @@ __all__ = [
     "Failures",
     "RetriedFailures",
     "RetryFailures",
+    "RetryWarnings",
     "SkipReason",
     "SkippedFile",
     "SkippedFiles",
@@ -64,13 +65,14 @@ class Failure(BaseModel):
     id: str = Field(description="Names it in a retry; stays while the same stage fails on the same file again.")
     path: str = Field(description="Absolute.")
     stage: str = Field(
-        description="`file_inventory` (a folder), `decoded_images`, `embeddings`, `captions`.",
+        description="`file_inventory` (a folder), `decoded_images`, `sidecars`, `embeddings`, `captions`.",
         examples=["decoded_images"],
     )
     code: str = Field(examples=["TRUNCATED"])
     message: str = Field(description="A sentence for a person.")
     page: int = Field(1, description="Of a file with several pages: the one that failed.")
-    attempts: int
+    attempts: int = Field(description="Since `first_at`, with the same bytes.")
+    retried: bool = Field(False, description="Somebody asked for it to be tried again, which is yet to be done.")
     size_bytes: int | None = None
     first_at: datetime = Field(description="UTC.")
     last_at: datetime = Field(description="UTC.")
@@ -125,10 +127,26 @@ class RetryFailures(BaseModel):
 
 
 class RetriedFailures(BaseModel):
-    retried: int = Field(description="Failures that were forgotten, so that the work is pending again.")
+    retried: int = Field(description="How many are pending again; failures stay listed until they are done.")
     unknown: list[str] = Field([], description="Paths that were asked for and are no problem files.")
     job_id: str | None = Field(None, description="The run that tries them now; null when none was started.")
     note: str | None = Field(None, description="When no run was started: when they are tried.")
+
+
+class RetryWarnings(BaseModel):
+    """Which photos with a warning to read again: everything given must hold. `all` stands alone."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"codes": ["TRUNCATED"]}, {"all": True}]})
+
+    codes: list[Code] = Field([], max_length=100)
+    under: FilePath | None = Field(None, description="A folder, for everything below it.")
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _says_which(self) -> RetryWarnings:
+        if self.all == any((self.codes, self.under)):
+            raise ValueError("say which: codes or under; or all alone")
+        return self
 
 
 class WarningKind(BaseModel):

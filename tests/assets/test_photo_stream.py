@@ -212,8 +212,46 @@ def test_retry_tries_a_failed_file_again(shelf: Shelf) -> None:
     shelf.watch()
     shelf.take_in()
     with shelf.library.manifest.write() as tx:
-        assert problems.forget(tx, Which()).count == 1
+        assert problems.retry(tx, Which()).count == 1
+    assert set(shelf.failures()) == {"a.jpg"}, "listed until it was tried"
     assert shelf.stream().failed == 1
+    assert shelf.value("SELECT attempts FROM failures") == 2
+    assert shelf.stream().failed == 0, "not again without being asked"
+
+
+def test_retry_of_what_a_model_failed_on_forgets_it_when_it_does_not_fail_again(shelf: Shelf) -> None:
+    draw_photos(shelf.photos, 2)
+    shelf.watch()
+    look_at = shelf.model.embed_images
+
+    def fails(images: np.ndarray) -> np.ndarray:
+        raise ValueError("no answer")
+
+    shelf.model.embed_images = fails  # type: ignore[method-assign]
+    shelf.take_in()
+    assert shelf.value("SELECT count(*) FROM failures WHERE stage = 'embeddings'") == 2
+    with shelf.library.manifest.write() as tx:
+        assert problems.retry(tx, Which()).count == 2
+    shelf.model.embed_images = look_at  # type: ignore[method-assign]
+    assert shelf.stream().embedded == 2
+    assert shelf.failures() == {}
+
+
+def test_a_photo_with_a_warning_is_read_again_on_demand(shelf: Shelf) -> None:
+    cut, _ = draw_photos(shelf.photos, ["cut.jpg", "whole.jpg"])
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[: len(whole) * 3 // 4])
+    shelf.watch()
+    shelf.take_in()
+    with shelf.library.manifest.write() as tx:
+        assert problems.warning_kinds(tx, Which()) == {"TRUNCATED": 1}
+        again = problems.reread(tx, Which(codes=["TRUNCATED"]))
+    assert (again.count, again.paths) == (1, (str(cut),))
+    counts = shelf.stream()
+    assert (counts.decoded, counts.embedding_model_images) == (1, 0)
+    with shelf.library.manifest.read() as tx:
+        assert problems.warning_kinds(tx, Which()) == {"TRUNCATED": 1}, "the bytes are as they were"
+    assert_whole(shelf)
 
 
 def test_file_that_vanishes_after_the_inventory_is_a_failure_of_its_own(shelf: Shelf) -> None:

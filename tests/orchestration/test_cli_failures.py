@@ -68,15 +68,39 @@ def test_one_a_code_or_all_are_tried_again_by_the_next_ingest(loupe: Loupe, phot
     one = loupe("failures", "--retry", str(photos / "zero.jpg"), str(photos / "fine.jpg"), "--json").json
     assert (one["retried"], one["unknown"], one["job_id"]) == (1, [str(photos / "fine.jpg")], None)
     assert "loupe ingest" in one["note"]
-    assert listed(loupe("failures", "--json")) == {"head.jpg", "text.jpg"}
+    assert "It is to be tried again." in loupe("failures", "--code", "EMPTY_FILE").out
     by_code = loupe("failures", "--retry", "--code", "NOT_AN_IMAGE")
     assert by_code.out == "1 problem file is to be tried again. `loupe ingest` or `loupe up` does so.\n"
-    assert listed(loupe("failures", "--json")) == {"head.jpg"}
-    assert loupe("failures", "--retry", "--all", "--json").json["retried"] == 1
+    assert listed(loupe("failures", "--json")) == {"zero.jpg", "head.jpg", "text.jpg"}
+    assert loupe("failures", "--retry", "--all", "--json").json["retried"] == 3
     (photos / "zero.jpg").write_bytes(mended)
     again = loupe("ingest", str(photos), "--json").json
     assert (again["decoded"], again["failed"]) == (1, 2)
-    assert listed(loupe("failures", "--json")) == {"head.jpg", "text.jpg"}
+    left = loupe("failures", "--json")
+    assert listed(left) == {"head.jpg", "text.jpg"}
+    assert {(row["attempts"], row["retried"]) for row in left.json["failures"]} == {(2, False)}
+
+
+def test_photos_with_a_warning_are_read_again_on_demand(loupe: Loupe, photos: Path) -> None:
+    again = loupe("failures", "--warnings", "--retry", "--code", "TRUNCATED")
+    assert again.out == "1 file with a warning is to be tried again. `loupe ingest` or `loupe up` does so.\n"
+    taken = loupe("ingest", str(photos), "--json").json
+    assert (taken["decoded"], taken["failed"]) == (1, 0)
+    assert loupe("failures", "--warnings", "--json").json["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("--code", "EMPTY"), 64),
+        (("--stage", "decoding"), 64),
+        (("--warnings", "--code", "EMPTY_FILE"), 64),
+        (("--retry", "--code", "EMPTY"), 64),
+        (("--under", "/nowhere/at/all"), 66),
+    ],
+)
+def test_what_does_not_exist_is_refused(loupe: Loupe, arguments: tuple[str, ...], status: int) -> None:
+    assert loupe("failures", *arguments).status == status
 
 
 def test_what_is_no_problem_file_cannot_be_tried_again(loupe: Loupe, photos: Path) -> None:
@@ -135,6 +159,7 @@ def test_beside_a_running_api_it_is_asked_to_try_again(loupe: Loupe, photos: Pat
         assert ended.status == 0, ended.err
         assert ended.json["retried"] == 1
         assert "Dagster does not run now" in ended.json["note"]
-        gone = loupe("failures", "--retry", str(photos / "zero.jpg"), "--json")
+        gone = loupe("failures", "--retry", str(photos / "fine.jpg"), "--json")
         assert json.loads(gone.out)["error"]["code"] == "FAILURE_NOT_FOUND"
-        assert loupe("failures", "--retry", "--json").json["retried"] == 2
+        assert loupe("failures", "--retry", "--json").json["retried"] == 3
+        assert loupe("failures", "--warnings", "--retry", "--json").json["retried"] == 1

@@ -110,10 +110,10 @@ def test_a_folder_that_could_never_be_read_is_a_problem_until_it_can(shelf: Shel
 
     def tried_again() -> None:
         with shelf.library.manifest.write() as tx:
-            assert problems.forget(tx, Which()).count == 1
-        assert len(due()) == 1, "forgotten, it is looked at again"
+            assert problems.retry(tx, Which()).count == 1
+        assert len(due()) == 1, "asked for, it is looked at again"
         shelf.inventory()
-        assert failed() == [{"rel_path": "2021/locked", "code": "NO_PERMISSION", "attempts": 1}]
+        assert failed() == [{"rel_path": "2021/locked", "code": "NO_PERMISSION", "attempts": 2}]
 
     for folder in locked:
         folder.chmod(0)

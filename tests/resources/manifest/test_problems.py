@@ -90,18 +90,36 @@ def test_kinds_are_counted_by_code_and_stage(broken: Shelf) -> None:
         ]
 
 
-def test_what_is_forgotten_says_where_to_look_again(broken: Shelf) -> None:
+def test_what_is_tried_again_stays_listed_and_says_where_to_look(broken: Shelf) -> None:
     with broken.library.manifest.write() as tx:
-        forgotten = problems.forget(tx, Which(under=f"{broken.photos}/a"))
-    assert (forgotten.count, forgotten.paths) == (
+        retried = problems.retry(tx, Which(under=f"{broken.photos}/a"))
+    assert (retried.count, retried.paths) == (
         3,
         (f"{broken.photos}/a/1.jpg", f"{broken.photos}/a/2.jpg"),
     )
-    assert forgotten.partition_keys == {"captions": ("a~0",), "decoded_images": ("a~0",)}
-    assert len(failed(broken)) == 5
+    assert retried.partition_keys == {"captions": ("a~0",), "decoded_images": ("a~0",)}
+    with broken.library.manifest.read() as tx:
+        rows = problems.failed(tx, Which(), 100)
+    assert len(rows) == 8
+    assert {row["partition_key"] for row in rows if row["retried"]} == {"a~0"}
     with broken.library.manifest.write() as tx:
-        assert problems.forget(tx, Which(under=f"{broken.photos}/a")).count == 0
-        assert problems.forget(tx, Which()).count == 5
+        assert problems.retry(tx, Which()).count == 8
+
+
+def test_codes_stages_and_folders_that_do_not_exist_are_refused(broken: Shelf) -> None:
+    def refused(which: Which, *, warnings: bool = False) -> str:
+        with broken.library.manifest.read() as tx, pytest.raises(LoupeError) as error:
+            problems.check(tx, which, warnings=warnings)
+        return error.value.code
+
+    assert refused(Which(codes=["CORUPT"])) == "INVALID_REQUEST"
+    assert refused(Which(codes=["CORRUPT"]), warnings=True) == "INVALID_REQUEST"
+    assert refused(Which(stages=["decoding"])) == "INVALID_REQUEST"
+    assert refused(Which(under="/nowhere")) == "ROOT_NOT_FOUND"
+    with broken.library.manifest.read() as tx:
+        problems.check(tx, Which(codes=["CORRUPT"], stages=["sidecars"], under=f"{broken.photos}/a"))
+        problems.check(tx, Which(under=str(broken.photos.parent)))
+        problems.check(tx, Which(codes=["TRUNCATED"], under="/"), warnings=True)
 
 
 def test_an_id_names_one_failure_and_stays_while_it_fails_again(broken: Shelf) -> None:
@@ -113,13 +131,14 @@ def test_an_id_names_one_failure_and_stays_while_it_fails_again(broken: Shelf) -
     with broken.library.manifest.write() as tx:
         (row,) = problems.failed(tx, Which(ids=[ids["decoded_images"]]), 10)
         assert (row["code"], row["attempts"]) == ("TRUNCATED", 2)
-        assert problems.forget(tx, Which(ids=[ids["decoded_images"]])).count == 1
-        assert [row["stage"] for row in problems.failed(tx, Which(under=f"{broken.photos}/a/1.jpg"), 10)] == [
-            "captions"
-        ]
+        assert problems.retry(tx, Which(ids=[ids["decoded_images"]])).count == 1
+    fail(broken, "a/1.jpg", "CORRUPT")
+    with broken.library.manifest.read() as tx:
+        (row,) = problems.failed(tx, Which(ids=[ids["decoded_images"]]), 10)
+        assert (row["code"], row["attempts"], row["retried"]) == ("CORRUPT", 3, False)
 
 
-def test_a_name_that_is_no_text_is_listed_and_forgotten_by_its_path(shelf: Shelf) -> None:
+def test_a_name_that_is_no_text_is_listed_and_tried_again_by_its_path(shelf: Shelf) -> None:
     name = os.fsdecode(b"bad \xff name.jpg")
     (shelf.photos / name).write_bytes(b"no picture")
     shelf.watch()
@@ -127,7 +146,7 @@ def test_a_name_that_is_no_text_is_listed_and_forgotten_by_its_path(shelf: Shelf
     path = to_text(str(shelf.photos / name))
     with shelf.library.manifest.write() as tx:
         assert [row["path"] for row in problems.failed(tx, Which(), 10)] == [path]
-        assert problems.forget(tx, Which(paths=[path])).paths == (path,)
+        assert problems.retry(tx, Which(paths=[path])).paths == (path,)
 
 
 def test_photos_with_warnings_are_listed_while_their_files_are_there(shelf: Shelf) -> None:
