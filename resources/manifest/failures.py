@@ -116,7 +116,8 @@ def clear_made(tx: Transaction, stage: str, made_by: str, pixel_hashes: Sequence
         tx.execute(
             f"""DELETE FROM failures AS x USING (SELECT DISTINCT v.sha256, v.page FROM previews v
                 JOIN {given} USING (pixel_hash)) g
-            WHERE x.stage = $stage AND x.sha256 = g.sha256 AND x.page = g.page AND x.decoder_version IN ('', $made_by)""",
+            WHERE x.stage = $stage AND x.sha256 = g.sha256 AND x.page = g.page
+                AND x.decoder_version IN ('', $made_by)""",
             {"stage": stage, "made_by": made_by},
         )
 

@@ -100,8 +100,8 @@ def _failed_params(which: Which, **more: Any) -> dict[str, Any]:
 def failed(tx: Transaction, which: Which, limit: int, offset: int = 0) -> list[dict[str, Any]]:
     """Failures, each with its `id`, absolute `path` and whether it is being `retried`, by code, stage and path."""
     return tx.rows(
-        f"SELECT {_ID} AS id, {_path('x')} AS path, {failures.RETRIED} AS retried, x.* {_FAILED} ORDER BY x.code, x.stage, path, x.page "
-        "LIMIT $limit OFFSET $offset",
+        f"""SELECT {_ID} AS id, {_path("x")} AS path, {failures.RETRIED} AS retried, x.* {_FAILED}
+        ORDER BY x.code, x.stage, path, x.page LIMIT $limit OFFSET $offset""",
         _failed_params(which, limit=limit, offset=offset),
     )
 
@@ -142,9 +142,7 @@ def check(tx: Transaction, which: Which, *, warnings: bool = False) -> None:
     for code in which.codes:
         if code not in known:
             what = "warning" if warnings else "error"
-            raise LoupeError(
-                "INVALID_REQUEST", f"There is no {what} code '{code}'; docs/errors.md lists them.", code=code
-            )
+            raise LoupeError("INVALID_REQUEST", f"There is no {what} code '{code}'; docs/errors.md lists them.")
     for stage in which.stages:
         if stage not in STAGES:
             raise LoupeError("INVALID_REQUEST", f"There is no stage '{stage}': it is one of {', '.join(STAGES)}.")

@@ -9,6 +9,7 @@ import pytest
 from drawn_photos import draw_photo, draw_photos
 from shelf import Shelf
 
+from resources.errors import LoupeError
 from resources.folders import to_text
 from resources.manifest import failures, problems
 from resources.manifest.problems import FailureKind, Which
