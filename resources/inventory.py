@@ -27,7 +27,16 @@ from resources.home import Home
 from resources.manifest import Manifest, failures, files, outbox, roots, signatures
 from resources.manifest.files import FolderChanges, FoundPartition
 
-__all__ = ["AddedRoot", "InventoryReport", "add_root", "reachable", "set_root_state", "take_inventory"]
+__all__ = [
+    "AddedRoot",
+    "InventoryReport",
+    "accept_missing",
+    "add_root",
+    "reachable",
+    "remove_root",
+    "set_root_state",
+    "take_inventory",
+]
 
 # A scan in which more than this share of a root's files vanish, and at least so many, waits for a person's word.
 MASS_VANISH_SHARE = 0.25
@@ -98,6 +107,27 @@ def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> 
         skipped=dict(found.skipped),
         new=around is None,
     )
+
+
+def remove_root(manifest: Manifest, root_id: str) -> list[str]:
+    """Stop watching a folder. Returns the photos that leave search by it; files, tags and collections stay."""
+    with manifest.write() as tx:
+        photo_ids = roots.remove(tx, root_id)
+        outbox.push(tx, photo_ids, "paths")
+    return photo_ids
+
+
+def accept_missing(manifest: Manifest, root_id: str) -> int:
+    """Believe that the files which vanished from a watched folder are gone for good. Returns how many.
+
+    Raises `ROOT_OFFLINE` when the folder cannot be reached.
+    """
+    with manifest.read() as tx:
+        keys = [key for key, row in signatures.by_key(tx).items() if row["root_id"] == root_id]
+    report = take_inventory(manifest, keys, accept_missing=True)
+    if report.offline_roots:
+        raise LoupeError("ROOT_OFFLINE", f"{report.offline_roots[0]} cannot be reached now; nothing was removed.")
+    return report.changes.gone
 
 
 def take_inventory(

@@ -11,7 +11,7 @@ from orchestration.cli.options import JsonOption, megabytes, print_json, setting
 from resources.errors import LoupeError
 from resources.folders import to_text
 from resources.library import Library
-from resources.manifest import Transaction, outbox, roots
+from resources.manifest import Transaction, roots
 from resources.wording import counted
 
 __all__ = ["app"]
@@ -56,13 +56,13 @@ def list_folders(as_json: JsonOption = False) -> None:
 @app.command("remove")
 def remove(path: PathArgument) -> None:
     """Stop watching a folder. Its photos leave the library; the files, and what you made of them, stay."""
+    from resources.inventory import remove_root
     from resources.vector_index import wake
 
     library = Library(settings_from()).open()
-    with library.manifest.write() as tx:
+    with library.manifest.read() as tx:
         root = _root_at(tx, path)
-        photo_ids = roots.remove(tx, root["root_id"])
-        outbox.push(tx, photo_ids, "paths")
+    photo_ids = remove_root(library.manifest, root["root_id"])
     wake(library.home)
     leave = f"{counted(len(photo_ids), 'photo')} {'leaves' if len(photo_ids) == 1 else 'leave'} search"
     print(f"{root['path']} is no longer watched; {leave}. No file was touched.")
@@ -90,19 +90,14 @@ def move(
 @app.command("accept-missing")
 def accept_missing(path: PathArgument) -> None:
     """Believe that the files which vanished from a folder are gone for good."""
-    from resources.inventory import take_inventory
-    from resources.manifest import signatures
+    from resources.inventory import accept_missing as accept
     from resources.vector_index import wake
 
     library = Library(settings_from()).open()
     with library.manifest.read() as tx:
         root = _root_at(tx, path)
-        keys = [key for key, row in signatures.by_key(tx).items() if row["root_id"] == root["root_id"]]
-    report = take_inventory(library.manifest, keys, accept_missing=True)
+    gone = accept(library.manifest, root["root_id"])
     wake(library.home)
-    if report.offline_roots:
-        raise LoupeError("ROOT_OFFLINE", f"{root['path']} cannot be reached now; nothing was removed.")
-    gone = report.changes.gone
     print(f"{counted(gone, 'file')} of {root['path']} {'is' if gone == 1 else 'are'} now missing.")
 
 

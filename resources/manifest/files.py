@@ -28,6 +28,7 @@ __all__ = [
     "below",
     "count_pending",
     "count_pending_by_root",
+    "missing",
     "pending",
     "pending_partitions",
     "photo_at",
@@ -269,6 +270,24 @@ def relocate(tx: Transaction, moves: Sequence[Relocated]) -> list[str]:
             FROM {given} g WHERE {at_old}"""
         )
     return documents
+
+
+def missing(tx: Transaction, limit: int, offset: int = 0) -> list[dict[str, Any]]:
+    """Folders from which files are missing, the latest loss first, with how many: files that may be photos.
+
+    `root_id`, `path` (absolute), `files`, `photos` (those with no file left anywhere), `first_at`, `last_at` (UTC).
+    """
+    return tx.rows(
+        """SELECT f.root_id, rtrim(r.path || '/' || regexp_replace(f.rel_path, '/?[^/]*$', ''), '/') AS path,
+            count(*) AS files,
+            count(DISTINCT f.photo_id) FILTER (NOT EXISTS (
+                FROM files g WHERE g.photo_id = f.photo_id AND g.missing_since IS NULL)) AS photos,
+            min(f.missing_since) AS first_at, max(f.missing_since) AS last_at
+        FROM files f JOIN roots r USING (root_id)
+        WHERE f.missing_since IS NOT NULL AND f.skip_reason IS NULL
+        GROUP BY ALL ORDER BY last_at DESC, path LIMIT ? OFFSET ?""",
+        [limit, offset],
+    )
 
 
 def would_vanish(tx: Transaction, found: Sequence[FoundPartition], one_loss: timedelta) -> dict[str, tuple[int, int]]:

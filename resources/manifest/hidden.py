@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from resources.clock import utc_now
-from resources.manifest import outbox, stacks
+from resources.manifest import outbox, photos, stacks
 from resources.manifest.database import Transaction
 
-__all__ = ["content", "count", "hide", "list_all", "merge", "show"]
+__all__ = ["content", "count", "hide", "list_all", "merge", "require", "show"]
 
 
 def hide(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
@@ -76,6 +76,13 @@ def content(tx: Transaction, hashes: Sequence[str]) -> dict[str, Any]:
                 f"SELECT h.sha256, min(h.hidden_at) FROM hidden_content h JOIN {given} USING (sha256) GROUP BY h.sha256"
             ).fetchall()
         )
+
+
+def require(tx: Transaction, photo_ids: Sequence[str]) -> None:
+    """Raise `PHOTO_NOT_FOUND` when one of these neither exists nor is remembered as removed."""
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        remembered = tx.execute(f"SELECT photo_id FROM hidden_content JOIN {given} USING (photo_id)").fetchall()
+    photos.require(tx, set(photo_ids) - {row[0] for row in remembered})
 
 
 def count(tx: Transaction) -> int:

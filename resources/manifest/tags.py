@@ -12,7 +12,7 @@ from resources.errors import LoupeError
 from resources.manifest import outbox, photos
 from resources.manifest.database import Transaction
 
-__all__ = ["MOST_TAG_CHARS", "add", "list_all", "merge", "photo_ids", "remove", "rename", "usable"]
+__all__ = ["MOST_TAG_CHARS", "add", "list_all", "merge", "of_photo", "photo_ids", "remove", "rename", "usable"]
 
 MOST_TAG_CHARS = 200
 
@@ -100,6 +100,13 @@ def rename(tx: Transaction, old: str, new: str) -> int:
 def list_all(tx: Transaction) -> list[dict[str, Any]]:
     """Every tag with how many photos have it, by name."""
     return tx.rows("SELECT tag, count(DISTINCT photo_id) AS photos FROM tags GROUP BY tag ORDER BY tag")
+
+
+def of_photo(tx: Transaction, photo_id: str) -> list[str]:
+    """The tags of one photo, by name. Raises `PHOTO_NOT_FOUND`."""
+    photos.require(tx, [photo_id])
+    rows = tx.execute("SELECT DISTINCT tag FROM tags WHERE photo_id = ? ORDER BY tag", [photo_id]).fetchall()
+    return [row[0] for row in rows]
 
 
 def photo_ids(tx: Transaction, tag: str) -> list[str]:

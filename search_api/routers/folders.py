@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from resources.errors import LoupeError
 from resources.folders import check_root, from_text
 from resources.imaging import DECODER_VERSION
-from resources.inventory import AddedRoot, add_root
+from resources.inventory import AddedRoot, accept_missing, add_root, remove_root
 from resources.library import Library
 from resources.manifest import files, jobs, pauses, roots, signatures
+from resources.moving import move_folder
+from resources.vector_index import wake
 from resources.watching import look
 from resources.wording import counted
 from search_api.dagster_client import INGEST_JOB
 from search_api.dependencies import Held, OpenLibrary
 from search_api.error_replies import responses
-from search_api.schemas.folders import AddedFolder, AddFolder, Folder, Folders
+from search_api.schemas.folders import (
+    AcceptedMissing,
+    AddedFolder,
+    AddFolder,
+    Folder,
+    Folders,
+    MissingFiles,
+    MissingFolder,
+    MovedFolder,
+    MoveFolder,
+    RemovedFolder,
+)
+from search_api.services import Services
 
 router = APIRouter(prefix="/folders", tags=["folders"])
 
 # Folders that the first run takes: each is a call to Dagster while a person waits. The sensor asks for the others.
 _FOLDERS_A_RUN = 20
+RootId = Annotated[str, Path(max_length=64, description="The `root_id` of a watched folder.")]
 
 
 @router.get("", responses=responses("MANIFEST_BUSY"))
@@ -82,6 +97,69 @@ def add_folder(asked: AddFolder, services: Held, response: Response) -> AddedFol
     return AddedFolder(
         folder=folder, photo_files=added.photo_files, total_bytes=added.total_bytes, job_id=job_id, note=note
     )
+
+
+@router.get("/missing", responses=responses("MANIFEST_BUSY"))
+def list_missing(
+    library: OpenLibrary,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    offset: Annotated[int, Query(ge=0, le=100_000_000)] = 0,
+) -> MissingFiles:
+    """Where files are missing, and watched folders that cannot be reached or believed."""
+    with library.manifest.read() as tx:
+        rows = files.missing(tx, limit, offset)
+    watched = _folders(library)
+    return MissingFiles(
+        total=sum(folder.missing for folder in watched),
+        purge_missing_days=library.settings.purge_missing_days,
+        folders=[MissingFolder(**row) for row in rows],
+        offline=[folder for folder in watched if folder.state == "offline"],
+        vanished=[folder for folder in watched if folder.state == "vanished"],
+    )
+
+
+@router.post(
+    "/move",
+    responses=responses("ROOT_NOT_FOUND", "DIR_NOT_FOUND", "NOT_A_DIRECTORY", "ROOT_NESTED", "MOVE_NOT_FOUND"),
+)
+def move(asked: MoveFolder, services: Held) -> MovedFolder:
+    """Say that a folder, or the disk it is on, stands elsewhere now. Nothing is read, and nothing is lost."""
+    moved = move_folder(services.library.manifest, asked.old, asked.new)
+    _shown(services)
+    return MovedFolder(**vars(moved))
+
+
+@router.post("/{root_id}/accept-missing", responses=responses("ROOT_NOT_FOUND", "ROOT_OFFLINE", "MANIFEST_BUSY"))
+def accept(root_id: RootId, services: Held) -> AcceptedMissing:
+    """Believe that the files which vanished from a watched folder are gone for good."""
+    _root(services.library, root_id)
+    gone = accept_missing(services.library.manifest, root_id)
+    _shown(services)
+    return AcceptedMissing(
+        gone=gone, folder=next(folder for folder in _folders(services.library) if folder.root_id == root_id)
+    )
+
+
+@router.delete("/{root_id}", responses=responses("ROOT_NOT_FOUND", "MANIFEST_BUSY"))
+def remove(root_id: RootId, services: Held) -> RemovedFolder:
+    """Stop watching a folder. Its photos leave search; no file is touched, and tags and collections are kept."""
+    root = _root(services.library, root_id)
+    photo_ids = remove_root(services.library.manifest, root_id)
+    _shown(services)
+    return RemovedFolder(path=root["path"], photos=len(photo_ids))
+
+
+def _root(library: Library, root_id: str) -> dict[str, Any]:
+    with library.manifest.read() as tx:
+        found = next((root for root in roots.rows(tx) if root["root_id"] == root_id), None)
+    if found is None:
+        raise LoupeError("ROOT_NOT_FOUND", f"No watched folder has the id {root_id}.", root_id=root_id)
+    return found
+
+
+def _shown(services: Services) -> None:
+    wake(services.library.home)
+    services.status.forget()
 
 
 def _newest_first(library: Library, added: AddedRoot) -> list[str]:
