@@ -1,18 +1,14 @@
 """Asset checks: what must hold of a library at rest, asked of the real tables, files and index."""
 
 import dagster as dg
-import numpy as np
 
 from resources.imaging import DECODER_VERSION
-from resources.library import Library, result_key
-from resources.manifest import VectorStore, files, integrity, projections, results, roots
+from resources.library import Library
+from resources.manifest import files, integrity, projections, roots
 from resources.vector_index import verify_through_owner
+from resources.verification import Part, verify_manifest, verify_previews, verify_vectors
 
 __all__ = ["asset_checks"]
-
-# Sum of squares of a unit vector stored as float32.
-_NORM_TOLERANCE = 1e-3
-_VECTORS_A_STEP = 10_000
 
 
 @dg.asset_check(asset="file_inventory")
@@ -34,50 +30,21 @@ def no_mass_vanish(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
 
 
 @dg.asset_check(asset="decoded_images")
-def rows_are_unique(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
-    """No table holds a key twice."""
-    with library.manifest.read() as tx:
-        twice = integrity.duplicate_rows(tx)
-    return dg.AssetCheckResult(passed=not any(twice.values()), metadata={"keys twice": twice})
+def manifest_is_whole(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
+    """Every block of the manifest reads, and no table holds a key twice."""
+    return _checked(verify_manifest(library))
 
 
 @dg.asset_check(asset="decoded_images")
 def previews_match_rows(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
-    """Every decoded picture has its preview on disk, and no preview is without a row."""
-    with library.manifest.read() as tx:
-        wanted = integrity.pixel_hashes(tx)
-    missing = len(wanted - set(library.store.pixel_hashes()))
-    orphans = len(set(library.store.preview_names()) - wanted)
-    return dg.AssetCheckResult(
-        passed=missing == 0 and orphans == 0, metadata={"missing previews": missing, "orphan previews": orphans}
-    )
+    """Every decoded picture has its preview on disk, culled ones aside, and no preview is without a row."""
+    return _checked(verify_previews(library))
 
 
 @dg.asset_check(asset="embeddings")
 def vectors_are_sound(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
-    """Every embedding has its vector, finite, unit-norm and of the model's length."""
-    clip = library.clip()
-    if clip is None:
-        return dg.AssetCheckResult(passed=True, metadata={"model": "none: search by content is off"})
-    key = result_key(clip)
-    with library.manifest.read() as tx:
-        photos = results.embedded_photos(tx, key)
-        dims = integrity.embedded_dims(tx, key)
-    store = VectorStore(library.home, key.model, key.revision, key.preprocess_version)
-    hashes = sorted({pixel_hash for _, pixel_hash in photos})
-    missing = wrong = 0
-    for start in range(0, len(hashes), _VECTORS_A_STEP):
-        step = hashes[start : start + _VECTORS_A_STEP]
-        vectors = store.get(step)
-        missing += len(step) - len(vectors)
-        wrong += sum(
-            vector.shape != (clip.dim,) or not abs(float(np.dot(vector, vector)) - 1) < _NORM_TOLERANCE
-            for vector in vectors.values()
-        )
-    return dg.AssetCheckResult(
-        passed=missing == 0 and wrong == 0 and set(dims) <= {clip.dim},
-        metadata={"vectors": len(hashes), "missing": missing, "not unit norm or wrong length": wrong},
-    )
+    """Every embedding of every model has its vector, finite, unit-norm and of the model's length."""
+    return _checked(verify_vectors(library))
 
 
 @dg.asset_check(asset="qdrant_points")
@@ -100,10 +67,19 @@ def map_covers_library(library: dg.ResourceParam[Library]) -> dg.AssetCheckResul
     )
 
 
+def _checked(part: Part) -> dg.AssetCheckResult:
+    """What `loupe verify` would say of a part."""
+    found = {finding.problem: finding.count for finding in part.findings}
+    examples = {finding.problem: list(finding.examples) for finding in part.findings if finding.examples}
+    return dg.AssetCheckResult(
+        passed=part.ok, metadata={f"{part.unit} looked at": part.checked, **found, "examples": examples}
+    )
+
+
 asset_checks = [
     every_file_accounted_for,
     no_mass_vanish,
-    rows_are_unique,
+    manifest_is_whole,
     previews_match_rows,
     vectors_are_sound,
     index_matches_manifest,

@@ -68,10 +68,6 @@ class PhotoStore:
         """The names of all pictures whose thumbnail is here."""
         return _whole_in(self._home.thumbnails)
 
-    def preview_names(self) -> Iterator[str]:
-        """The names of all stored previews, whole or not."""
-        return (path.stem for path in self._home.previews.glob("*/*.jpg"))
-
 
 def _is_whole(path: Path) -> bool:
     try:

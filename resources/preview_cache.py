@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,21 @@ from resources.library import Library, result_key
 from resources.manifest import Manifest, integrity, previews, results
 from resources.repair import remakeable_pictures
 
-__all__ = ["CullCounts", "cull", "orphan_pictures", "pictures_bytes", "remake_previews", "remove_orphans"]
+__all__ = [
+    "CullCounts",
+    "cull",
+    "note_use",
+    "orphan_pictures",
+    "pictures_bytes",
+    "remake_previews",
+    "remove_orphans",
+]
 
 log = structlog.get_logger(__name__)
 
 # A decode worker stores a picture moments before the manifest knows of it; a run flushes every 2 s.
 _YOUNG_S = 3600.0
+_USED_AGAIN_S = 3600.0
 _ALL = 1_000_000_000
 
 
@@ -78,8 +88,18 @@ def pictures_bytes(home: Home) -> int:
     return sum(picture.bytes for folder in (home.previews, home.thumbnails) for picture in _pictures(folder))
 
 
-def remake_previews(library: Library, engine: Engine, pixel_hashes: Iterable[str]) -> set[str]:
-    """Decode originals until these previews are in the store again. Returns those that are.
+def note_use(preview: Path) -> None:
+    """Have a preview count as used now, however the disk is mounted; said again within an hour it costs nothing."""
+    with suppress(OSError):  # culled in this moment, or a home that cannot be written to
+        info = preview.stat()
+        if time.time() - max(info.st_atime, info.st_mtime) > _USED_AGAIN_S:
+            os.utime(preview, ns=(time.time_ns(), info.st_mtime_ns))
+
+
+def remake_previews(
+    library: Library, engine: Engine, pixel_hashes: Iterable[str], stop: threading.Event | None = None
+) -> set[str]:
+    """Decode originals until these previews are in the store again, or it is stopped. Returns those that are.
 
     A file that changed since, or that decodes to other pixels today, is left to the next run.
     """
@@ -91,7 +111,7 @@ def remake_previews(library: Library, engine: Engine, pixel_hashes: Iterable[str
     ]
     wanted = {row["sha256"] for row in files}
     made: set[str] = set()
-    for outcome in engine.decode(tasks, lambda sha256: sha256 in wanted, threading.Event()):
+    for outcome in engine.decode(tasks, lambda sha256: sha256 in wanted, stop or threading.Event()):
         if outcome.decoded:
             made.update(page.pixel_hash for page in outcome.decoded.pages)
     return made & set(pixel_hashes)

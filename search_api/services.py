@@ -18,6 +18,7 @@ from resources.manifest.problems import Which
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
 from search_api.live_index import IndexCounts, LiveIndex
+from search_api.lost_previews import LostPreviews
 from search_api.snapshots import Snapshot
 from search_api.uploads import UploadDecoder
 
@@ -55,6 +56,7 @@ class Services:
         self.dagster = DagsterClient(settings)
         self.live = LiveIndex(self.library)
         self.uploads = UploadDecoder(settings)
+        self.previews = LostPreviews(self.library)
         self.status: Snapshot[LibraryNow] = Snapshot(self._load_status, _STATUS_AGE_S)
         self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)
         self.stopping = threading.Event()
@@ -68,6 +70,7 @@ class Services:
     def stop(self) -> None:
         self.stopping.set()
         self.uploads.close()
+        self.previews.close()
         self.live.stop()
         self.dagster.close()
         with suppress(LoupeError):  # when a key was used last is no reason to fail at the end

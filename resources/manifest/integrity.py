@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import pyarrow as pa
 
@@ -14,7 +13,6 @@ __all__ = [
     "drop_duplicates",
     "duplicate_rows",
     "embedded_by_model",
-    "embedded_dims",
     "forget_embeddings",
     "pixel_hashes",
     "present_files",
@@ -113,15 +111,6 @@ def forget_embeddings(tx: Transaction, key: ResultKey, hashes: Iterable[str]) ->
             AND pixel_hash IN (SELECT pixel_hash FROM {given})""",
             [key.model, key.revision, key.preprocess_version],
         )
-
-
-def embedded_dims(tx: Transaction, key: ResultKey) -> dict[int, int]:
-    """How many embeddings of this model claim each length."""
-    rows: list[Any] = tx.execute(
-        "SELECT dim, count(*) FROM embeddings WHERE model = ? AND revision = ? AND preprocess_version = ? GROUP BY dim",
-        [key.model, key.revision, key.preprocess_version],
-    ).fetchall()
-    return dict(rows)
 
 
 def pixel_hashes(tx: Transaction) -> set[str]:

@@ -10,12 +10,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 from resources.errors import LoupeError
 from resources.folders import from_text
 from resources.library import Library
 from resources.manifest import photos, roots, stacks
-from search_api.dependencies import Live, OpenLibrary, PhotoId
+from resources.preview_cache import note_use
+from search_api.dependencies import Held, Live, OpenLibrary, PhotoId
 from search_api.error_replies import responses
 from search_api.live_index import LiveIndex
 from search_api.photo_cards import hit_card, motion_path, photo
@@ -58,10 +60,24 @@ def thumbnail(photo_id: PhotoId, request: Request, library: OpenLibrary, live: L
 
 
 @router.get("/{photo_id}/preview", response_class=FileResponse, responses={**_JPEG, **responses("PREVIEW_NOT_FOUND")})
-def preview(photo_id: PhotoId, request: Request, library: OpenLibrary, live: Live, v: Version = None) -> Response:
-    """The large picture, JPEG."""
-    pixel_hash = _pixel_hash(str(photo_id), library, live)
-    return _picture(library.store.preview_path(pixel_hash), pixel_hash, request, v)
+async def preview(photo_id: PhotoId, request: Request, services: Held, v: Version = None) -> Response:
+    """The large picture, JPEG.
+
+    One that was culled to keep the cache small is made again from its original. When that cannot be read now, or takes
+    long, the thumbnail comes in its place, with `X-Loupe-Picture: thumbnail`, not to be kept.
+    """
+    store = services.library.store
+    pixel_hash = await run_in_threadpool(_pixel_hash, str(photo_id), services.library, services.live)
+    path = store.preview_path(pixel_hash)
+    try:
+        reply = await run_in_threadpool(_picture, path, pixel_hash, request, v)
+    except LoupeError:
+        if not await services.previews.make(pixel_hash):
+            return await run_in_threadpool(_instead, store.thumbnail_path(pixel_hash), pixel_hash)
+        reply = await run_in_threadpool(_picture, path, pixel_hash, request, v)
+    if services.settings.cache_max_bytes is not None:
+        await run_in_threadpool(note_use, path)
+    return reply
 
 
 @router.get(
@@ -158,12 +174,25 @@ def _picture(path: Path, pixel_hash: str, request: Request, version: str | None)
     headers = {"ETag": f'"{pixel_hash}"', "Cache-Control": _FOR_EVER if fixed else _ASK_EACH_TIME}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
+    return _stored(path, headers)
+
+
+def _instead(thumbnail: Path, pixel_hash: str) -> Response:
+    """The thumbnail where the preview should be; with an ETag of its own, so that the preview is asked for again."""
+    return _stored(
+        thumbnail,
+        {"ETag": f'"{pixel_hash}-thumbnail"', "Cache-Control": _ASK_EACH_TIME, "X-Loupe-Picture": "thumbnail"},
+    )
+
+
+def _stored(path: Path, headers: dict[str, str]) -> Response:
+    """Raises `PREVIEW_NOT_FOUND` for a file that is not there, or was emptied by a power cut."""
     try:
         info = path.stat()
-    except OSError as error:
-        raise LoupeError(
-            "PREVIEW_NOT_FOUND", "The stored picture is gone; it is made again with the next run."
-        ) from error
+    except OSError:
+        info = None
+    if info is None or info.st_size == 0:
+        raise LoupeError("PREVIEW_NOT_FOUND", "The stored picture is gone; it is made again with the next run.")
     return FileResponse(path, media_type="image/jpeg", headers=headers, stat_result=info)
 
 

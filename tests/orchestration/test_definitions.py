@@ -61,7 +61,7 @@ def test_every_design_invariant_has_a_check(library: Library) -> None:
     assert {key.name for key in graph.asset_check_keys} == {
         "every_file_accounted_for",
         "no_mass_vanish",
-        "rows_are_unique",
+        "manifest_is_whole",
         "previews_match_rows",
         "vectors_are_sound",
         "index_matches_manifest",

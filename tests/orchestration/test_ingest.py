@@ -118,7 +118,7 @@ def test_checks_fail_when_something_is_wrong(library: Library, tmp_path: Path, d
             )
         )
     failed = {found.check_name for found in result.get_asset_check_evaluations() if not found.passed}
-    assert {"previews_match_rows", "rows_are_unique", "vectors_are_sound"} <= failed
+    assert {"previews_match_rows", "manifest_is_whole", "vectors_are_sound"} <= failed
 
 
 def test_refresh_map_places_every_photo(library: Library, tmp_path: Path, draw_photos: Draw) -> None:
