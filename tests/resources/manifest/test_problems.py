@@ -114,7 +114,7 @@ def test_codes_stages_and_folders_that_do_not_exist_are_refused(broken: Shelf) -
         return error.value.code
 
     assert refused(Which(codes=["CORUPT"])) == "INVALID_REQUEST"
-    assert refused(Which(codes=["CORRUPT"]), warnings=True) == "INVALID_REQUEST"
+    assert refused(Which(codes=["EMPTY_FILE"]), warnings=True) == "INVALID_REQUEST"
     assert refused(Which(stages=["decoding"])) == "INVALID_REQUEST"
     assert refused(Which(under="/nowhere")) == "ROOT_NOT_FOUND"
     with broken.library.manifest.read() as tx:
