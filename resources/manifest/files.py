@@ -157,6 +157,7 @@ def apply_inventory(tx: Transaction, found: Sequence[FoundPartition], *, remove_
             tx.execute(f"UPDATE files AS f SET missing_since = ? WHERE {vanished}", [now])
             tx.execute(
                 f"""DELETE FROM failures AS x WHERE x.partition_key IN (SELECT partition_key FROM {scanned})
+                AND x.stage <> 'file_inventory'
                 AND NOT EXISTS (FROM {here} h WHERE h.root_id = x.root_id AND h.rel_path = x.rel_path)"""
             )
         failures.clear_settled(tx, [each.partition_key for each in found])
