@@ -9,9 +9,10 @@ from typing import Any
 
 from resources.errors import WARNINGS
 from resources.search import Hit
+from search_api.schemas.edits import CaptionSource
 from search_api.schemas.photos import Location, Photo, PhotoCard, PhotoFile, PhotoWarning, StackOfPhoto
 
-__all__ = ["card", "file_name", "hit_card", "motion_path", "photo"]
+__all__ = ["caption_source", "card", "file_name", "hit_card", "motion_path", "photo"]
 
 _SHOWN = (
     "file_name",
@@ -94,6 +95,7 @@ def photo(
             **_image_urls(row["photo_id"], row["pixel_hash"]),
             "file_name": file_name(row, paths),
             "camera": camera or None,
+            "caption_source": caption_source(row),
             "location": Location(lat=row["gps_lat"], lon=row["gps_lon"]) if located else None,
             "added_at": row["created_at"],
             "offline": not any(file.reachable for file in files),
@@ -108,6 +110,13 @@ def photo(
             "original_url": f"/api/v1/images/{row['photo_id']}/original",
         }
     )
+
+
+def caption_source(row: Mapping[str, Any]) -> CaptionSource | None:
+    """Whose the caption of `manifest.photos.get` is; only what a model computed names a model."""
+    if row["caption"] is None:
+        return None
+    return "computed" if row["caption_model"] else "written"
 
 
 def _stack(photo_id: str, members: list[dict[str, Any]]) -> dict[str, Any]:

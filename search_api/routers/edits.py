@@ -15,6 +15,7 @@ from resources.manifest.tags import MOST_TAG_CHARS
 from resources.vector_index import wake
 from search_api.dependencies import OpenLibrary, PhotoId
 from search_api.error_replies import responses
+from search_api.photo_cards import caption_source
 from search_api.schemas.edits import AddTags, CaptionOfPhoto, GiveRating, RatingOfPhoto, TagsOfPhoto, WriteCaption
 
 router = APIRouter(prefix="/images/{photo_id}", tags=["edits"])
@@ -105,10 +106,9 @@ def _caption(tx: Transaction, photo_id: str) -> CaptionOfPhoto:
     row = photos.get(tx, photo_id)
     if row is None:
         raise LoupeError("PHOTO_NOT_FOUND", f"There is no photo {photo_id}.", photo_id=photo_id)
-    source = None if row["caption"] is None else "computed" if row["caption_model"] else "written"
     return CaptionOfPhoto(
         caption=row["caption"],
-        caption_source=source,
+        caption_source=caption_source(row),
         caption_model=row["caption_model"],
         caption_at=row["caption_at"],
     )

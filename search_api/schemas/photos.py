@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from search_api.schemas.edits import CaptionSource
+
 __all__ = [
     "Location",
     "Photo",
@@ -138,6 +140,9 @@ class Photo(PhotoCard):
     place_source: Literal["file", "gps"] | None = Field(
         None, description="`file`: somebody wrote country, region and city; `gps`: they were looked up by the position."
     )
+    caption_source: CaptionSource | None = Field(None, description="`written` by a person, `computed` by a model.")
+    caption_model: str | None = Field(None, description="The model that computed the caption.", examples=["blip-base"])
+    caption_at: datetime | None = Field(None, description="When it was written or computed; UTC.")
     description: str | None = None
     keywords: list[str] = []
     warnings: list[str] = Field([], description="Codes of what was odd in the file and did not stop it.")

@@ -66,6 +66,8 @@ export const api = {
   takeOut: (id) => request(`/images/${encodeURIComponent(id)}/stack/take-out`, { method: "POST" }),
   unstack: (id) => request(`/images/${encodeURIComponent(id)}/stack`, { method: "DELETE" }),
   reunite: (id) => request(`/images/${encodeURIComponent(id)}/stack/reunite`, { method: "POST" }),
+  pause: () => request("/ingest/pause", { method: "POST" }),
+  resume: () => request("/ingest/resume", { method: "POST" }),
   cancelJob: (id) => request(`/jobs/${encodeURIComponent(id)}/cancel`, { method: "POST" }),
   jobEvents: (id) => new EventSource(`${BASE}/jobs/${encodeURIComponent(id)}/events`),
 };

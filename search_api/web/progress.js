@@ -19,6 +19,7 @@ export class Progress {
     this.timer = 0;
     this.stopped = 0; // when a person stopped a run; what is left is said for a while
     byId("progress-stop").addEventListener("click", (event) => this.#stop(event.currentTarget));
+    byId("progress-pause").addEventListener("click", (event) => this.#pauseOrResume(event.currentTarget));
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.refresh();
     });
@@ -65,10 +66,16 @@ export class Progress {
     const job = this.job;
     const strip = byId("progress");
     const justStopped = !job && Date.now() - this.stopped < STOPPED_SAID_MS;
-    strip.hidden = !job && !justStopped;
+    const paused = Boolean(this.status?.paused_at);
+    strip.hidden = !job && !justStopped && !paused;
     strip.classList.toggle("still", !job);
     byId("progress-stop").hidden = !job;
-    if (justStopped) {
+    byId("progress-pause").hidden = !job && !paused;
+    byId("progress-pause").textContent = paused ? "Resume" : "Pause";
+    if (paused && !job) {
+      byId("progress-text").textContent = "Reading photos is paused";
+      byId("progress-detail").textContent = "Search goes on";
+    } else if (justStopped) {
       byId("progress-text").textContent = "Stopped; what is done is kept";
       byId("progress-detail").textContent = leftToDo(this.status);
     }
@@ -89,6 +96,18 @@ export class Progress {
       bar.value = known[0];
     } else {
       bar.removeAttribute("value");
+    }
+  }
+
+  async #pauseOrResume(button) {
+    button.disabled = true;
+    try {
+      await (this.status?.paused_at ? api.resume() : api.pause());
+      await this.refresh();
+    } catch (error) {
+      byId("progress-detail").textContent = error.message;
+    } finally {
+      button.disabled = false;
     }
   }
 

@@ -44,10 +44,14 @@ def test_a_written_caption_stands_before_the_computed_one_until_it_is_taken_back
     before = newest(own)
     assert http.put(path, json={"text": "Grandma's birthday"}).json()["caption"] == "Grandma's birthday"
     assert newest(own) == before, "the same again is no change"
+    detail = http.get(path.removesuffix("/caption")).json()
+    assert (detail["caption_source"], detail["caption_model"]) == ("written", None)
     back = http.delete(path).json()
     assert (back["caption"], back["caption_source"]) == (CAPTIONS["red.jpg"], "computed")
     assert (back["caption_model"], bool(back["caption_at"])) == ("captions-by-hand", True)
     assert http.delete(path).json() == back
+    detail = http.get(path.removesuffix("/caption")).json()
+    assert {name: detail[name] for name in back} == back
     wait_until(lambda: found(http, text="birthday", mode="words") == [], 10)
     nothing = http.delete(f"/api/v1/images/{own.photo_id('pink.jpg')}/caption").json()
     assert nothing == {"caption": None, "caption_source": None, "caption_model": None, "caption_at": None}

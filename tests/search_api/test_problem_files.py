@@ -131,7 +131,7 @@ def test_without_dagster_what_is_to_be_tried_again_is_noted(
 def test_one_by_its_id_some_by_code_and_folder_and_all(http: TestClient, folder: Path) -> None:
     rows = {Path(row["path"]).name: row for row in http.get("/api/v1/failures").json()["failures"]}
     assert retry(http, ids=[rows["größer.jpg"]["id"]])["retried"] == 1
-    assert retry(http, codes=["NOT_AN_IMAGE"], under=str(folder / "deep"))["retried"] == 1
+    assert retry(http, codes=["NOT_AN_IMAGE"], under=str(folder / "deep"))["retried"] == 2
     assert retry(http, codes=["DECODE_RAW"]) == {"retried": 0, "unknown": [], "job_id": None, "note": None}
     assert retry(http, stages=["file_inventory"])["retried"] == 1
     listed = http.get("/api/v1/failures").json()["failures"]
