@@ -5,6 +5,7 @@ import dagster as dg
 from resources.imaging import DECODER_VERSION
 from resources.library import Library
 from resources.manifest import files, integrity, projections, roots
+from resources.model_change import completeness
 from resources.vector_index import verify_through_owner
 from resources.verification import Part, verify_manifest, verify_previews, verify_vectors
 
@@ -54,6 +55,34 @@ def index_matches_manifest(library: dg.ResourceParam[Library]) -> dg.AssetCheckR
     return dg.AssetCheckResult(passed=found.same, metadata={name: str(value) for name, value in vars(found).items()})
 
 
+@dg.asset_check(asset="qdrant_points")
+def every_photo_found_by_the_model_in_use(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
+    """Each photo has a vector of the model in use in the manifest, in the vector store and in the index that serves.
+
+    Photos on which the model failed are counted apart: they stand among the problem files. While a change of model is
+    under way it says how many photos wait, as a warning.
+    """
+    found = completeness(library)
+    if found is None:
+        return dg.AssetCheckResult(passed=True, metadata={"model": "none: search by content is off"})
+    return dg.AssetCheckResult(
+        passed=found.whole,
+        severity=dg.AssetCheckSeverity.WARN if found.change else dg.AssetCheckSeverity.ERROR,
+        metadata={
+            "model": found.model,
+            "model that search serves": found.served_model or "none",
+            "photos": found.photos,
+            "embedded photos": found.embedded,
+            "found by content": found.found,
+            "the model failed on": found.failed,
+            "missing in the manifest": found.missing_in_manifest,
+            "missing in the vector store": found.missing_in_store,
+            "missing in the index": found.missing_in_index,
+            **({f"waiting for the change from {found.change.before}": found.change.waiting} if found.change else {}),
+        },
+    )
+
+
 @dg.asset_check(asset="umap_projections")
 def map_covers_library(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
     """Every embedded photo has a place on the map; fails when more than a tenth came since it was drawn."""
@@ -83,5 +112,6 @@ asset_checks = [
     previews_match_rows,
     vectors_are_sound,
     index_matches_manifest,
+    every_photo_found_by_the_model_in_use,
     map_covers_library,
 ]

@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 
 from assets.stream_writer import StreamWriter
 from resources.engine import DecodeTask, Engine, Outcome
@@ -25,7 +27,7 @@ from resources.errors import LoupeError
 from resources.folders import from_text
 from resources.home import Home
 from resources.imaging import DECODER_VERSION, kind_by_name
-from resources.manifest import Manifest, VectorStore, files, photos, previews, results, sidecars
+from resources.manifest import Manifest, Transaction, files, photos, previews, results, sidecars
 from resources.manifest.files import PendingFile
 from resources.manifest.recording import Failed, Read
 from resources.manifest.results import PendingPreview, ResultKey, Stage
@@ -37,6 +39,8 @@ from resources.stacks import restack
 from resources.vector_index import wake
 
 __all__ = ["Captioning", "Embedding", "PhotoStream", "StreamCounts", "StreamLimits"]
+
+log = structlog.get_logger(__name__)
 
 _DEVICE_BATCH = 32
 # Enough for the photos of many runs; what is left is compared in the next one.
@@ -57,12 +61,16 @@ class _Captions(Protocol):
 
 @dataclass(frozen=True)
 class Embedding:
-    """The image-text model to use: who it is, what it looks at, and how to load it (called once, when first needed)."""
+    """The image-text model to use: who it is, what it looks at, and how to load it (called once, when first needed).
+
+    `since` (UTC) is set for one that goes: it sees what was decoded from then on, and nothing else.
+    """
 
     key: ResultKey
     input_spec: ModelInputSpec
     dim: int
     load: Callable[[], _Embeds]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +92,10 @@ class StreamLimits:
 
 @dataclass
 class StreamCounts:
-    """What a run did, in photos unless the name says otherwise. `left` photos were pending when it ended."""
+    """What a run did, in photos unless the name says otherwise. `left` photos were pending when it ended.
+
+    `going_model_images` are those that the model that goes saw besides, while a change of model was under way.
+    """
 
     decoded: int = 0
     embedded: int = 0
@@ -98,6 +109,7 @@ class StreamCounts:
     files_read: int = 0
     bytes_read: int = 0
     embedding_model_images: int = 0
+    going_model_images: int = 0
     caption_model_images: int = 0
     left: int = 0
     seconds: float = 0.0
@@ -119,7 +131,11 @@ class StreamCounts:
 
 
 class PhotoStream:
-    """Runs the stages over pending work. One at a time per home (the caller holds the ingest lock)."""
+    """Runs the stages over pending work. One at a time per home (the caller holds the ingest lock).
+
+    `going` is the model that search still serves while the library changes to that of `embedding`: photos that arrive
+    meanwhile are seen by both. What it cannot do is nobody's failure, because its vectors are soon of no use.
+    """
 
     def __init__(
         self,
@@ -130,6 +146,7 @@ class PhotoStream:
         *,
         embedding: Embedding | None,
         captioning: Captioning | None,
+        going: Embedding | None = None,
         on_flush: Callable[[StreamCounts], None] = lambda counts: None,
     ) -> None:
         self._manifest = manifest
@@ -138,12 +155,13 @@ class PhotoStream:
         self._engine = engine
         self._limits = limits
         self._embedding = embedding
+        self._going = going if embedding else None
         self._captioning = captioning
         self._on_flush = on_flush
-        self._embedder: _Embeds | None = None
+        self._embedders: dict[ResultKey, _Embeds] = {}
         self._captioner: _Captions | None = None
         self._remakeable: set[str] | None = None  # asked when the first preview is found lost
-        self._embedded_now: set[str] = set()  # pixel hashes, at most those of one run's photos
+        self._embedded_now: set[tuple[ResultKey, str]] = set()  # pixel hashes, at most those of one run's photos
 
     def run(self, stages: set[str], partition_keys: Sequence[str] | None, stop: threading.Event) -> StreamCounts:
         """Run `stages` ("decoded_images", "embeddings", "captions") over what is pending in these partitions.
@@ -154,7 +172,7 @@ class PhotoStream:
         counts = StreamCounts()
         budget = _Budget(self._limits, started, stop)
         self._store.sweep()
-        writer = StreamWriter(self._manifest, self._home, self._vectors(), lambda: self._on_flush(counts))
+        writer = StreamWriter(self._manifest, self._home, lambda: self._on_flush(counts))
         try:
             if "decoded_images" in stages:
                 self._originals(counts, budget, writer, partition_keys, embed="embeddings" in stages)
@@ -171,12 +189,6 @@ class PhotoStream:
             writer.close()
         counts.left = self._left(stages)
         return counts
-
-    def _vectors(self) -> VectorStore | None:
-        if self._embedding is None:
-            return None
-        key = self._embedding.key
-        return VectorStore(self._home, key.model, key.revision, key.preprocess_version)
 
     def _left(self, stages: set[str]) -> int:
         with self._manifest.read() as tx:
@@ -205,14 +217,14 @@ class PhotoStream:
             known = photos.known_content(tx, [file.size_bytes for file in work]) if work else set()
         if not work:
             return
-        embedding = self._embedding if embed else None
+        embeddings = [each for each in (self._embedding, self._going) if each] if embed else []
         counts.totals["decoded"] = len(work)
-        if embedding:
+        if embeddings:
             counts.totals["embedded"] = len(work)
         content = _Content(known)
         batch: list[tuple[Outcome, PendingFile]] = []
         for outcome in self._engine.decode(
-            budget.take(_original_task(file, embedding) for file in work), content.claim, budget.stop
+            budget.take(_original_task(file, embeddings) for file in work), content.claim, budget.stop
         ):
             file: PendingFile = outcome.task.reference
             counts.bytes_read += outcome.bytes_read
@@ -221,15 +233,15 @@ class PhotoStream:
             counts.decode_s += outcome.decode_s
             for settled in content.settle(outcome):
                 self._file_done(settled, counts, writer)
-                if embedding and settled.status != "decoded":
+                if embeddings and settled.status != "decoded":
                     counts.totals["embedded"] -= 1  # nothing of it goes to the model here
-            if outcome.inputs and outcome.decoded and embedding:
+            if outcome.inputs and outcome.decoded and embeddings:
                 batch.append((outcome, file))
                 if len(batch) >= _DEVICE_BATCH:
-                    self._embed_originals(embedding, batch, counts, writer)
+                    self._embed_originals(embeddings, batch, counts, writer)
                     batch = []
-        if batch and embedding:
-            self._embed_originals(embedding, batch, counts, writer)
+        if batch and embeddings:
+            self._embed_originals(embeddings, batch, counts, writer)
 
     def _file_done(self, outcome: Outcome, counts: StreamCounts, writer: StreamWriter) -> None:
         file: PendingFile = outcome.task.reference
@@ -263,7 +275,7 @@ class PhotoStream:
 
     def _embed_originals(
         self,
-        embedding: Embedding,
+        embeddings: Sequence[Embedding],
         batch: list[tuple[Outcome, PendingFile]],
         counts: StreamCounts,
         writer: StreamWriter,
@@ -279,22 +291,29 @@ class PhotoStream:
             for outcome, file in batch
         ]
         # An editor's save or a re-encoded copy can have pixels that the model has seen, in this run or before.
+        hashes = [target.pixel_hash for target in targets]
         with self._manifest.read() as tx:
-            seen = results.known(tx, "embeddings", embedding.key, [target.pixel_hash for target in targets])
+            seen = {
+                (each.key, pixel_hash)
+                for each in embeddings
+                for pixel_hash in results.known(tx, "embeddings", each.key, hashes)
+            }
         seen |= self._embedded_now
-        unseen = {
-            target.pixel_hash: (target, outcome.inputs[0])
-            for target, (outcome, _) in zip(targets, batch, strict=True)
-            if target.pixel_hash not in seen
-        }
-        counts.embedded += len(targets) - len(unseen)
-        self._embed(
-            embedding,
-            [target for target, _ in unseen.values()],
-            [image for _, image in unseen.values()],
-            counts,
-            writer,
-        )
+        for number, embedding in enumerate(embeddings):
+            unseen = {
+                target.pixel_hash: (target, outcome.inputs[number])
+                for target, (outcome, _) in zip(targets, batch, strict=True)
+                if (embedding.key, target.pixel_hash) not in seen
+            }
+            if embedding is self._embedding:
+                counts.embedded += len(targets) - len(unseen)
+            self._embed(
+                embedding,
+                [target for target, _ in unseen.values()],
+                [image for _, image in unseen.values()],
+                counts,
+                writer,
+            )
 
     # Sidecars: what editors wrote beside the photos.
 
@@ -350,6 +369,7 @@ class PhotoStream:
         writer.flush()
         with self._manifest.read() as tx:
             work = results.pending(tx, stage, model.key, self._limits.photos, partition_keys)
+            arrived = self._arrived(tx, stage, work)
         if not work:
             return
         name = "embedded" if stage == "embeddings" else "captioned"
@@ -358,12 +378,19 @@ class PhotoStream:
             if stage == "captions"
             else max(counts.totals.get(name, 0), counts.embedded + len(work))
         )
+        specs = (model.input_spec,)
+        both = (*specs, self._going.input_spec) if self._going else specs
         tasks = (
-            DecodeTask(str(self._store.preview_path(each.pixel_hash)), "preview", each, (model.input_spec,))
+            DecodeTask(
+                str(self._store.preview_path(each.pixel_hash)),
+                "preview",
+                each,
+                both if each.pixel_hash in arrived else specs,
+            )
             for each in work
         )
         targets: list[PendingPreview] = []
-        images: list[npt.NDArray[np.uint8]] = []
+        images: list[tuple[npt.NDArray[np.uint8], ...]] = []
         for outcome in self._engine.decode(budget.take(tasks), lambda sha256: True, budget.stop):
             each: PendingPreview = outcome.task.reference
             if outcome.status == "failed":
@@ -371,12 +398,19 @@ class PhotoStream:
                 counts.totals[name] -= 1
                 continue
             targets.append(each)
-            images.append(outcome.inputs[0])
+            images.append(outcome.inputs)
             if len(targets) >= _DEVICE_BATCH:
                 self._apply(stage, targets, images, counts, writer)
                 targets, images = [], []
         if targets:
             self._apply(stage, targets, images, counts, writer)
+
+    def _arrived(self, tx: Transaction, stage: Stage, work: Sequence[PendingPreview]) -> set[str]:
+        """The pixel hashes of `work` that the model that goes has to see too."""
+        if stage != "embeddings" or self._going is None or self._going.since is None:
+            return set()
+        hashes = [each.pixel_hash for each in work]
+        return results.unseen_newcomers(tx, self._going.key, hashes, self._going.since)
 
     def _preview_lost(
         self,
@@ -407,12 +441,16 @@ class PhotoStream:
         self,
         stage: Stage,
         targets: list[PendingPreview],
-        images: list[npt.NDArray[np.uint8]],
+        inputs: list[tuple[npt.NDArray[np.uint8], ...]],
         counts: StreamCounts,
         writer: StreamWriter,
     ) -> None:
+        images = [each[0] for each in inputs]
         if stage == "embeddings" and self._embedding:
             self._embed(self._embedding, targets, images, counts, writer)
+            if self._going:
+                pairs = [(target, each[1]) for target, each in zip(targets, inputs, strict=True) if len(each) > 1]
+                self._embed(self._going, [target for target, _ in pairs], [image for _, image in pairs], counts, writer)
         elif self._captioning:
             self._caption(self._captioning, targets, images, counts, writer)
 
@@ -424,14 +462,20 @@ class PhotoStream:
         counts: StreamCounts,
         writer: StreamWriter,
     ) -> None:
-        if not targets:
+        embedder = self._embedder(embedding) if targets else None
+        if embedder is None:
             return
-        if self._embedder is None:
-            self._embedder = embedding.load()
         started = time.perf_counter()
-        embed = self._embedder.embed_images
+        embed = embedder.embed_images
         done = _each_or_all(lambda batch: list(embed(batch)), images)
         counts.embed_s += time.perf_counter() - started
+        if embedding is self._going:
+            counts.going_model_images += len(images)
+            for target, vector in zip(targets, done, strict=True):
+                if not isinstance(vector, Exception) and np.isfinite(vector).all():
+                    self._embedded_now.add((embedding.key, target.pixel_hash))
+                    writer.vector(embedding.key, target, vector)
+            return
         counts.embedding_model_images += len(images)
         for target, vector in zip(targets, done, strict=True):
             if isinstance(vector, Exception) or not np.isfinite(vector).all():
@@ -441,8 +485,21 @@ class PhotoStream:
                 writer.failed(_model_failure("embeddings", embedding.key, target, message))
             else:
                 counts.embedded += 1
-                self._embedded_now.add(target.pixel_hash)
+                self._embedded_now.add((embedding.key, target.pixel_hash))
                 writer.vector(embedding.key, target, vector)
+
+    def _embedder(self, embedding: Embedding) -> _Embeds | None:
+        """The model, loaded once. The one that goes may be missing: the change goes on without it."""
+        if embedding.key not in self._embedders:
+            try:
+                self._embedders[embedding.key] = embedding.load()
+            except LoupeError as error:
+                if embedding is not self._going:
+                    raise
+                log.warning("going_model_not_loaded", model=embedding.key.model, code=error.code)
+                self._going = None
+                return None
+        return self._embedders[embedding.key]
 
     def _caption(
         self,
@@ -468,9 +525,9 @@ class PhotoStream:
                 writer.caption(captioning.key, target, text)
 
 
-def _original_task(file: PendingFile, embedding: Embedding | None) -> DecodeTask:
+def _original_task(file: PendingFile, embeddings: Sequence[Embedding]) -> DecodeTask:
     path = os.path.join(from_text(file.root_path), from_text(file.rel_path))
-    specs = (embedding.input_spec,) if embedding else ()
+    specs = tuple(embedding.input_spec for embedding in embeddings)
     promises = kind_by_name(file.rel_path.rpartition("/")[2]) == "photo"
     return DecodeTask(path, "original", file, specs, promises)
 

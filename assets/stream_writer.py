@@ -38,16 +38,14 @@ class StreamWriter:
         self,
         manifest: Manifest,
         home: Home,
-        vectors: VectorStore | None,
         on_flush: Callable[[], None],
     ) -> None:
         self._manifest = manifest
         self._home = home
-        self._vectors = vectors
         self._on_flush = on_flush
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_FLUSH_PHOTOS)
         self._flush = Flush(DECODER_VERSION)
-        self._pending_vectors: dict[str, npt.NDArray[np.float32]] = {}
+        self._pending_vectors: dict[ResultKey, dict[str, npt.NDArray[np.float32]]] = {}
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._loop, name="stream-writer", daemon=True)
         self._thread.start()
@@ -68,7 +66,7 @@ class StreamWriter:
         row = {"pixel_hash": target.pixel_hash, "sha256": target.sha256, "dim": len(vector)}
 
         def add() -> None:
-            self._pending_vectors[target.pixel_hash] = vector
+            self._pending_vectors.setdefault(key, {})[target.pixel_hash] = vector
             self._made("embeddings", key, row)
 
         self._put(add)
@@ -109,7 +107,7 @@ class StreamWriter:
         self._queue.put(action)
 
     def _made(self, stage: Stage, key: ResultKey, row: dict[str, Any]) -> None:
-        self._flush.made.setdefault(stage, (key, []))[1].append(row)
+        self._flush.made.setdefault((stage, key), []).append(row)
 
     def _loop(self) -> None:
         last = time.monotonic()
@@ -135,8 +133,8 @@ class StreamWriter:
     def _write(self) -> None:
         if self._flush.size == 0:
             return
-        if self._vectors and self._pending_vectors:
-            self._vectors.put(self._pending_vectors)
+        for key, vectors in self._pending_vectors.items():
+            VectorStore(self._home, key.model, key.revision, key.preprocess_version).put(vectors)
         with self._manifest.write() as tx:
             record(tx, self._flush)
         wake(self._home)

@@ -7,13 +7,14 @@ import dagster as dg
 
 from assets.captions import captioning, captions_metadata, captions_now, captions_spec
 from assets.decoded_images import decoded_images_metadata, decoded_images_spec
-from assets.embeddings import embedding, embeddings_metadata, embeddings_spec
+from assets.embeddings import embedding, embeddings_metadata, embeddings_spec, going
 from assets.job_rows import ProgressReporter, job_row
 from assets.partitions import PER_FOLDER_RUN, folders
 from assets.photo_stream import PhotoStream, StreamLimits
 from resources.engine import Engine
 from resources.library import Library
 from resources.models import GpuResource
+from resources.vector_index import publish
 from resources.wording import counted
 
 __all__ = ["streamed_photos"]
@@ -49,10 +50,14 @@ def streamed_photos(
             StreamLimits(library.settings.run_photos, library.settings.run_minutes * 60),
             embedding=embedding(library, gpu, clip),
             captioning=captioning(library, gpu, captioner) if caption else None,
+            going=going(library, gpu, clip),
             on_flush=progress.flushed,
         )
         counts = stream.run(stages, keys, stop)
         progress.end(counts)
+        if counts.captioned and "embeddings" not in stages:
+            # Captions have no step after them that shows them: they never hold search back.
+            publish(library.manifest, library.settings, clip)
     context.log.info(f"{counts}")
     metadata = {
         "decoded_images": lambda: decoded_images_metadata(counts, library),

@@ -24,7 +24,7 @@ __all__ = ["SCHEDULES"]
     job=captions_job,
     cron_schedule="*/5 * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Captions what has none, once nothing else is running.",
+    description="Captions what the captioner in use has not seen, newest first, once nothing else is running.",
 )
 def later_captions(
     context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]

@@ -351,6 +351,20 @@ _MODELS = (
         "`loupe models fetch NAME` brings them anew.",
     ),
     ErrorCode(
+        "MODEL_IN_USE",
+        409,
+        EX_USAGE,
+        "The model is in use, or a change from it is under way.",
+        "Choose another with `loupe models use`, and wait until `loupe status` says that search has changed.",
+    ),
+    ErrorCode(
+        "NO_EARLIER_MODEL",
+        409,
+        EX_USAGE,
+        "There is no model to go back to.",
+        "`loupe models list` names those that there are; `loupe models use NAME` chooses one.",
+    ),
+    ErrorCode(
         "MODEL_CHECK_FAILED",
         500,
         EX_DATAERR,

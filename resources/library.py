@@ -117,7 +117,7 @@ class Library:
             current = {kind: models.in_use(tx, kind) for kind in ("clip", "captioner")}
         for kind, identity in (("clip", clip), ("captioner", captioner)):
             row = current[kind]
-            if identity and (row is None or result_key(identity) != _row_key(row)):
+            if identity and (row is None or result_key(identity) != models.key_of(row)):
                 with self.manifest.write() as tx:
                     models.use(
                         tx, kind, identity.name, identity.revision, identity.preprocess_version, identity.dim or None
@@ -196,10 +196,6 @@ class Library:
 def result_key(identity: ModelIdentity) -> ResultKey:
     """What keys the results of this model in the manifest."""
     return ResultKey(identity.name, identity.revision, identity.preprocess_version)
-
-
-def _row_key(row: dict[str, Any]) -> ResultKey:
-    return ResultKey(row["name"], row["revision"], row["preprocess_version"])
 
 
 def _shown(identity: ModelIdentity | None) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from resources.inventory import reachable, take_inventory
 from resources.library import Library
 from resources.manifest import VectorFile, VectorStore, files, integrity, outbox, previews
 from resources.manifest.results import ResultKey
+from resources.model_change import searched_model
 from resources.preview_cache import orphan_pictures
 from resources.repair import lost_pictures, remakeable_pictures
 from resources.restore import set_aside_folder
@@ -211,8 +212,8 @@ def verify_index(library: Library, *, repair: bool = False) -> Part:
     part = Part("index", "photos", found.photos)
     left = found
     if repair and not found.same:
-        listed = [*found.missing, *found.unexpected]
-        if len(listed) == found.missing_count + found.unexpected_count:
+        listed = [*found.missing, *found.unexpected, *found.unembedded]
+        if len(listed) == found.missing_count + found.unexpected_count + found.unembedded_count:
             with library.manifest.write() as tx:
                 outbox.push(tx, listed, "verify")
             publish(library.manifest, library.settings, model)
@@ -222,6 +223,7 @@ def verify_index(library: Library, *, repair: bool = False) -> Part:
     for problem, sentence in (
         ("missing", "photos are not in the index"),
         ("unexpected", "photos are in the index only"),
+        ("unembedded", "photos have a vector that the index lacks"),
     ):
         count, still = (getattr(each, f"{problem}_count") for each in (found, left))
         examples: Sequence[str] = getattr(found, problem)
@@ -438,8 +440,8 @@ def _quiet(library: Library, *, needed: bool) -> Iterator[bool]:
 
 
 def _index_model(library: Library) -> ModelKey | None:
-    """The model whose index is searched: the one in use, its files here or not."""
+    """The model whose index is searched, its files here or not."""
     try:
-        return library.clip() or model_in_use(library.manifest)
+        return searched_model(library) or model_in_use(library.manifest)
     except LoupeError:
         return model_in_use(library.manifest)

@@ -105,15 +105,17 @@ class WarmEncoder:
 class LiveIndex:
     """Opens in the background: `search` and `index` raise `INDEX_LOADING` until then, and nothing else waits.
 
-    Words and browsing work as soon as the index is open, search by content once the encoder is warm. Index and
-    encoder change together: a search never compares a text of one model with pictures of another.
+    Words and browsing work as soon as the index is open, search by content once the encoder is warm. While a model is
+    changed both its encoder and that of the model before are kept, for as long as their indexes may be asked: a search
+    takes an index and then the encoder of that index, so it never compares a text of one model with pictures of
+    another, and never finds no encoder.
     """
 
     def __init__(self, library: Library) -> None:
         self._library = library
         self._settings = library.settings
         self._follower: IndexFollower | None = None
-        self._warm: WarmEncoder | None = None
+        self._encoders: dict[IndexModel, WarmEncoder] = {}
         self._index_error: LoupeError | None = None
         self._chosen: ModelIdentity | None = None
         self._choice_error: LoupeError | None = None
@@ -143,18 +145,17 @@ class LiveIndex:
 
     @property
     def search(self) -> PhotoSearch:
-        """Searches the index, with the encoder when it is warm and of the same model."""
-        index = self.index
-        warm = self._warm
-        return PhotoSearch(index, warm if warm and warm.model == index.model else None)
+        """Searches the index, with the encoder when it is warm and of the same model.
 
-    @property
-    def encoder(self) -> WarmEncoder:
-        """The encoder that fits the index. Raises `SEARCH_BY_CONTENT_OFF`, `MODEL_LOADING`, or why it is not there."""
+        A request takes it once: the next one may be of another index.
+        """
         index = self.index
-        warm = self._warm
-        if warm and warm.model == index.model:
-            return warm
+        return PhotoSearch(index, self._encoders.get(index.model) if index.model else None)
+
+    def encoder_of(self, search: PhotoSearch) -> WarmEncoder:
+        """The encoder of this search. Raises `SEARCH_BY_CONTENT_OFF`, `MODEL_LOADING`, or why it is not there."""
+        if isinstance(search.encoder, WarmEncoder):
+            return search.encoder
         raise self.why_no_encoder()
 
     def why_no_encoder(self) -> LoupeError:
@@ -180,7 +181,7 @@ class LiveIndex:
         if self._follower is None:
             return "loading"
         serving = self._follower.serving_model
-        if serving is not None and self._warm and self._warm.model == serving:
+        if serving is not None and serving in self._encoders:
             return "ready"
         if self._choice_error or self._load_error:
             return "failed"
@@ -216,6 +217,7 @@ class LiveIndex:
         follower = self._open()
         while follower and not self._stop.is_set():
             serving = follower.serving_model
+            self._let_go(follower)
             if serving:
                 try:
                     self._load(serving)
@@ -250,14 +252,14 @@ class LiveIndex:
         return None
 
     def _on_switch(self, index: VectorIndex) -> None:
-        """In the follower's thread, just before `index` takes over."""
+        """In the follower's thread, before `index` takes over."""
         if index.model:
             self._load(index.model)
 
     def _load(self, model: IndexModel) -> None:
-        """Make the encoder of `model` the warm one."""
+        """Have the encoder of `model` warm; another one that is stays so."""
         with self._loading:
-            if self._warm and self._warm.model == model:
+            if model in self._encoders:
                 return
             from resources.models import GpuResource, load_clip
 
@@ -271,8 +273,14 @@ class LiveIndex:
                     f"Fetch that version again, or choose this one with `loupe models use {model.name}`.",
                     name=model.name,
                 )
-            self._warm, self._load_error = warm, None
+            self._encoders, self._load_error = {**self._encoders, model: warm}, None
             log.info("encoder_warm", model=model.name, revision=model.revision)
+
+    def _let_go(self, follower: IndexFollower) -> None:
+        """Free the encoders of indexes that nobody can ask any more."""
+        with self._loading:
+            in_hand = follower.models_in_hand
+            self._encoders = {model: warm for model, warm in self._encoders.items() if model in in_hand}
 
     def _chosen_model(self) -> ModelIdentity | None:
         """The model to use. One that is named but cannot be used is told to whoever searches by content."""

@@ -19,6 +19,7 @@ _SHOWN = (
     "paths",
     "title",
     "caption",
+    "caption_model",
     "width",
     "height",
     "page",
@@ -49,11 +50,12 @@ def hit_card(hit: Hit, browsing: bool) -> PhotoCard:
 
 def card(payload: Mapping[str, Any]) -> PhotoCard:
     """A photo of the index."""
-    taken_at = payload.get("taken_at")
+    taken_at, caption_at = payload.get("taken_at"), payload.get("caption_at")
     formats = payload.get("format") or []
     return PhotoCard(
         photo_id=payload["photo_id"],
         taken_at=None if taken_at is None else datetime.fromtimestamp(taken_at, UTC).replace(tzinfo=None),
+        caption_at=None if caption_at is None else datetime.fromtimestamp(caption_at, UTC).replace(tzinfo=None),
         location=payload.get("location"),
         format=formats[0] if formats else None,
         formats=formats,

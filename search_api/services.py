@@ -15,6 +15,7 @@ from resources.keys import KeyRing
 from resources.library import Library, LibraryStatus
 from resources.manifest import jobs, outbox, pauses, problems
 from resources.manifest.problems import Which
+from resources.model_change import ModelChange, model_changes
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
 from search_api.live_index import IndexCounts, LiveIndex
@@ -31,13 +32,14 @@ _JOBS_KEPT = 200
 
 @dataclass(frozen=True)
 class LibraryNow:
-    """What the status is made of: counts of the manifest and of the index, and the outbox's newest number."""
+    """What the status is made of: counts of manifest and index, the outbox's newest number, changes of model."""
 
     counts: LibraryStatus
     warned: int
     index: IndexCounts
     newest_seq: int
     paused_at: datetime | None
+    model_changes: list[ModelChange]
 
 
 class Services:
@@ -79,10 +81,13 @@ class Services:
     def _load_status(self) -> LibraryNow:
         index = self.live.counts()
         counts = self.library.status(index.points, {})
+        try:
+            changes = model_changes(self.library)
+        except LoupeError:  # a server that cannot be reached is told of by the index's own state
+            changes = []
         with self.library.manifest.read() as tx:
-            return LibraryNow(
-                counts, problems.warned_count(tx, Which()), index, outbox.newest_seq(tx), pauses.paused_at(tx)
-            )
+            warned, newest = problems.warned_count(tx, Which()), outbox.newest_seq(tx)
+            return LibraryNow(counts, warned, index, newest, pauses.paused_at(tx), changes)
 
     def _load_jobs(self) -> list[dict[str, Any]]:
         with self.library.manifest.read() as tx:

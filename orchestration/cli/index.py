@@ -7,6 +7,7 @@ import typer
 from orchestration.cli.options import JsonOption, print_json, progress_line, settings_from
 from resources.errors import LoupeError
 from resources.library import Library
+from resources.model_change import searched_model
 from resources.models import ModelIdentity
 from resources.wording import counted
 
@@ -47,8 +48,8 @@ def rebuild_command(as_json: JsonOption = False) -> None:
 
 
 def model_of(library: Library) -> ModelIdentity | None:
-    """The model to use; None when its files are not on this machine: the manifest then says whose vectors to show."""
+    """The model to search with; None when its files are not here: the manifest then says whose vectors to show."""
     try:
-        return library.clip()
+        return searched_model(library)
     except LoupeError:
         return None

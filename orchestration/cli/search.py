@@ -126,12 +126,13 @@ def _search_here(
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from resources.model_change import searched_model
     from resources.models import GpuResource, load_clip
     from resources.search import PhotoSearch, SearchRequest
     from resources.vector_index import SearchFilters, apply_outbox, open_index
     from resources.vector_index.follower import vector_store
 
-    clip = library.clip()
+    clip = searched_model(library)
     index = open_index(library.settings, clip)
     try:
         apply_outbox(library.manifest, vector_store(library.home, index.model), index)

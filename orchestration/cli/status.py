@@ -10,6 +10,7 @@ from resources.errors import LoupeError
 from resources.library import Library
 from resources.manifest import pauses, problems
 from resources.manifest.problems import Which
+from resources.model_change import model_changes, searched_model
 from resources.running_api import RunningApi
 from resources.settings import Settings
 from resources.wording import counted
@@ -62,6 +63,10 @@ def status_command(as_json: JsonOption = False) -> None:
     elif "message" in index:
         print(f"  the index: {index['message']}")
     model = status["models"]["clip"]
+    for change in status["model_changes"]:
+        waits = f"{counted(change['waiting'], 'photo')} {'waits' if change['waiting'] == 1 else 'wait'}"
+        what = "search" if change["kind"] == "clip" else "captions"
+        print(f"  {what}: changing from {change['before']} to {change['after']}, {waits}")
     print(f"  model: {model['name'] if model else 'none; run `loupe models fetch siglip2-b32`'}")
 
 
@@ -72,10 +77,15 @@ def library_status(settings: Settings) -> dict[str, Any]:
     with library.manifest.read() as tx:
         warned = problems.warning_kinds(tx, Which())
         paused = pauses.paused_at(tx)
+    try:
+        changes = model_changes(library)
+    except LoupeError:
+        changes = []  # the index says itself that its server cannot be reached
     return {
         **asdict(library.status(points, index)),
         "warnings_by_code": warned,
         "paused_at": f"{paused:%Y-%m-%dT%H:%M:%S}Z" if paused else None,
+        "model_changes": [asdict(change) for change in changes],
     }
 
 
@@ -90,7 +100,7 @@ def _index_state(library: Library) -> tuple[int, dict[str, Any]]:
     with library.manifest.read() as tx:
         newest = outbox.newest_seq(tx)
     try:
-        at = read_position(library.settings, library.clip())
+        at = read_position(library.settings, searched_model(library))
     except LoupeError as error:
         return 0, {"state": error.code, "message": error.message}
     # With an empty outbox there is nothing to show yet, and an index that was never made shows it.

@@ -148,8 +148,8 @@ def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
     """A photo with its pixel hash, caption, rating, tags and collections, or None.
 
     What a person wrote or gave wins. The caption is, in this order, what was written of the photo or of its stack, what
-    a model made of the photo last, and of its stack's cover; `caption_model` and `caption_at` tell by which model and
-    when, and are NULL when a person wrote it.
+    the captioner in use, else a model made of the photo last, and of its stack's cover. `caption_at` tells when, and
+    `caption_model` by which model; that is NULL when a person wrote it.
     """
     return tx.one(
         f"""WITH speakers AS (
@@ -157,16 +157,18 @@ def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
             UNION ALL SELECT o.photo_id, o.position FROM stacks s JOIN stacks o USING (stack_id)
             WHERE s.photo_id = $photo_id AND o.photo_id <> $photo_id
         ), caption AS (
-            SELECT w.text, NULL AS model, w.written_at AS at, 1 AS rank, s.position, w.written_at
+            SELECT w.text, NULL AS model, w.written_at AS said_at, 1 AS rank, s.position, false AS in_use
             FROM speakers s JOIN written_captions w USING (photo_id)
-            UNION ALL SELECT c.text, c.model, c.created_at, 2, s.position, c.created_at
+            UNION ALL SELECT c.text, c.model, c.created_at, 2, s.position, coalesce(m.in_use, false)
             FROM speakers s JOIN photos q USING (photo_id) JOIN previews v USING (sha256, page)
             JOIN captions c ON c.pixel_hash = v.pixel_hash
-            ORDER BY rank, position, written_at DESC LIMIT 1
+            LEFT JOIN models m ON m.kind = 'captioner' AND m.name = c.model AND m.revision = c.revision
+                AND m.preprocess_version = c.preprocess_version
+            ORDER BY rank, position, in_use DESC, said_at DESC LIMIT 1
         )
         SELECT p.* REPLACE ({rating_sql("p")} AS rating), v.pixel_hash,
             v.width AS preview_width, v.height AS preview_height,
-            c.text AS caption, c.model AS caption_model, c.at AS caption_at,
+            c.text AS caption, c.model AS caption_model, c.said_at AS caption_at,
             (SELECT list(t.tag ORDER BY t.tag) FROM tags t WHERE t.photo_id = p.photo_id) AS tags,
             (SELECT list(c.name ORDER BY c.name) FROM collection_photos m JOIN collections c USING (collection_id)
                 WHERE m.photo_id = p.photo_id) AS collections

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["coverage", "replace"]
+__all__ = ["coverage", "drop", "replace"]
 
 
 def replace(tx: Transaction, model: str, photo_ids: Sequence[str], xy: Sequence[tuple[float, float]]) -> None:
@@ -21,6 +21,11 @@ def replace(tx: Transaction, model: str, photo_ids: Sequence[str], xy: Sequence[
             for photo_id, (x, y) in zip(photo_ids, xy, strict=True)
         ],
     )
+
+
+def drop(tx: Transaction, model: str) -> None:
+    """Delete the map of `model`."""
+    tx.execute("DELETE FROM projections WHERE model = ?", [model])
 
 
 def coverage(tx: Transaction, model: str) -> tuple[int, int]:

@@ -66,11 +66,11 @@ class Flush:
     sidecars: list[ReadSidecar] = field(default_factory=list)
     not_photos: list[PendingFile] = field(default_factory=list)
     failed: list[Failed] = field(default_factory=list)
-    made: dict[Stage, tuple[ResultKey, list[dict[str, Any]]]] = field(default_factory=dict)
+    made: dict[tuple[Stage, ResultKey], list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        made = sum(len(rows) for _, rows in self.made.values())
+        made = sum(len(rows) for rows in self.made.values())
         return len(self.reads) + len(self.sidecars) + len(self.not_photos) + len(self.failed) + made
 
 
@@ -85,7 +85,7 @@ def record(tx: Transaction, flush: Flush) -> None:
     if flush.not_photos:
         _mark_not_photos(tx, flush.not_photos)
     failures.record(tx, [_failure_row(failed, flush.decoder_version) for failed in flush.failed])
-    for stage, (key, rows) in flush.made.items():
+    for (stage, key), rows in flush.made.items():
         results.put(tx, stage, key, [{**row, "created_at": now} for row in rows])
         if rows:
             failures.clear_made(tx, stage, key.made_by, [row["pixel_hash"] for row in rows])

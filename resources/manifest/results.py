@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -20,13 +21,20 @@ __all__ = [
     "PendingPreview",
     "ResultKey",
     "content_showing",
+    "count_behind",
     "count_done",
+    "count_failed",
     "count_pending",
+    "forget",
+    "keys",
     "known",
     "merge_captions",
     "pending",
+    "pending_partitions",
+    "photos_described_by",
     "photos_showing",
     "put",
+    "unseen_newcomers",
 ]
 
 Stage = Literal["embeddings", "captions"]
@@ -104,6 +112,65 @@ def count_pending(tx: Transaction, stage: Stage, key: ResultKey) -> int:
     return int(tx.value(f"SELECT count(DISTINCT v.pixel_hash) {_pending_sql(stage)}", _params(key)))
 
 
+def count_behind(tx: Transaction, stage: Stage, key: ResultKey, before: ResultKey) -> int:
+    """How many pictures `before` has a result for while that of `key` is pending: what a change would lose now."""
+    return int(
+        tx.value(
+            f"""SELECT count(DISTINCT v.pixel_hash) {_pending_sql(stage)}
+            AND EXISTS (FROM {stage} o WHERE o.pixel_hash = v.pixel_hash AND o.model = $old_model
+                AND o.revision = $old_revision AND o.preprocess_version = $old_preprocess_version)""",
+            _params(
+                key,
+                old_model=before.model,
+                old_revision=before.revision,
+                old_preprocess_version=before.preprocess_version,
+            ),
+        )
+    )
+
+
+def unseen_newcomers(tx: Transaction, key: ResultKey, pixel_hashes: Sequence[str], since: datetime) -> set[str]:
+    """Those of `pixel_hashes` that were decoded at `since` (UTC) or later and have no vector of this model."""
+    with tx.relation({"pixel_hash": sorted(set(pixel_hashes))}, {"pixel_hash": pa.string()}) as given:
+        rows = tx.execute(
+            f"""SELECT pixel_hash FROM previews v JOIN {given} g USING (pixel_hash)
+            WHERE NOT EXISTS (FROM embeddings x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})
+            GROUP BY pixel_hash HAVING min(v.decoded_at) >= $since""",
+            _params(key, since=since),
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def keys(tx: Transaction, stage: Stage) -> dict[ResultKey, int]:
+    """Everything that has results of this stage, with how many."""
+    rows = tx.execute(
+        f"SELECT model, revision, preprocess_version, count(*) FROM {stage} GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    return {ResultKey(*row[:3]): int(row[3]) for row in rows}
+
+
+def forget(tx: Transaction, stage: Stage, key: ResultKey) -> int:
+    """Delete every result of this model, and its failures. Returns how many results went.
+
+    Photos whose caption changes by it are told to search.
+    """
+    if stage == "captions":
+        outbox.push(tx, photos_described_by(tx, key), "caption")
+    gone = tx.execute(f"DELETE FROM {stage} AS x WHERE {_SAME} RETURNING 1", _params(key)).fetchall()
+    tx.execute("DELETE FROM failures WHERE stage = ? AND decoder_version = ?", [stage, key.made_by])
+    return len(gone)
+
+
+def photos_described_by(tx: Transaction, key: ResultKey) -> list[str]:
+    """The photos that this captioner has described."""
+    rows = tx.execute(
+        f"""SELECT DISTINCT p.photo_id FROM photos p JOIN previews v USING (sha256, page)
+        JOIN captions x ON x.pixel_hash = v.pixel_hash WHERE {_SAME} ORDER BY ALL""",
+        _params(key),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def count_done(tx: Transaction, stage: Stage, key: ResultKey) -> int:
     """How many photos that a person can see have this result."""
     return int(
@@ -114,6 +181,12 @@ def count_done(tx: Transaction, stage: Stage, key: ResultKey) -> int:
             _params(key),
         )
     )
+
+
+def count_failed(tx: Transaction, stage: Stage, key: ResultKey) -> int:
+    """On how many files the model failed."""
+    sql = "SELECT count(*) FROM failures WHERE stage = ? AND decoder_version = ?"
+    return int(tx.value(sql, [stage, key.made_by]))
 
 
 def known(tx: Transaction, stage: Stage, key: ResultKey, pixel_hashes: Sequence[str]) -> set[str]:
@@ -174,9 +247,13 @@ def photos_showing(tx: Transaction, pixel_hashes: Sequence[str]) -> list[str]:
 
 
 def pending_partitions(tx: Transaction, stage: Stage, key: ResultKey) -> list[str]:
-    """Partitions with decoded pictures that lack this result."""
-    rows = tx.execute(f"SELECT DISTINCT f.partition_key {_pending_sql(stage)}", _params(key)).fetchall()
-    return sorted(row[0] for row in rows)
+    """Partitions with decoded pictures that lack this result, those with the newest files first."""
+    rows = tx.execute(
+        f"""SELECT f.partition_key {_pending_sql(stage)} GROUP BY f.partition_key
+        ORDER BY max(f.mtime_ns) DESC, f.partition_key""",
+        _params(key),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def embedded_photos(tx: Transaction, key: ResultKey) -> list[tuple[str, str]]:

@@ -96,6 +96,20 @@ class VectorStore:
                 tx.value("SELECT count(*) FROM vectors WHERE revision = ? AND preprocess_version = ?", self._key)
             )
 
+    def clear(self) -> None:
+        """Delete the vectors of this model; the file stays, with those of others."""
+        if self.path.exists():
+            with self._open(write=True) as tx:
+                tx.execute("DELETE FROM vectors WHERE revision = ? AND preprocess_version = ?", self._key)
+
+    def files(self) -> list[Path]:
+        """The file and its write-ahead log, those that are there."""
+        return [path for path in (self.path, self.path.with_name(f"{self.path.name}.wal")) if path.exists()]
+
+    def delete_file(self) -> int:
+        """Delete the file with every vector in it, of all revisions. Returns the bytes freed."""
+        return self._database.delete()
+
     @contextmanager
     def _open(self, write: bool = False) -> Iterator[Transaction]:
         with self._database.write() if write else self._database.read() as tx:

@@ -21,7 +21,7 @@ from resources.vector_index.conditions import (
     Range,
     SearchFilters,
 )
-from resources.vector_index.follower import IndexFollower, model_in_use
+from resources.vector_index.follower import IndexFollower, model_in_use, served_model
 from resources.vector_index.opening import IndexPosition, open_index, read_position
 from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
 from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, StoredPhoto
@@ -63,6 +63,7 @@ __all__ = [
     "publish",
     "read_position",
     "rebuild_index",
+    "served_model",
     "verify",
     "verify_through_owner",
     "wake",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,22 @@ from resources.home import Home, this_process, write_atomically
 from resources.manifest import Manifest, VectorStore, models, outbox, results
 from resources.manifest.results import ResultKey
 from resources.settings import Settings
-from resources.vector_index.opening import IndexFolder
+from resources.vector_index.opening import IndexFolder, read_position
 from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.protocol import VectorIndex
 from resources.vector_index.server import ServerIndex
 
-__all__ = ["IndexFollower", "model_in_use", "owner_file", "rebuild_file", "takes_over"]
+__all__ = [
+    "IndexFollower",
+    "drop_generations",
+    "model_in_use",
+    "owner_file",
+    "prune_file",
+    "rebuild_file",
+    "served_model",
+    "takes_over",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +46,9 @@ _POLL_S = 5.0
 _VERIFICATIONS = 3
 _CATCH_UP_S = 60.0
 # A request that began with the index before a switch may ask it again for as long as this.
-_RETIRE_S = 10.0
+_RETIRE_S = 30.0
+# Of the time at most one part in so many goes into asking whether the next index may take over.
+_ASK_SHARE = 10
 
 
 def owner_file(home: Home) -> Path:
@@ -54,15 +65,20 @@ def rebuild_file(home: Home) -> Path:
     return home.run / "index-rebuild"
 
 
+def prune_file(home: Home) -> Path:
+    """Stands here while somebody asks the owner to delete generations that are not served: their names, as JSON."""
+    return home.run / "index-prune"
+
+
 class IndexFollower:
     """Owns the index, keeps it up to the manifest, and switches it to another model without a gap.
 
     `index` answers queries from any thread. `choose_model` is asked at each look which model is in use (by default:
     the manifest's word); while its index finds fewer photos by content than the one in use, that one is served
     (`serving_model`) and kept up to date (`takes_over`). The one before stays on the disk, so that choosing its model
-    again goes back. `on_switch(index)` is called in the follower's thread just before a
-    new index takes over: there the API warms the text encoder and pairs it with the index that it is given. An error
-    in it leaves the old pair serving, and is tried again at the next look.
+    again goes back. `on_switch(index)` is called in the follower's thread before a new index takes over: there the API
+    warms the text encoder of the index that it is given; that of the old one is needed until `models_in_hand` leaves
+    it out. An error in it leaves the old pair serving, and is tried again at the next look.
     """
 
     def __init__(
@@ -89,6 +105,7 @@ class IndexFollower:
         self._retired: list[tuple[float, VectorIndex]] = []
         self._moved = threading.Condition()
         self._verifying = threading.Lock()
+        self._asked = ("", 0.0)  # the generation that was last asked about, and when it may be asked about again
         self._error: LoupeError | None = None
         self._photos_written = 0
         self._said: tuple[Any, ...] = ()
@@ -137,6 +154,12 @@ class IndexFollower:
     def serving_model(self) -> IndexModel | None:
         """The model whose vectors are served now; a text must be encoded by this one."""
         return self.index.model
+
+    @property
+    def models_in_hand(self) -> set[IndexModel]:
+        """The models whose indexes may be asked now: of the one that serves, the next one, and those just replaced."""
+        held = [self._index, self._next, *(index for _, index in list(self._retired))]
+        return {index.model for index in held if index is not None and index.model is not None}
 
     @property
     def applied_seq(self) -> int | None:
@@ -200,6 +223,7 @@ class IndexFollower:
             for retired in [pair for pair in self._retired if time.monotonic() - pair[0] > _RETIRE_S]:
                 self._retired.remove(retired)
                 retired[1].close()
+            self._prune()
 
     def _wait(self, seen: int) -> None:
         """Until the wake file is touched, someone asks, or the poll is due."""
@@ -233,20 +257,55 @@ class IndexFollower:
         self._say()
         if self._next.applied_seq is None or self._stop.is_set():
             return
-        if not takes_over(self._manifest, index.model, wanted):
+        if not self._takes_over(index, wanted):
             return
         if self._on_switch:
             self._on_switch(self._next)
-        self._index, self._next = self._next, None
+        # What was embedded before the question above, and while the encoder was warmed, is to be in the new one too.
+        with self._manifest.read() as tx:
+            newest = outbox.newest_seq(tx)
+        self._apply(self._next)
+        if self._next.applied_seq is None or self._next.applied_seq < newest or self._stop.is_set():
+            return
+        self._retired.append((time.monotonic(), index))
+        self._index = self._next  # before it leaves its place: its model is in hand all the while
+        self._next = None
         self._index.make_current()
         log.info("index switched", generation=self._index.generation)
-        self._retired.append((time.monotonic(), index))
+
+    def _takes_over(self, index: VectorIndex, wanted: IndexModel | None) -> bool:
+        """As `takes_over`, which reads the whole library: not asked all the time while a large one is changed."""
+        generation, not_before = self._asked
+        started = time.monotonic()
+        if generation == generation_name(wanted) and started < not_before:
+            return False
+        answer = takes_over(self._manifest, index.model, wanted)
+        self._asked = generation_name(wanted), started + _ASK_SHARE * (time.monotonic() - started)
+        return answer
 
     def _drop_next(self) -> None:
-        """Let go of an index that is no longer wanted."""
+        """Let go of an index that is no longer wanted; it may have served a moment ago."""
         if self._next is not None:
-            dropped, self._next = self._next, None
-            dropped.close()
+            self._retired.append((time.monotonic(), self._next))
+            self._next = None
+
+    def _prune(self) -> None:
+        """Delete the generations that somebody asked to have deleted; those that may still be asked wait."""
+        asked = prune_file(self._home)
+        if not asked.exists():
+            return
+        try:
+            names = set(json.loads(asked.read_text()))
+        except (OSError, ValueError):
+            names = set()
+        held = [self._index, self._next, *(index for _, index in self._retired)]
+        served = {index.generation for index in held[:2] if index is not None}
+        in_hand = {index.generation for index in held if index is not None}
+        drop_generations(self._settings, names - in_hand)
+        if names & in_hand - served:
+            write_atomically(asked, json.dumps(sorted(names & in_hand - served)).encode())
+        else:
+            asked.unlink(missing_ok=True)
 
     def _apply(self, index: VectorIndex) -> None:
         before = self._photos_written
@@ -284,16 +343,19 @@ class IndexFollower:
         known, current = current_model(self._settings, self._folder, wanted)
         if not known or current == wanted:
             return wanted
-        return wanted if takes_over(self._manifest, current, wanted) and self._is_whole(wanted) else current
+        return wanted if takes_over(self._manifest, current, wanted) and self._is_up_to_date(wanted) else current
 
-    def _is_whole(self, model: IndexModel | None) -> bool:
-        if not self._settings.qdrant_url:
-            return (self._folder.path / generation_name(model) / "applied.json").exists()
-        collection = ServerIndex.connect(self._settings, model)
-        try:
-            return collection.applied_seq is not None
-        finally:
+    def _is_up_to_date(self, model: IndexModel | None) -> bool:
+        """Whether an index shows everything now: one that was not served for long is followed up before it serves."""
+        with self._manifest.read() as tx:
+            newest = outbox.newest_seq(tx)
+        if self._settings.qdrant_url:
+            collection = ServerIndex.connect(self._settings, model)
+            reached = collection.applied_seq
             collection.close()
+        else:
+            reached = read_position(self._settings, model).applied_seq
+        return reached is not None and reached >= newest
 
     def _wanted(self) -> IndexModel | None:
         key = self._choose_model()
@@ -345,10 +407,31 @@ def current_model(settings: Settings, folder: IndexFolder, wanted: IndexModel | 
         collection.close()
 
 
-def takes_over(manifest: Manifest, serving: IndexModel | None, wanted: IndexModel | None) -> bool:
-    """Whether the index of `wanted` finds as many photos by content as that of `serving`, or as many as it ever will.
+def served_model(settings: Settings) -> IndexModel | None:
+    """The model whose index search serves, or served last; None when that is words only, or there is none yet.
 
-    Both are the manifest's counts: an index that is whole shows them. Words alone never take over from a model.
+    Nothing is opened or created. Raises `INDEX_UNREACHABLE` when the server of `Settings.qdrant_url` is.
+    """
+    if settings.qdrant_url:
+        return ServerIndex.served(settings)
+    return IndexFolder(Home(settings.home)).current()[1]
+
+
+def drop_generations(settings: Settings, names: Iterable[str]) -> int:
+    """Delete these generations, which nobody has open. Returns the bytes freed on this machine's disk."""
+    freed = 0
+    for name in names:
+        if settings.qdrant_url:
+            ServerIndex.drop(settings, name)
+        else:
+            freed += IndexFolder(Home(settings.home)).drop(name)
+    return freed
+
+
+def takes_over(manifest: Manifest, serving: IndexModel | None, wanted: IndexModel | None) -> bool:
+    """Whether the index of `wanted` finds every photo by content that the one of `serving` finds, or ever will.
+
+    It is the manifest's word: an index that is whole shows it. Words alone never take over from a model.
     """
     if serving is None or serving == wanted:
         return True
@@ -356,8 +439,7 @@ def takes_over(manifest: Manifest, serving: IndexModel | None, wanted: IndexMode
         return False
     old, new = (ResultKey(model.name, model.revision, model.preprocess_version) for model in (serving, wanted))
     with manifest.read() as tx:
-        done = results.count_done(tx, "embeddings", new)
-        return done >= results.count_done(tx, "embeddings", old) or not results.count_pending(tx, "embeddings", new)
+        return not results.count_behind(tx, "embeddings", new, old)
 
 
 def vector_store(home: Home, model: IndexModel | None) -> VectorStore | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -136,6 +137,20 @@ class IndexFolder:
         for path in gone:
             shutil.rmtree(path, ignore_errors=True)
         return [path.name for path in gone]
+
+    def drop(self, name: str) -> int:
+        """Delete a generation, which nobody has open, unless it is the current one. Returns the bytes freed."""
+        folder = self.path / name
+        with suppress(OSError):
+            if (self.path / "current").read_text() == name:
+                return 0
+        if folder.parent != self.path or not (folder / "generation.json").exists():
+            return 0
+        freed = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        # Gone at once, whatever happens to the rest: what is left of it is no generation.
+        (folder / "generation.json").unlink()
+        shutil.rmtree(folder, ignore_errors=True)
+        return freed
 
     def _set_aside(self, folder: Path, damage: ShardDamagedError) -> None:
         """Keep the last damaged files for whoever wants to look, out of the way."""

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
 import structlog
 
 from resources.errors import LoupeError
 from resources.manifest import Manifest, Transaction, outbox, stacks
 from resources.vector_index.photo_points import VectorReader, build_point, read_facts, usable_vectors
-from resources.vector_index.points import PhotoPoint
+from resources.vector_index.points import IndexModel, PhotoPoint
 from resources.vector_index.protocol import VectorIndex
 
 __all__ = ["AppliedCounts", "Verification", "apply_outbox", "verify"]
@@ -46,7 +47,11 @@ class AppliedCounts:
 
 @dataclass(frozen=True)
 class Verification:
-    """How index and manifest differ; both lists hold at most 100 photo ids."""
+    """How index and manifest differ; the lists hold at most 100 photo ids.
+
+    `unembedded` have a vector of the index's model by the manifest's word and none in the index; `embedded` have one
+    in both. `model` names whose vectors the index holds, None: words only.
+    """
 
     photos: int
     points: int
@@ -54,10 +59,15 @@ class Verification:
     unexpected: tuple[str, ...]
     missing_count: int
     unexpected_count: int
+    unembedded: tuple[str, ...] = ()
+    unembedded_count: int = 0
+    embedded: int = 0
+    model: str | None = None
+    generation: str = ""
 
     @property
     def same(self) -> bool:
-        return not self.missing_count and not self.unexpected_count
+        return not self.missing_count and not self.unexpected_count and not self.unembedded_count
 
 
 def apply_outbox(
@@ -101,11 +111,13 @@ def verify(manifest: Manifest, index: VectorIndex) -> Verification:
     """Compare the photos a person can see with the points, walking both in id order; call it while nothing changes."""
     missing: list[str] = []
     unexpected: list[str] = []
-    photos = points = missing_count = unexpected_count = 0
+    unembedded: list[str] = []
+    photos = points = missing_count = unexpected_count = unembedded_count = embedded = 0
     after: str | None = None
     while True:
         with manifest.read() as tx:
             expected = set(page := _visible_ids(tx, after, BATCH_PHOTOS))
+            seen = _embedded_ids(tx, page, index.model)
         last = page[-1] if len(page) == BATCH_PHOTOS else None
         held = set(_ids_up_to(index, after, last))
         photos, points = photos + len(expected), points + len(held)
@@ -113,8 +125,24 @@ def verify(manifest: Manifest, index: VectorIndex) -> Verification:
         unexpected_count += len(held - expected)
         missing += sorted(expected - held)[: 100 - len(missing)]
         unexpected += sorted(held - expected)[: 100 - len(unexpected)]
+        stored = index.get(sorted(seen & held))
+        blind = sorted(photo_id for photo_id, photo in stored.items() if not photo.payload.get("embedded"))
+        embedded, unembedded_count = embedded + len(stored) - len(blind), unembedded_count + len(blind)
+        unembedded += blind[: 100 - len(unembedded)]
         if last is None:
-            return Verification(photos, points, tuple(missing), tuple(unexpected), missing_count, unexpected_count)
+            return Verification(
+                photos,
+                points,
+                tuple(missing),
+                tuple(unexpected),
+                missing_count,
+                unexpected_count,
+                tuple(unembedded),
+                unembedded_count,
+                embedded,
+                index.model.name if index.model else None,
+                index.generation,
+            )
         after = last
 
 
@@ -229,6 +257,20 @@ def _visible_ids(tx: Transaction, after: str | None, limit: int) -> list[str]:
             {"after": after, "limit": limit},
         ).fetchall()
     ]
+
+
+def _embedded_ids(tx: Transaction, photo_ids: Sequence[str], model: IndexModel | None) -> set[str]:
+    """Those of the photos that this model has seen."""
+    if model is None or not photo_ids:
+        return set()
+    with tx.relation({"photo_id": list(photo_ids)}, {"photo_id": pa.string()}) as given:
+        rows = tx.execute(
+            f"""SELECT DISTINCT p.photo_id FROM photos p JOIN {given} USING (photo_id)
+            JOIN previews v USING (sha256, page) JOIN embeddings e ON e.pixel_hash = v.pixel_hash
+            WHERE e.model = ? AND e.revision = ? AND e.preprocess_version = ?""",
+            [model.name, model.revision, model.preprocess_version],
+        ).fetchall()
+    return {row[0] for row in rows}
 
 
 def _ids_up_to(index: VectorIndex, after: str | None, last: str | None) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any, Protocol
@@ -33,6 +33,15 @@ class VectorReader(Protocol):
 
 
 @dataclass(frozen=True)
+class Caption:
+    """A caption, since when (UTC), and by which model; `model` is None when a person wrote it."""
+
+    text: str
+    model: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
 class PhotoFacts:
     """Everything that the manifest says of one photo that search must show. `row` is its row of `photos`.
 
@@ -43,8 +52,8 @@ class PhotoFacts:
     row: dict[str, Any]
     pixel_hash: str | None
     embedded: bool
-    caption: str | None
-    written: str | None
+    caption: Caption | None
+    written: Caption | None
     tags: tuple[str, ...]
     collections: tuple[str, ...]
     files: tuple[dict[str, Any], ...]
@@ -82,7 +91,8 @@ FROM shown LEFT JOIN seen USING (sha256, page)
 
 # The captioner in use speaks first, then whichever spoke last.
 _CAPTIONS = """
-SELECT g.photo_id, first(c.text ORDER BY coalesce(m.in_use, false) DESC, c.created_at DESC, c.model) AS caption
+SELECT g.photo_id, unnest(first(struct_pack(text := c.text, model := c.model, at := c.created_at)
+    ORDER BY coalesce(m.in_use, false) DESC, c.created_at DESC, c.model))
 FROM {given} g JOIN photos p USING (photo_id) JOIN previews v USING (sha256, page)
 JOIN captions c ON c.pixel_hash = v.pixel_hash
 LEFT JOIN models m ON m.kind = 'captioner' AND m.name = c.model AND m.revision = c.revision
@@ -90,7 +100,7 @@ LEFT JOIN models m ON m.kind = 'captioner' AND m.name = c.model AND m.revision =
 GROUP BY g.photo_id
 """
 
-_WRITTEN = "SELECT photo_id, text FROM written_captions JOIN {given} USING (photo_id)"
+_WRITTEN = "SELECT photo_id, text, NULL, written_at FROM written_captions JOIN {given} USING (photo_id)"
 
 _TAGS = """
 SELECT photo_id, list(DISTINCT tag ORDER BY tag) AS names FROM tags JOIN {given} USING (photo_id) GROUP BY photo_id
@@ -121,8 +131,8 @@ def read_facts(tx: Transaction, photo_ids: Sequence[str], model: IndexModel | No
     wanted = dict.fromkeys([*photo_ids, *(row["photo_id"] for row in in_stacks)])
     with tx.relation({"photo_id": list(wanted)}, {"photo_id": pa.string()}) as given:
         rows = tx.rows(_PHOTOS.format(given=given, rating=photos.rating_sql("p")), params)
-        captions = dict(tx.execute(_CAPTIONS.format(given=given)).fetchall())
-        written = dict(tx.execute(_WRITTEN.format(given=given)).fetchall())
+        captions = {row[0]: Caption(*row[1:]) for row in tx.execute(_CAPTIONS.format(given=given)).fetchall()}
+        written = {row[0]: Caption(*row[1:]) for row in tx.execute(_WRITTEN.format(given=given)).fetchall()}
         tags = dict(tx.execute(_TAGS.format(given=given)).fetchall())
         collections = dict(tx.execute(_COLLECTIONS.format(given=given)).fetchall())
         files: dict[str, list[dict[str, Any]]] = {}
@@ -199,7 +209,10 @@ def build_point(facts: PhotoFacts, vectors: Mapping[str, Vector]) -> PhotoPoint:
     # A person's word counts before a model's, whichever photo of the stack was meant; models describe covers.
     speakers = (facts, *facts.stack)
     captions = [*(each.written for each in speakers), *(each.caption for each in speakers)]
-    payload["caption"] = next(iter(_texts(captions)), None)
+    caption = next((each for each in captions if each and each.text), None)
+    payload["caption"] = _text(caption.text) if caption else None
+    payload["caption_model"] = _text(caption.model) if caption else None
+    payload["caption_at"] = caption.at.replace(tzinfo=UTC).timestamp() if caption else None
     payload["has_gps"] = payload["location"] is not None
     vector = vectors.get(facts.pixel_hash) if facts.embedded and facts.pixel_hash else None
     texts = dict.fromkeys(text for each in (speakers if facts.is_cover else (facts,)) for text in _words(each))
@@ -288,7 +301,7 @@ def _words(facts: PhotoFacts) -> list[str]:
     """What the word search reads. Of a path only what a person chose: the root's own name and what is below it."""
     row = facts.row
     texts = [
-        facts.written,
+        facts.written.text if facts.written else None,
         row["title"],
         row["description"],
         *facts.tags,

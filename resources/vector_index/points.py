@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 # Part of every generation's name: a change to payload keys, tokens or vectors builds a new index from the manifest.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 Vector = npt.NDArray[np.float32]
 

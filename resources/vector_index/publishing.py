@@ -73,9 +73,10 @@ class Patience:
 def _apply(manifest: Manifest, settings: Settings, model: IndexModel | None) -> AppliedCounts:
     index = open_index(settings, model)
     try:
-        counts = apply_outbox(manifest, vector_store(Home(settings.home), model), index)
         known, current = current_model(settings, IndexFolder(Home(settings.home)), model)
-        if not known or takes_over(manifest, current, model):
+        takes = not known or takes_over(manifest, current, model)  # before it is applied: then it shows all of that
+        counts = apply_outbox(manifest, vector_store(Home(settings.home), model), index)
+        if takes:
             index.make_current()
         return counts
     finally:

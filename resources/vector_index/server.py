@@ -86,6 +86,27 @@ class ServerIndex(QdrantIndex):
         finally:
             client.close()
 
+    @classmethod
+    def served(cls, settings: Settings) -> IndexModel | None:
+        """The model of the collection that the library's alias names; nothing is created when there is none."""
+        client = cls._client_of(settings)
+        try:
+            return _aliased(client, settings.qdrant_collection)[1]
+        finally:
+            client.close()
+
+    @classmethod
+    def drop(cls, settings: Settings, generation: str) -> None:
+        """Delete the collection of a generation, unless the library's alias names it."""
+        client, collection = cls._client_of(settings), f"{settings.qdrant_collection}-{generation}"
+        try:
+            with _reachable():
+                held = {alias.collection_name for alias in client.get_aliases().aliases}
+                if collection not in held and client.collection_exists(collection):
+                    client.delete_collection(collection)
+        finally:
+            client.close()
+
     @staticmethod
     def _client_of(settings: Settings) -> QdrantClient:
         key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
@@ -269,15 +290,20 @@ class ServerIndex(QdrantIndex):
 
     def current(self) -> tuple[bool, IndexModel | None]:
         """Whether the library's alias names a collection, and of which model that is."""
-        with _reachable():
-            held = {alias.alias_name: alias.collection_name for alias in self._client.get_aliases().aliases}
-            if self._alias not in held:
-                return False, None
-            model = (self._client.get_collection(held[self._alias]).config.metadata or {}).get("model")
-        return True, IndexModel(**model) if model else None
+        return _aliased(self._client, self._alias)
 
     def close(self) -> None:
         self._client.close()
+
+
+def _aliased(client: QdrantClient, alias: str) -> tuple[bool, IndexModel | None]:
+    """Whether the alias names a collection, and of which model that is."""
+    with _reachable():
+        held = {each.alias_name: each.collection_name for each in client.get_aliases().aliases}
+        if alias not in held:
+            return False, None
+        model = (client.get_collection(held[alias]).config.metadata or {}).get("model")
+    return True, IndexModel(**model) if model else None
 
 
 def _server_point(point: PhotoPoint) -> models.PointStruct:

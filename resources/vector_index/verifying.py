@@ -61,4 +61,9 @@ def _told(api: RunningApi) -> Verification:
         unexpected=tuple(reply["unexpected"]),
         missing_count=reply["missing_count"],
         unexpected_count=reply["unexpected_count"],
+        unembedded=tuple(reply["unembedded"]),
+        unembedded_count=reply["unembedded_count"],
+        embedded=reply["embedded"],
+        model=reply["model"],
+        generation=reply["generation"],
     )

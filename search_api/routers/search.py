@@ -12,7 +12,7 @@ from pydantic import Json
 from starlette.concurrency import run_in_threadpool
 
 from resources.errors import LoupeError
-from resources.search import SearchPage, SearchRequest
+from resources.search import PhotoSearch, SearchPage, SearchRequest
 from resources.vector_index import InBox, Near, SearchFilters
 from search_api.dependencies import Held, Live
 from search_api.error_replies import responses
@@ -36,7 +36,7 @@ _PICTURE_ERRORS = ("NOT_AN_IMAGE", "UNSUPPORTED_FORMAT", "EMPTY_FILE", "TRUNCATE
 @router.post("", responses=responses(*_ERRORS, *_CONTENT_ERRORS))
 def search(query: SearchQuery, live: Live) -> SearchReply:
     """Find photos by texts, by example photos, by filters, or all of them together."""
-    return answer(query, live, ())
+    return answer(query, live, live.search, ())
 
 
 @router.post(
@@ -58,13 +58,17 @@ async def search_with_image(
 
 
 def _answer_with_image(query: SearchQuery, data: bytes, services: Held) -> SearchReply:
-    encoder = services.live.encoder
+    search = services.live.search  # once: a model may be changed between the picture's vector and its use
+    encoder = services.live.encoder_of(search)
     vector = encoder.embed_image(services.uploads.model_input(data, encoder.input_spec))
-    return answer(query, services.live, ((vector, query.image_weight),))
+    return answer(query, services.live, search, ((vector, query.image_weight),))
 
 
 def answer(
-    query: SearchQuery, live: LiveIndex, image_vectors: tuple[tuple[npt.NDArray[np.float32], float], ...]
+    query: SearchQuery,
+    live: LiveIndex,
+    search: PhotoSearch,
+    image_vectors: tuple[tuple[npt.NDArray[np.float32], float], ...],
 ) -> SearchReply:
     """The reply to a query; blocks while a text is encoded."""
     started = time.perf_counter()
@@ -84,7 +88,7 @@ def answer(
         offset=query.offset,
     )
     try:
-        page = live.search.search(request)
+        page = search.search(request)
     except LoupeError as error:
         if error.code == "SEARCH_BY_CONTENT_OFF":  # the search cannot tell a model that is off from one that is loading
             raise live.why_no_encoder() from error
@@ -102,6 +106,7 @@ def reply(page: SearchPage, request: SearchRequest, live: LiveIndex, started: fl
         photos=page.photos,
         searchable=page.searchable,
         mode=page.mode,
+        generation=page.generation,
         warnings=[_warned(warning.code, warning.message, live) for warning in page.warnings],
         offset=request.offset,
         limit=request.limit,

@@ -16,7 +16,7 @@ from search_api.error_replies import responses
 from search_api.live_index import IndexCounts, LiveIndex
 from search_api.routers.jobs import job_reply
 from search_api.schemas.search import Warned
-from search_api.schemas.status import IndexStatus, IndexVerification, ModelInUse, Status
+from search_api.schemas.status import IndexStatus, IndexVerification, ModelChangeStatus, ModelInUse, Status
 
 router = APIRouter(prefix="/status", tags=["status"])
 
@@ -48,6 +48,7 @@ async def get_status(services: Held) -> Status:
         searchable=index.embedded if index.model else index.points,
         total=counts.total,
         models=_models(counts),
+        model_changes=[ModelChangeStatus(**asdict(change)) for change in now.model_changes],
         index=IndexStatus(
             state=index.state,
             points=index.points,

@@ -51,6 +51,10 @@ class PhotoCard(BaseModel):
     )
     title: str | None = None
     caption: str | None = Field(None, examples=["a red car parked beside a lake"])
+    caption_model: str | None = Field(
+        None, description="The model that made the caption; null when a person wrote it.", examples=["blip-base"]
+    )
+    caption_at: datetime | None = Field(None, description="When the caption was made or written, UTC.")
     taken_at: datetime | None = Field(
         None, description="Wall clock of the place, without a zone.", examples=["2023-08-14T19:32:05"]
     )

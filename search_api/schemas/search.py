@@ -177,6 +177,7 @@ class SearchReply(BaseModel):
     photos: int = Field(description="Photos in the library that can be found.")
     searchable: int = Field(description="Of these, found by content.")
     mode: Literal["hybrid", "meaning", "words", "browse"] = Field(description="How it was searched in the end.")
+    generation: str = Field(description="The index that answered: another one after a change of model.")
     warnings: list[Warned] = []
     offset: int
     limit: int

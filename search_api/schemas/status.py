@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from search_api.schemas.jobs import Job
 from search_api.schemas.search import Warned
 
-__all__ = ["Health", "IndexStatus", "IndexVerification", "ModelInUse", "Readiness", "Status"]
+__all__ = ["Health", "IndexStatus", "IndexVerification", "ModelChangeStatus", "ModelInUse", "Readiness", "Status"]
 
 
 class Health(BaseModel):
@@ -32,6 +32,15 @@ class ModelInUse(BaseModel):
     results: int = Field(description="Photos it has seen.")
 
 
+class ModelChangeStatus(BaseModel):
+    """A change of model that is under way; search, or the captions shown, are those of the model before."""
+
+    kind: Literal["clip", "captioner"]
+    before: str
+    after: str
+    waiting: int = Field(description="Pictures that the new model has yet to see.")
+
+
 class IndexStatus(BaseModel):
     state: Literal["ready", "loading", "failed"]
     points: int = Field(description="Photos that can be found.")
@@ -51,6 +60,11 @@ class IndexVerification(BaseModel):
     unexpected_count: int = Field(description="Photos that it should not hold.")
     missing: list[str]
     unexpected: list[str]
+    unembedded_count: int = Field(description="Photos with a vector that the index lacks: not found by content.")
+    unembedded: list[str]
+    embedded: int = Field(description="Photos that are found by content.")
+    model: str | None = Field(description="The model whose vectors the index holds.")
+    generation: str
 
 
 class Status(BaseModel):
@@ -70,6 +84,7 @@ class Status(BaseModel):
     searchable: int = Field(description="Photos that the page can find now: by content when a model is set up.")
     total: int = Field(description="Photos to be searchable when all work is done.")
     models: list[ModelInUse]
+    model_changes: list[ModelChangeStatus] = Field(description="Empty but while a model is changed.")
     index: IndexStatus
     paused_at: datetime | None = Field(description="Set (UTC) while reading photos is paused.")
     job: Job | None = Field(description="The run that works now.")

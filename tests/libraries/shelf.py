@@ -9,6 +9,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -139,15 +140,19 @@ class Shelf:
         seconds: float = 300.0,
         stop: threading.Event | None = None,
         on_flush: Callable[[StreamCounts], None] = lambda counts: None,
+        clip: ResultKey = CLIP,
+        captioner: ResultKey = CAPTIONER,
+        going: tuple[ResultKey, datetime] | None = None,
     ) -> StreamCounts:
-        """One run of the stream over what the inventory left pending."""
+        """One run of the stream over what the inventory left pending; `going`: a model that goes, and since when."""
         stream = PhotoStream(
             self.library.manifest,
             self.library.home,
             self.engine or LocalEngine(self.settings),
             StreamLimits(photos, seconds),
-            embedding=Embedding(CLIP, _SPEC, _DIM, self.model.load),
-            captioning=Captioning(CAPTIONER, _SPEC, self.model.load),
+            embedding=Embedding(clip, _SPEC, _DIM, self.model.load),
+            captioning=Captioning(captioner, _SPEC, self.model.load),
+            going=Embedding(going[0], _SPEC, _DIM, self.model.load, going[1]) if going else None,
             on_flush=on_flush,
         )
         return stream.run(set(stages), partition_keys, stop or threading.Event())

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from assets.embeddings import embedding
+from assets.embeddings import embedding, going
 from assets.photo_stream import PhotoStream, StreamCounts, StreamLimits
 from resources.clock import utc_now
-from resources.engine import LocalEngine
+from resources.engine import Engine, LocalEngine
 from resources.inventory import AddedRoot, add_root, take_inventory
 from resources.library import Library
 from resources.manifest import outbox, results
@@ -56,19 +56,21 @@ class SmallLibrary:
         assert isinstance(found, str), f"{file_name} is not a photo of the library"
         return found
 
-    def take_in(self) -> StreamCounts:
-        """Read what is new in the watched folders, as a run does."""
+    def take_in(self, photos: int = 1000, engine: Engine | None = None) -> StreamCounts:
+        """Read what is new in the watched folders, as a run of at most so many photos does."""
         library = self.library
         report = look(library.manifest, settle=False)
         take_inventory(library.manifest, report.known)
         clip, _ = library.use_models()
+        gpu = GpuResource(self.settings)
         stream = PhotoStream(
             library.manifest,
             library.home,
-            LocalEngine(self.settings),
-            StreamLimits(1000, 120),
-            embedding=embedding(library, GpuResource(self.settings), clip),
+            engine or LocalEngine(self.settings),
+            StreamLimits(photos, 120),
+            embedding=embedding(library, gpu, clip),
             captioning=None,
+            going=going(library, gpu, clip),
         )
         return stream.run({"decoded_images", "embeddings"}, None, threading.Event())
 
@@ -151,8 +153,11 @@ def _draw_all(photos: Path) -> None:
     (photos / "Garden/notes.txt").write_text("not a photo")
 
 
-def write_tiny_clip(folder: Path) -> None:
-    """An untrained open_clip model in the layout of a fetched preset, the same each time; it knows `WORDS` alone."""
+def write_tiny_clip(folder: Path, seed: int = 20260101) -> None:
+    """An untrained open_clip model in the layout of a fetched preset, the same each time; it knows `WORDS` alone.
+
+    Another `seed` makes another model, with vectors of the same length.
+    """
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -168,7 +173,7 @@ def write_tiny_clip(folder: Path) -> None:
 
     text = {"context_length": 16, "vocab_size": len(vocabulary), "width": 32, "heads": 2, "layers": 1}
     vision = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
-    torch.manual_seed(20260101)
+    torch.manual_seed(seed)
     # Built as open_clip builds it from the file below: with the tokenizer's own options in the text part.
     text |= {"hf_tokenizer_name": "tiny", "tokenizer_kwargs": {"clean": "whitespace"}, "pad_id": 0, "pool_type": "last"}
     model = open_clip.CLIP(

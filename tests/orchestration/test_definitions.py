@@ -65,5 +65,6 @@ def test_every_design_invariant_has_a_check(library: Library) -> None:
         "previews_match_rows",
         "vectors_are_sound",
         "index_matches_manifest",
+        "every_photo_found_by_the_model_in_use",
         "map_covers_library",
     }

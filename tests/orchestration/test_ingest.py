@@ -94,7 +94,7 @@ def test_reconcile_runs_every_check_and_all_hold(library: Library, tmp_path: Pat
             )
         )
     checks = {found.check_name: found.passed for found in result.get_asset_check_evaluations()}
-    assert len(checks) == 7
+    assert len(checks) == 8
     # The map is drawn by its own job, not by an ingest.
     assert {name for name, passed in checks.items() if not passed} == {"map_covers_library"}
 

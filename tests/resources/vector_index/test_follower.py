@@ -21,9 +21,11 @@ from qdrant_client import QdrantClient
 from resources.errors import LoupeError
 from resources.manifest import failures
 from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, open_index, publish, verify
+from resources.vector_index import follower as follower_module
 from resources.vector_index import outbox as outbox_module
 from resources.vector_index.embedded import EmbeddedIndex
-from resources.vector_index.follower import owner_file
+from resources.vector_index.follower import owner_file, prune_file, takes_over
+from resources.vector_index.points import generation_name
 from resources.vector_index.publishing import wake
 from resources.vector_index.server import ServerIndex
 
@@ -175,6 +177,40 @@ def test_a_new_model_takes_over_only_when_it_finds_as_much(library: Library) -> 
         library.use(MODEL)  # and back
         _until(lambda: follower.serving_model == MODEL)
         assert follower.index.nearest(vector(20), 1)[0].photo_id == photo_id(20)
+
+
+def test_as_many_photos_are_not_enough_when_others_would_be_lost(library: Library) -> None:
+    library.add(range(4))
+    library.embed(range(4))
+    other = IndexModel("other", "1", "1", 8)
+    library.embed(range(3), other)
+    library.add([4])
+    library.embed([4], other)  # arrived when the model that goes could not see it
+    assert not takes_over(library.manifest, MODEL, other)
+    library.embed([3], other)
+    assert takes_over(library.manifest, MODEL, other)
+
+
+def test_the_owner_deletes_the_index_of_a_pruned_model_and_never_the_one_it_serves(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower_module, "_RETIRE_S", 0.5)
+    library.add(range(3))
+    library.embed(range(3))
+    other = IndexModel("other", "1", "1", 8)
+    library.embed(range(3), other)
+    library.use(MODEL)
+    with IndexFollower(library.settings, library.manifest, poll_s=0.1) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+        library.use(other)
+        _until(lambda: follower.serving_model == other)
+        assert MODEL in follower.models_in_hand
+        names = [generation_name(MODEL), generation_name(other)]
+        prune_file(library.home).write_text(json.dumps(names))
+        _until(lambda: not prune_file(library.home).exists())
+        assert follower.models_in_hand == {other}
+        assert [(library.home.index / name).exists() for name in names] == [False, True]
+        assert follower.index.nearest(vector(2), 1)[0].photo_id == photo_id(2)
 
 
 def test_a_model_that_can_embed_no_more_takes_over_with_less(library: Library) -> None:
