@@ -101,7 +101,9 @@ export class ProblemsPanel {
     if (failure.attempts > 1) {
       row.append(quietLine(`Tried ${failure.attempts} times, last on ${moment(failure.last_at)}`));
     }
-    if (alone) {
+    if (failure.retried) {
+      row.append(quietLine("Waits to be tried again"));
+    } else if (alone) {
       const again = button("Try again", (pressed) => this.#retry({ ids: [failure.id] }, pressed), "quiet small");
       again.setAttribute("aria-label", `Try ${nameOf(failure.path)} again`);
       row.append(again);
@@ -118,7 +120,7 @@ export class ProblemsPanel {
       await this.#show("failures");
       said.textContent = note
         ? `${files} will be tried again. ${note.replaceAll("`", "")}`
-        : `Trying ${files} again now. What fails again comes back to this list.`;
+        : `Trying ${files} again now. What fails again stays in this list.`;
       this.hooks.onRetried();
     } catch (problem) {
       if (problem.code === "FAILURE_NOT_FOUND") await this.#show("failures");

@@ -137,8 +137,13 @@ def test_progress_is_shown_while_a_job_runs_and_goes_with_it(page: Any, small: S
         jobs.progress(tx, "run-page", {"decoded": {"done": 3, "total": 120}}, 12.0, 300.0)
     strip = page.locator("#progress")
     strip.get_by_text("about 5 min left").wait_for()
+    strip.get_by_role("button", name="Pause").click()
+    strip.get_by_role("button", name="Resume").wait_for()
     with manifest.write() as tx:
-        jobs.finish(tx, "run-page", "done")
+        jobs.pause(tx, "run-page", 117)
+        jobs.complete(tx, "run-page")
+    strip.get_by_text("Reading photos is paused").wait_for()
+    strip.get_by_role("button", name="Resume").click()
     strip.wait_for(state="hidden")
 
 
