@@ -104,7 +104,7 @@ def test_a_run_is_cancelled_in_its_first_second_and_tried_again(own: SmallLibrar
     own.library.home.run.mkdir(exist_ok=True)
     own.library.home.dagster_file.write_text(json.dumps({"url": webserver, **this_process()}))
     with running(own) as client:
-        folder = own.settings.home.parent / "Endless"
+        folder = own.settings.home.parent / "Brief"
         folder.mkdir()
         (folder / "a.jpg").write_bytes((own.photos / "Garden/pink.jpg").read_bytes())
         added = client.post("/api/v1/folders", json={"path": str(folder)})
