@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -181,22 +182,33 @@ class Home:
 
 
 def this_process(pid: int | None = None) -> dict[str, Any]:
-    """What tells a process from a later one with the same id: `pid`, `machine`, and when it `started` (epoch s)."""
-    return {
-        "pid": pid or os.getpid(),
-        "machine": socket.gethostname(),
-        "started": psutil.Process(pid).create_time(),
-    }
+    """What tells a process from a later one with the same id: `pid`, `machine`, and when it `started` (s).
+
+    On Linux that is since the machine's start, which `boot` names: a time of day would be another one to whoever asks
+    after the clock was set.
+    """
+    return {"pid": pid or os.getpid(), "machine": socket.gethostname(), "boot": _boot(), "started": _started(pid)}
 
 
 def process_lives(said: Mapping[str, Any]) -> bool:
     """Whether the process that `this_process` described runs on this machine."""
     try:
-        process = psutil.Process(int(said["pid"]))
-        same_start = abs(process.create_time() - float(said["started"])) < _SAME_START_S
-        return same_start and said.get("machine") == socket.gethostname()
-    except (KeyError, TypeError, ValueError, psutil.Error):
+        same_start = abs(_started(int(said["pid"])) - float(said["started"])) < _SAME_START_S
+        return same_start and said.get("machine") == socket.gethostname() and said.get("boot", "") == _boot()
+    except (KeyError, TypeError, ValueError, OSError, psutil.Error):
         return False
+
+
+def _started(pid: int | None) -> float:
+    if sys.platform != "linux":
+        return psutil.Process(pid).create_time()
+    # The 22nd field, proc(5); the second is the program's name, in parentheses, and may hold anything.
+    fields = Path(f"/proc/{pid or 'self'}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip() if sys.platform == "linux" else ""
 
 
 def storage_error(error: OSError, path: Path) -> LoupeError:

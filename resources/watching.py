@@ -182,7 +182,7 @@ def _compare_files(
     if most is not None and len(quiet) > most:
         # The clock says whose turn it is, so that an idle tick has nothing to write.
         start = int(time.time() // _TURN_S) * most % len(quiet)
-        fresh = [row for row in quiet if row["full_checked_at"] and utc_now() - row["full_checked_at"] < _FRESH]
+        fresh = [row for row in quiet if row["full_checked_at"] and abs(utc_now() - row["full_checked_at"]) < _FRESH]
         turn = [*quiet[start:], *quiet[:start]][:most]
         quiet = list({row["partition_key"]: row for row in [*fresh[:most], *turn]}.values())
     for row in quiet:

@@ -32,9 +32,9 @@ TRANSIENT = ("FILE_UNREADABLE", "FILE_VANISHED", "DECODE_MEMORY", "DECODE_CRASH"
 # Such a failure is tried again after this many seconds times its attempts, and at last left to a person.
 _RETRY_AFTER_S = 600
 _MAX_ATTEMPTS = 5
-# Of a failure `x`, with the parameter $now: whether its time has come.
-TO_RETRY = f"""(x.code IN {TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS}
-                AND x.last_at < $now - to_seconds(x.attempts * {_RETRY_AFTER_S}))"""
+# Of a failure `x`, with the parameter $now: whether its time has come. One of the future is by a clock that was wrong.
+TO_RETRY = f"""(x.code IN {TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS} AND NOT x.last_at
+                BETWEEN $now - to_seconds(x.attempts * {_RETRY_AFTER_S}) AND $now + INTERVAL 1 HOUR)"""
 # Of a failure `x`: whether it waits to be tried again, because a person asked. Its work is pending for as long as what
 # failed is not known to be what would do it now; folders have no work of their own.
 RETRIED = "(x.decoder_version = '' AND x.stage <> 'file_inventory')"

@@ -315,10 +315,11 @@ def would_vanish(tx: Transaction, found: Sequence[FoundPartition], one_loss: tim
         ).fetchall()
     earlier = dict(
         tx.execute(
-            """SELECT f.root_id, count(*) FROM files f WHERE f.missing_since > ? AND f.skip_reason IS NULL
+            """SELECT f.root_id, count(*) FROM files f WHERE abs(epoch(f.missing_since) - epoch($now)) < $seconds
+                AND f.skip_reason IS NULL
                 AND NOT EXISTS (FROM files g WHERE g.photo_id = f.photo_id AND g.missing_since IS NULL)
             GROUP BY f.root_id""",
-            [utc_now() - one_loss],
+            {"now": utc_now(), "seconds": one_loss.total_seconds()},
         ).fetchall()
     )
     return {

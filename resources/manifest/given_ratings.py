@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +27,9 @@ def give(tx: Transaction, ratings: Mapping[str, int | None]) -> int:
         if rating is not None and rating not in RATINGS:
             raise LoupeError("INVALID_REQUEST", f"A rating is 0 to 5, or -1 for rejected, not {rating}.")
     photos.require(tx, ratings)
-    now = utc_now()
+    # What is said now is the last word, by a clock that was set back too.
+    said = tx.value("SELECT max(given_at) FROM given_ratings WHERE list_contains(?, photo_id)", [list(ratings)])
+    now = max(utc_now(), said or datetime.min)
     columns: dict[str, list[Any]] = {
         "photo_id": list(ratings),
         "rating": list(ratings.values()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 
 from resources.clock import utc_now
@@ -21,6 +22,7 @@ __all__ = [
     "Request",
     "StopReason",
     "ask_cancel",
+    "asked_between",
     "complete",
     "finish",
     "get",
@@ -199,6 +201,11 @@ def list_recent(tx: Transaction, limit: int = 50, state: str | None = None, offs
         [state, state, limit, offset],
     )
     return [_decoded(row) for row in rows]
+
+
+def asked_between(tx: Transaction, after: datetime, before: datetime) -> bool:
+    """Whether any job was asked for between these times (UTC)."""
+    return bool(tx.value("SELECT count(*) FROM jobs WHERE created_at > ? AND created_at < ?", [after, before]))
 
 
 def _decoded(row: dict[str, Any]) -> dict[str, Any]:

@@ -100,6 +100,11 @@ def lose(shelf: Shelf, name: str, days: float) -> None:
     shelf.take_in(stages=ALL_STAGES)
     with shelf.library.manifest.write() as tx:
         tx.execute("UPDATE files SET missing_since = ? WHERE rel_path = ?", [utc_now() - timedelta(days=days), name])
+        tx.execute(
+            """INSERT INTO jobs (run_id, kind, state, created_at, updated_at, stages)
+            SELECT ?, 'reconcile', 'done', now() - INTERVAL 7 DAY, now(), '{}'""",
+            [name],
+        )
 
 
 def test_missing_for_long_is_forgotten_with_its_picture(filled: Shelf) -> None:
