@@ -12,7 +12,7 @@ from resources.photo_store import PhotoStore
 __all__ = ["purge"]
 
 # A clock that jumped ahead would have every missing file forgotten at once. So it is believed only when a job ran on an
-# earlier day by the same clock, not long ago; the weekly reconcile is one. After a month switched off that takes a week.
+# earlier day by the same clock, not long ago; the weekly reconcile is one. After a long pause one more is waited for.
 _LATELY, _EARLIER_DAY = timedelta(days=14), timedelta(days=1)
 
 
