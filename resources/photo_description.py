@@ -163,9 +163,9 @@ def _with_time(date: datetime, match: re.Match[str]) -> datetime | None:
 
 
 # A clock that says an earlier time than that of this line has lost its battery.
-_WRITTEN = datetime(2026, 1, 1)
+_BATTERY_DEAD_BEFORE = datetime(2026, 1, 1)
 
 
 def _latest() -> datetime:
     """Later than this is the future in every time zone."""
-    return max(utc_now(), _WRITTEN) + timedelta(hours=14)
+    return max(utc_now(), _BATTERY_DEAD_BEFORE) + timedelta(hours=14)

@@ -38,7 +38,7 @@ def write(tx: Transaction, captions: Mapping[str, str]) -> int:
     """
     photos.require(tx, captions)
     # What is said now is the last word, by a clock that was set back too.
-    said = tx.value("SELECT max(written_at) FROM written_captions WHERE list_contains(?, photo_id)", [list(captions)])
+    said: datetime | None = tx.value("SELECT max(written_at) FROM written_captions WHERE list_contains(?, photo_id)", [list(captions)])
     now = max(utc_now(), said or datetime.min)
     columns: dict[str, list[Any]] = {
         "photo_id": list(captions),
