@@ -28,8 +28,8 @@ def give(tx: Transaction, ratings: Mapping[str, int | None]) -> int:
             raise LoupeError("INVALID_REQUEST", f"A rating is 0 to 5, or -1 for rejected, not {rating}.")
     photos.require(tx, ratings)
     # What is said now is the last word, by a clock that was set back too.
-    said: datetime | None = tx.value("SELECT max(given_at) FROM given_ratings WHERE list_contains(?, photo_id)", [list(ratings)])
-    now = max(utc_now(), said or datetime.min)
+    before = tx.value("SELECT max(given_at) FROM given_ratings WHERE list_contains(?, photo_id)", [list(ratings)])
+    now: datetime = max(utc_now(), before or datetime.min)
     columns: dict[str, list[Any]] = {
         "photo_id": list(ratings),
         "rating": list(ratings.values()),

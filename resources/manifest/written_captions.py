@@ -38,8 +38,8 @@ def write(tx: Transaction, captions: Mapping[str, str]) -> int:
     """
     photos.require(tx, captions)
     # What is said now is the last word, by a clock that was set back too.
-    said: datetime | None = tx.value("SELECT max(written_at) FROM written_captions WHERE list_contains(?, photo_id)", [list(captions)])
-    now = max(utc_now(), said or datetime.min)
+    before = tx.value("SELECT max(written_at) FROM written_captions WHERE list_contains(?, photo_id)", [list(captions)])
+    now: datetime = max(utc_now(), before or datetime.min)
     columns: dict[str, list[Any]] = {
         "photo_id": list(captions),
         "text": [usable(text) for text in captions.values()],
