@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 # Points in one engine call. The engine answers no query during a call (about 0.1 ms a point), so it stays short.
 _POINTS_PER_CALL = 100
 # The engine maps sparse files, and a page that finds no room ends the process (SIGBUS) instead of raising. So with less
-# than this left nothing is begun. Measured at 512 dimensions: a new shard takes 77 MB, a thousand photos 6 MB, a log 32.
+# than this left nothing is begun. Measured at 512 dimensions: a new shard takes 77 MB, 1,000 photos 6 MB, a log 32 MB.
 _ROOM_BYTES = 128 << 20
 # An apply that was killed may have deleted this many points more than the last recorded count knows of.
 _MOST_UNRECORDED_DELETES = 1000

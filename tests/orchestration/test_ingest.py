@@ -174,7 +174,7 @@ def test_run_whose_process_is_gone_is_failed_and_its_row_closed(instance: dg.Dag
 def test_full_disk_is_an_error_with_a_code_and_the_same_command_goes_on(tmp_path: Path, draw_photos: Draw) -> None:
     place = tmp_path / "small"
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(place)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=800m", "tmpfs", str(place)], capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("mounting a small disk is not allowed here")
     try:
