@@ -5,6 +5,7 @@ Rows live in the manifest, so that progress and history survive Dagster.
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 import time
@@ -56,7 +57,9 @@ def job_row(
         _finish(library, run_id, "failed", error.code, error.message)
         raise dg.Failure(description=f"{error.code}: {error.message}", allow_retries=False) from error
     except BaseException as error:
-        _finish(library, run_id, "failed", "JOB_FAILED", f"{type(error).__name__}: {error}")
+        full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        code = "DISK_FULL" if full else "JOB_FAILED"
+        _finish(library, run_id, "failed", code, f"{type(error).__name__}: {error}")
         raise
     if _is_last_step(context):
         with library.manifest.write() as tx:
@@ -72,8 +75,13 @@ def _interrupt(context: dg.AssetExecutionContext) -> None:
 
 
 def _finish(library: Library, run_id: str, state: str, code: str | None, message: str | None) -> None:
-    with library.manifest.write() as tx:
-        jobs.finish(tx, run_id, state, code, message)
+    try:
+        with library.manifest.write() as tx:
+            jobs.finish(tx, run_id, state, code, message)
+    except LoupeError:
+        if code is None:
+            raise
+        # What ended the run (a full disk) is worth more than that its row cannot be written: that is closed later.
 
 
 def _is_last_step(context: dg.AssetExecutionContext) -> bool:

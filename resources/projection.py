@@ -6,6 +6,8 @@ them; `project` starts that and waits.
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from resources.errors import LoupeError
+from resources.home import storage_error
 
 __all__ = ["project"]
 
@@ -28,10 +31,17 @@ def project(vectors: npt.NDArray[np.float32], cache: Path, timeout_s: float = 36
     """Places on the map: float32 `[n, 2]` for unit vectors float32 `[n, dim]`, scaled to lie within -1..1.
 
     `cache` is a folder for numba's compiled code and, meanwhile, the vectors. Raises `JOB_FAILED` when the process
-    fails or takes longer than `timeout_s` seconds.
+    fails or takes longer than `timeout_s` seconds, `DISK_FULL` or `HOME_NOT_WRITABLE` when `cache` cannot be written.
     """
     if len(vectors) < _FEWEST_FOR_UMAP:
         return _scaled(_main_axes(vectors))
+    try:
+        return _scaled(_by_umap(vectors, cache, timeout_s))
+    except OSError as error:
+        raise storage_error(error, cache) from error
+
+
+def _by_umap(vectors: npt.NDArray[np.float32], cache: Path, timeout_s: float) -> npt.NDArray[np.float32]:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         given, answer = Path(folder) / "vectors.npy", Path(folder) / "places.npy"
@@ -47,10 +57,12 @@ def project(vectors: npt.NDArray[np.float32], cache: Path, timeout_s: float = 36
             )
         except subprocess.TimeoutExpired as error:
             raise LoupeError("JOB_FAILED", f"Drawing the map took longer than {timeout_s:g} s.") from error
+        if os.strerror(errno.ENOSPC) in done.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if done.returncode != 0 or not answer.exists():
             raise LoupeError("JOB_FAILED", f"Drawing the map failed: {done.stderr.strip()[-500:]}")
         places: npt.NDArray[np.float32] = np.load(answer)
-    return _scaled(places)
+    return places
 
 
 def _main_axes(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -78,7 +78,7 @@ class Transaction:
         try:
             yield name
         finally:
-            self._connection.unregister(name)
+            self._unregister(name)
 
     def insert(self, table: str, rows: Sequence[Mapping[str, Any]]) -> int:
         """Append `rows` (all with the same keys) to `table` in one statement. Returns how many."""
@@ -94,8 +94,13 @@ class Transaction:
         try:
             self.execute(f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM {view}")
         finally:
-            self._connection.unregister(view)
+            self._unregister(view)
         return len(rows)
+
+    def _unregister(self, name: str) -> None:
+        # After a failed statement (a full disk) DuckDB refuses this too: the first error is the one to hear of.
+        with suppress(duckdb.TransactionException):
+            self._connection.unregister(name)
 
 
 class Database:

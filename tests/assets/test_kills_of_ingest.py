@@ -31,7 +31,7 @@ from resources.vector_index import open_index, verify
 KILLS = int(os.environ.get("LOUPE_TEST_KILLS", "10"))
 SEED = int(os.environ.get("LOUPE_TEST_KILL_SEED", "20260101"))
 PHOTOS = 240
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 15 * KILLS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 30 * KILLS)]
 
 _STEPS = ("look", "read", "embed", "caption", "index")
 _LATER_S = 0.3
