@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import dagster as dg
+import structlog
 
 from assets.photo_stream import StreamCounts
+from resources import logs
 from resources.errors import LoupeError
 from resources.home import this_process
 from resources.library import Library
@@ -46,10 +48,12 @@ def job_row(
     with library.manifest.write() as tx:
         jobs.start(tx, run_id, "materialize" if kind.startswith("__") else kind, target, request)
         stop = jobs.stop_asked(tx, run_id, reads_photos=False)
+    logs.configure(library.settings)
     try:
         if stop:
             _interrupt(context)
-        yield
+        with structlog.contextvars.bound_contextvars(run_id=run_id):
+            yield
     except dg.DagsterExecutionInterruptedError:
         _finish(library, run_id, "cancelled", "JOB_CANCELLED", "Cancelled; finished work is kept.")
         raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -50,6 +51,8 @@ class AccessMiddleware:
         state["route"] = route = self._routes.find(
             scope["method"], scope["path"].removeprefix(scope.get("root_path", ""))
         )
+        if route.job_id:  # a job is a run: the log of both sides has the same id
+            structlog.contextvars.bind_contextvars(run_id=route.job_id[:64])
         try:
             state["caller"] = caller = await self._caller(scope)
             self._limit(caller, address_of(scope))

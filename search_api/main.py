@@ -13,11 +13,13 @@ from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 
+from resources import logs
 from resources.home import this_process, write_atomically
 from resources.settings import Settings
-from search_api import error_replies, logs
+from search_api import error_replies
 from search_api.access import AccessMiddleware
 from search_api.audit import AuditMiddleware
+from search_api.metrics import Metrics
 from search_api.request_context import BodyLimitMiddleware, HostCheckMiddleware, RequestContextMiddleware, allowed_names
 from search_api.routers import (
     audit,
@@ -31,6 +33,7 @@ from search_api.routers import (
     images,
     ingest,
     jobs,
+    metrics,
     search,
     session,
     skipped,
@@ -61,6 +64,7 @@ _NOUNS = (
     status,
     session,
     audit,
+    metrics,
 )
 _MAX_BODY_BYTES = 4 << 20
 _DESCRIPTION = (
@@ -98,6 +102,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    app.state.metrics = Metrics()
     api = APIRouter(prefix="/api/v1", responses=error_replies.responses("INVALID_REQUEST"))
     for noun in _NOUNS:
         api.include_router(noun.router)

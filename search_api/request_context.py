@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resources.errors import LoupeError
 from search_api.callers import LOOPBACK_NAMES, host_name
 from search_api.error_replies import internal_reply, loupe_reply
+from search_api.metrics import Metrics
 
 __all__ = [
     "SAFE_METHODS",
@@ -68,6 +69,7 @@ class RequestContextMiddleware:
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         policy = REPLY_POLICY if scope["path"].startswith("/api/") else PAGE_POLICY
+        metrics: Metrics = scope["app"].state.metrics
         started = time.perf_counter()
         status = 0
 
@@ -75,6 +77,8 @@ class RequestContextMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                route = scope["state"].get("route")
+                metrics.answered(route.template if route else "refused", status, time.perf_counter() - started)
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 headers.setdefault("Content-Security-Policy", policy)
@@ -82,6 +86,7 @@ class RequestContextMiddleware:
                     headers.setdefault(name, value)
             await send(message)
 
+        metrics.began()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, send_with_headers)
@@ -91,6 +96,7 @@ class RequestContextMiddleware:
                     raise
                 await internal_reply(request_id)(scope, receive, send_with_headers)
             finally:
+                metrics.ended()
                 elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
                 level = "info" if status >= 400 else "debug"
                 getattr(log, level)(

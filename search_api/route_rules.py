@@ -117,10 +117,11 @@ RULES: dict[str, Rule] = {
     # Walks index and manifest: seconds of work for one request.
     "GET /status/index": _ADMIN,
     "GET /audit": _ADMIN,
+    "GET /metrics": _READ,
 }
 
 _UNDECLARED = _administer()
-_UNKNOWN = RuledRoute("", _READ)
+_UNKNOWN = RuledRoute("unknown", _READ)
 _PAGE = RuledRoute("page", _ANYBODY)
 
 

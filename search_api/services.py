@@ -13,7 +13,7 @@ from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.keys import KeyRing
 from resources.library import Library, LibraryStatus
-from resources.manifest import jobs, outbox, pauses, problems
+from resources.manifest import Manifest, jobs, outbox, pauses, problems
 from resources.manifest.problems import Which
 from resources.model_change import ModelChange, model_changes
 from resources.settings import Settings
@@ -28,6 +28,9 @@ __all__ = ["LibraryNow", "Services"]
 _STATUS_AGE_S = 2.0
 _JOBS_AGE_S = 0.8
 _JOBS_KEPT = 200
+_DAGSTER_AGE_S = 10.0
+_CACHE_AGE_S = 600.0  # to add up a million files takes seconds
+_PROBE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,9 @@ class Services:
         self.previews = LostPreviews(self.library)
         self.status: Snapshot[LibraryNow] = Snapshot(self._load_status, _STATUS_AGE_S)
         self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)
+        self.dagster_up: Snapshot[bool] = Snapshot(self.dagster.is_reachable, _DAGSTER_AGE_S)
+        self.manifest_opens: Snapshot[None] = Snapshot(self._open_manifest, _STATUS_AGE_S)
+        self.cache_bytes: Snapshot[int] = Snapshot(self._load_cache_bytes, _CACHE_AGE_S)
         self.stopping = threading.Event()
 
     def start(self) -> None:
@@ -88,6 +94,15 @@ class Services:
         with self.library.manifest.read() as tx:
             warned, newest = problems.warned_count(tx, Which()), outbox.newest_seq(tx)
             return LibraryNow(counts, warned, index, newest, pauses.paused_at(tx), changes)
+
+    def _open_manifest(self) -> None:
+        with Manifest(self.library.home, _PROBE_S).read() as tx:
+            tx.value("SELECT 1")
+
+    def _load_cache_bytes(self) -> int:
+        from resources.preview_cache import pictures_bytes
+
+        return pictures_bytes(self.library.home)
 
     def _load_jobs(self) -> list[dict[str, Any]]:
         with self.library.manifest.read() as tx:

@@ -24,6 +24,7 @@ from resources.settings import Settings
 __all__ = ["MAX_UPLOAD_BYTES", "UploadDecoder"]
 
 MAX_UPLOAD_BYTES = 128 << 20  # a raw file of today's largest sensors
+_MOST_PIXELS = 250_000_000  # the largest that cameras make today, four shots put together
 _TIMEOUT_S = 20.0
 # Pictures that wait for the one worker, and how long one more waits for a place among them.
 _MOST_WAITING = 32
@@ -39,6 +40,7 @@ class UploadDecoder:
                 update={
                     "decode_workers": 1,
                     "decode_timeout_s": min(_TIMEOUT_S, settings.decode_timeout_s),
+                    "max_pixels": min(_MOST_PIXELS, settings.max_pixels),
                     "max_file_bytes": min(MAX_UPLOAD_BYTES, settings.max_file_bytes),
                 }
             )
@@ -77,6 +79,11 @@ class UploadDecoder:
             code = outcome.code or "CORRUPT"
             raise DecodeError(code, outcome.message or CODES[code].meaning)
         return outcome.inputs[0]
+
+    @property
+    def waiting(self) -> int:
+        """Pictures that wait for the worker."""
+        return self._tasks.qsize()
 
     def close(self) -> None:
         self._stop.set()

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import APIRouter
 
 from resources.errors import CODES
-from search_api.dependencies import Live
+from search_api.dependencies import Held
 from search_api.error_replies import responses
 from search_api.schemas.errors import ErrorReply
 from search_api.schemas.status import Health, Readiness
@@ -21,8 +21,17 @@ async def live() -> Health:
     return Health(version=version("loupe-photos"))
 
 
-@router.get("/ready", responses=responses("INDEX_LOADING", "INDEX_BUSY", "INDEX_UNREACHABLE"))
-async def ready(live: Live) -> Readiness:
-    """The index is open: words and browsing work. Answers 503 until then."""
-    _ = live.index
-    return Readiness(index=live.index_state, model=live.model_state)
+@router.get(
+    "/ready",
+    responses=responses("INDEX_LOADING", "INDEX_BUSY", "INDEX_UNREACHABLE", "MANIFEST_BUSY", "MANIFEST_DAMAGED"),
+)
+async def ready(services: Held) -> Readiness:
+    """Index and manifest are open: words and browsing work. Answers 503 until then, whatever Dagster and model do."""
+    _ = services.live.index
+    await services.manifest_opens.get()
+    return Readiness(
+        index=services.live.index_state,
+        manifest="ready",
+        model=services.live.model_state,
+        dagster="ready" if await services.dagster_up.get() else "unreachable",
+    )

@@ -19,10 +19,12 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Which parts can be used now. Search by words and browsing need the index alone."""
+    """Which parts can be used now. Search by words and browsing need index and manifest; new jobs need Dagster."""
 
     index: Literal["ready", "loading", "failed"]
+    manifest: Literal["ready"]
     model: Literal["ready", "loading", "off", "failed"] = Field(description="`off`: no model is set up.")
+    dagster: Literal["ready", "unreachable"]
 
 
 class ModelInUse(BaseModel):

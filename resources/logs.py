@@ -1,4 +1,4 @@
-"""What the API's log looks like: one JSON object a line on standard output, with the request id.
+"""What the log of API and pipeline looks like: one JSON object a line on standard output, with request and run ids.
 
 Plain tracebacks: the pretty ones print the values of local variables, and take seconds to draw.
 """

@@ -1,0 +1,57 @@
+"""Signing a browser in from another machine's address, in Chromium, under the page's content security policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from running_app import free_port, serving, wait_until
+from served_page import CHROMIUM, playwright
+from small_library import build
+
+from resources import keys
+from resources.library import Library
+from resources.running_api import RunningApi
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def _link(library: Library, port: int) -> str:
+    made = keys.create(
+        library.manifest, library.home, "link", frozenset(["read", "write"]), keys.LINK_LASTS, kind="link"
+    )
+    # Loopback, but not an address that needs no key: to the server it is as good as another machine's.
+    return f"http://127.0.0.2:{port}/sign-in.html#{made.text}"
+
+
+def test_a_link_signs_in_once_and_leaves_no_secret_behind(tmp_path: Path) -> None:
+    small = build(tmp_path, with_model=False)
+    settings = small.settings.model_copy(update={"host": "0.0.0.0", "port": free_port()})
+    with serving(settings), playwright.sync_playwright() as driver:
+        api = RunningApi.of(small.library.home)
+        assert api is not None
+        wait_until(lambda: api.get("/status")["points"] == 8)
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        complaints: list[str] = []
+        page.on("console", lambda entry: complaints.append(entry.text) if entry.type == "error" else None)
+
+        page.goto(f"http://127.0.0.2:{settings.port}/")
+        page.get_by_text("Sign in first").first.wait_for()
+        complaints.clear()  # each refused request stands in the console
+
+        link = _link(small.library, settings.port)
+        page.goto(link)
+        page.locator("#grid .tile.loaded").first.wait_for()
+        assert page.url == f"http://127.0.0.2:{settings.port}/"
+        assert page.locator("#grid .tile").count() == 8
+        assert page.evaluate("document.cookie") == "", "no script can read the session"
+        assert [each for each in complaints if "Content Security Policy" in each or "Refused" in each] == []
+
+        other = browser.new_context().new_page()
+        other.goto(link)
+        other.get_by_text("used already").wait_for()
+        assert "#" not in other.url
+        browser.close()
