@@ -142,9 +142,7 @@ def _jobs(rows: list[dict[str, Any]]) -> Iterator[GaugeMetricFamily]:
     speeds: Tally[str] = Tally()
     for row in running:
         speeds.update({stage: counts.get("photos_per_s") or 0.0 for stage, counts in row["stages"].items()})
-    yield _labelled(
-        "loupe_job_stage_photos_per_second", "Rate of the jobs that run, by stage.", "stage", dict(speeds)
-    )
+    yield _labelled("loupe_job_stage_photos_per_second", "Rate of the jobs that run, by stage.", "stage", dict(speeds))
     for name, text, part in (
         ("loupe_job_stage_done", "Photos done in the jobs that run, by stage.", "done"),
         ("loupe_job_stage_total", "Photos to do in the jobs that run, by stage.", "total"),
