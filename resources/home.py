@@ -154,6 +154,8 @@ class Home:
                 file_system=file_system,
             )
         try:
+            # A new home is its owner's alone: what photos show and where they were taken is nobody else's business.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (
                 self.previews,
                 self.thumbnails,

@@ -55,6 +55,13 @@ def code_of(action: Callable[[], object]) -> str:
     return caught.value.code
 
 
+def test_a_new_home_is_its_owners_alone_and_one_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    assert Home(tmp_path / "new").prepare().path.stat().st_mode & 0o777 == 0o700
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o750)
+    assert Home(shared).prepare().path.stat().st_mode & 0o777 == 0o750
+
+
 def test_prepare_makes_the_folders_and_may_be_repeated(tmp_path: Path) -> None:
     home = Home(tmp_path / "deep" / "home")
     home.prepare().prepare()
