@@ -56,6 +56,7 @@ def card(payload: Mapping[str, Any]) -> PhotoCard:
         photo_id=payload["photo_id"],
         taken_at=None if taken_at is None else datetime.fromtimestamp(taken_at, UTC).replace(tzinfo=None),
         caption_at=None if caption_at is None else datetime.fromtimestamp(caption_at, UTC).replace(tzinfo=None),
+        caption_source=caption_source(payload),
         location=payload.get("location"),
         format=formats[0] if formats else None,
         formats=formats,
@@ -115,10 +116,10 @@ def photo(
 
 
 def caption_source(row: Mapping[str, Any]) -> CaptionSource | None:
-    """Whose the caption of `manifest.photos.get` is; only what a model computed names a model."""
-    if row["caption"] is None:
+    """Whose the caption of a row of `manifest.photos.get`, or of a point, is; only what a model computed names one."""
+    if row.get("caption") is None:
         return None
-    return "computed" if row["caption_model"] else "written"
+    return "computed" if row.get("caption_model") else "written"
 
 
 def _stack(photo_id: str, members: list[dict[str, Any]]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class PhotoCard(BaseModel):
     )
     title: str | None = None
     caption: str | None = Field(None, examples=["a red car parked beside a lake"])
+    caption_source: CaptionSource | None = Field(None, description="`written` by a person, `computed` by a model.")
     caption_model: str | None = Field(
         None, description="The model that made the caption; null when a person wrote it.", examples=["blip-base"]
     )
@@ -144,9 +145,6 @@ class Photo(PhotoCard):
     place_source: Literal["file", "gps"] | None = Field(
         None, description="`file`: somebody wrote country, region and city; `gps`: they were looked up by the position."
     )
-    caption_source: CaptionSource | None = Field(None, description="`written` by a person, `computed` by a model.")
-    caption_model: str | None = Field(None, description="The model that computed the caption.", examples=["blip-base"])
-    caption_at: datetime | None = Field(None, description="When it was written or computed; UTC.")
     description: str | None = None
     keywords: list[str] = []
     warnings: list[str] = Field([], description="Codes of what was odd in the file and did not stop it.")

@@ -32,6 +32,10 @@ def newest(own: SmallLibrary) -> int:
         return outbox.newest_seq(tx)
 
 
+def detail_at(http: TestClient, path: str) -> str:
+    return str(http.get(path.removesuffix("/caption")).json()["caption_at"])
+
+
 def test_a_written_caption_stands_before_the_computed_one_until_it_is_taken_back(
     http: TestClient, own: SmallLibrary
 ) -> None:
@@ -41,6 +45,8 @@ def test_a_written_caption_stands_before_the_computed_one_until_it_is_taken_back
     assert (written.json()["caption"], written.json()["caption_source"]) == ("Grandma's birthday", "written")
     assert (written.json()["caption_model"], bool(written.json()["caption_at"])) == (None, True)
     wait_until(lambda: found(http, text="birthday", mode="words") == ["red.jpg"], 10)
+    [hit] = http.post("/api/v1/search", json={"text": "birthday", "mode": "words"}).json()["hits"]
+    assert (hit["caption_source"], hit["caption_model"], hit["caption_at"]) == ("written", None, detail_at(http, path))
     before = newest(own)
     assert http.put(path, json={"text": "Grandma's birthday"}).json()["caption"] == "Grandma's birthday"
     assert newest(own) == before, "the same again is no change"
