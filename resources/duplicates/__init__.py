@@ -4,7 +4,7 @@ Belongs here: comparing, grouping, which one to keep. Not here: rows (`manifest/
 what a page shows of them.
 """
 
-from resources.duplicates.finding import DuplicateCounts, find_duplicates
+from resources.duplicates.finding import ContentModel, DuplicateCounts, find_duplicates, regroup
 from resources.duplicates.grouping import TIERS, Group, Tier
 
-__all__ = ["TIERS", "DuplicateCounts", "Group", "Tier", "find_duplicates"]
+__all__ = ["TIERS", "ContentModel", "DuplicateCounts", "Group", "Tier", "find_duplicates", "regroup"]

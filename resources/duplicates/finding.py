@@ -22,14 +22,14 @@ from PIL import Image
 
 from resources.duplicates import same_picture, similar
 from resources.duplicates.grouping import Candidate, Group, Tier, copies, is_other_moment, lookalikes, ranked
-from resources.library import Library, result_key
-from resources.manifest import VectorStore, results
+from resources.home import Home
+from resources.manifest import Manifest, VectorStore, results
 from resources.manifest import duplicates as table
 from resources.manifest.results import ResultKey
 from resources.models.preprocess import ModelInputSpec, model_input
 from resources.photo_store import PhotoStore
 
-__all__ = ["DuplicateCounts", "ImageModel", "find_duplicates", "regroup"]
+__all__ = ["ContentModel", "DuplicateCounts", "find_duplicates", "regroup"]
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +40,18 @@ _FIRST_SEED = 11
 _GROWN = 4
 
 
-class ImageModel(Protocol):
-    """What calibrating asks of a model."""
-
+class _Embeds(Protocol):
     def embed_images(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class ContentModel:
+    """The image-text model in use: whose vectors to compare. `load` is called only to measure its threshold, which is
+    done once a library and model."""
+
+    key: ResultKey
+    input_spec: ModelInputSpec
+    load: Callable[[], _Embeds]
 
 
 @dataclass(frozen=True)
@@ -60,35 +68,36 @@ class DuplicateCounts:
 
 
 def find_duplicates(
-    library: Library, load_model: Callable[[], ImageModel], *, limit_s: float, stop: threading.Event | None = None
+    manifest: Manifest,
+    home: Home,
+    model: ContentModel | None,
+    *,
+    limit_s: float,
+    stop: threading.Event | None = None,
 ) -> DuplicateCounts:
     """Compare what is new, for at most about `limit_s` seconds, and make the groups anew.
 
-    `load_model` loads the image-text model in use; it is called only to measure its threshold, once a library and
-    model, and never without a model in use.
+    Without a model photos are compared by bytes, pixels and areas alone. Raises what loading the model raises.
     """
-    work = _Work(library, time.monotonic() + limit_s, stop or threading.Event())
+    work = _Work(manifest, home, time.monotonic() + limit_s, stop or threading.Event())
     work.compare_areas()
-    clip = library.clip()
-    key = result_key(clip) if clip else None
-    threshold = None
-    if clip and key:
-        threshold = _threshold(library, key, clip.input_spec, load_model)
-        if threshold is not None:
-            work.compare_vectors(key, threshold)
+    threshold = _threshold(manifest, home, model) if model else None
+    if model and threshold is not None:
+        work.compare_vectors(model.key, threshold)
     return DuplicateCounts(
         compared=work.compared,
         compared_vectors=work.compared_vectors,
         pairs=work.pairs,
         left=work.left,
         threshold=threshold,
-        groups=regroup(library),
+        groups=regroup(manifest, home, model.key if model else None),
     )
 
 
 class _Work:
-    def __init__(self, library: Library, deadline: float, stop: threading.Event) -> None:
-        self._library = library
+    def __init__(self, manifest: Manifest, home: Home, deadline: float, stop: threading.Event) -> None:
+        self._manifest = manifest
+        self._home = home
         self._deadline = deadline
         self._stop = stop
         self.compared = self.compared_vectors = self.pairs = self.left = 0
@@ -96,13 +105,13 @@ class _Work:
     def compare_areas(self) -> None:
         """Resized and re-encoded copies, by hashes and thumbnails."""
         made_by = same_picture.MADE_BY
-        with self._library.manifest.read() as tx:
+        with self._manifest.read() as tx:
             pictures = [row for row in table.pictures(tx, made_by) if row["perceptual_hash"] is not None]
         names = [row["pixel_hash"] for row in pictures]
         hashes = np.array([row["perceptual_hash"] for row in pictures], dtype=np.uint64)
         shapes = np.array([row["width"] / max(1, row["height"]) for row in pictures], dtype=np.float64)
         done = sum(row["compared"] for row in pictures)
-        store = self._library.store
+        store = PhotoStore(self._home)
 
         @lru_cache(maxsize=4096)  # 7 kB each
         def grid(index: int) -> same_picture.Grid | None:
@@ -125,12 +134,12 @@ class _Work:
     def compare_vectors(self, key: ResultKey, threshold: float) -> None:
         """What the model finds alike."""
         made_by = key.made_by
-        with self._library.manifest.read() as tx:
+        with self._manifest.read() as tx:
             rows = table.pictures(tx, made_by)
             embedded = {pixel_hash for _, pixel_hash in results.embedded_photos(tx, key)}
         before = {row["pixel_hash"] for row in rows if row["compared"]}
         new = [row["pixel_hash"] for row in rows if not row["compared"] and row["pixel_hash"] in embedded]
-        store = VectorStore(self._library.home, key.model, key.revision, key.preprocess_version)
+        store = VectorStore(self._home, key.model, key.revision, key.preprocess_version)
         done = 0
         while done < len(new) and self._goes_on():
             names = new[done : done + _VECTORS_A_STEP]
@@ -148,7 +157,7 @@ class _Work:
         self.left += len(new) - done
 
     def _put(self, made_by: str, found: Sequence[tuple[str, str, float]], compared: Sequence[str]) -> None:
-        with self._library.manifest.write() as tx:
+        with self._manifest.write() as tx:
             table.put_pairs(tx, made_by, found, compared)
         self.pairs += len(found)
 
@@ -162,11 +171,10 @@ def _matrices(store: VectorStore) -> Iterator[tuple[list[str], npt.NDArray[np.fl
         yield batch.column("pixel_hash").to_pylist(), flat.reshape(batch.num_rows, -1)
 
 
-def _threshold(
-    library: Library, key: ResultKey, spec: ModelInputSpec, load_model: Callable[[], ImageModel]
-) -> float | None:
+def _threshold(manifest: Manifest, home: Home, model: ContentModel) -> float | None:
     """The model's threshold as it was measured on this library, now if it was not; None while nothing is embedded."""
-    with library.manifest.read() as tx:
+    key = model.key
+    with manifest.read() as tx:
         measured = table.threshold(tx, key.made_by)
         hashes = sorted({pixel_hash for _, pixel_hash in results.embedded_photos(tx, key)})
     wanted = min(similar.CALIBRATION_PICTURES, len(hashes))
@@ -174,26 +182,26 @@ def _threshold(
         return measured[0]
     random = np.random.default_rng(_FIRST_SEED)
     picked = [hashes[index] for index in random.permutation(len(hashes))]
-    store = VectorStore(library.home, key.model, key.revision, key.preprocess_version)
+    store = VectorStore(home, key.model, key.revision, key.preprocess_version)
     vectors = store.get(picked[: 40 * similar.CALIBRATION_PICTURES])
     names, images = [], []
     for name in picked:
-        pixels = _pixels(library.store, name) if name in vectors else None
+        pixels = _pixels(PhotoStore(home), name) if name in vectors else None
         if pixels is not None:
             names.append(name)
-            images.append(model_input(similar.altered(pixels), spec))
+            images.append(model_input(similar.altered(pixels), model.input_spec))
         if len(names) == similar.CALIBRATION_PICTURES:
             break
     if not names:
         return measured[0] if measured else None
-    edited = load_model().embed_images(np.stack(images))
+    edited = model.load().embed_images(np.stack(images))
     threshold = similar.threshold_of(
         np.stack([vectors[name] for name in names]),
         edited,
         np.stack([vectors[name] for name in sorted(vectors)]),
         lambda below, count: random.integers(0, below, count),
     )
-    with library.manifest.write() as tx:
+    with manifest.write() as tx:
         table.put_threshold(tx, key.made_by, threshold, len(names))
     log.info("similarity_measured", model=key.model, threshold=round(threshold, 4), pictures=len(names))
     return threshold
@@ -210,14 +218,17 @@ def _pixels(store: PhotoStore, pixel_hash: str) -> npt.NDArray[np.uint8] | None:
     return None
 
 
-def regroup(library: Library) -> dict[str, int]:
-    """Make the groups of everything that was found and that a person did not call different. How many, by tier."""
-    clip = library.clip()
-    with library.manifest.read() as tx:
+def regroup(manifest: Manifest, home: Home, key: ResultKey | None) -> dict[str, int]:
+    """Make the groups of everything that was found and that a person did not call different. How many, by tier.
+
+    `key` names the model whose word counts.
+    """
+    store = PhotoStore(home)
+    with manifest.read() as tx:
         joined = _joined(
             strong=[(one, other, 1.0, "same_pixels") for one, other in table.equal_pictures(tx)]
             + [(one, other, score, "same_picture") for one, other, score in table.pairs(tx, same_picture.MADE_BY)],
-            weak=table.pairs(tx, result_key(clip).made_by) if clip else [],
+            weak=table.pairs(tx, key.made_by) if key else [],
             copied=table.with_copies(tx),
             stacked=table.stacked(tx),
             different=table.marked_different(tx),
@@ -228,14 +239,14 @@ def regroup(library: Library) -> dict[str, int]:
     measured = {
         name: value
         for name in {row["pixel_hash"] for row in rows.values()} - known
-        if (value := _sharpness(library.store, name)) is not None
+        if (value := _sharpness(store, name)) is not None
     }
     for row in rows.values():
         row["sharpness"] = row["sharpness"] if row["sharpness"] is not None else measured.get(row["pixel_hash"])
     groups = [
         _group(tier, [_candidate(rows[each]) for each in ids if each in rows], scores) for tier, ids, scores in joined
     ]
-    with library.manifest.write() as tx:
+    with manifest.write() as tx:
         table.put_sharpness(tx, measured)
         table.replace_groups(tx, [row for each in groups for row in _rows(each)])
     counted: dict[str, int] = defaultdict(int)
@@ -293,7 +304,8 @@ def _joined(
         by_stack[row["stack_id"], row["kind"]].append(row["photo_id"])
     for (_, kind), ids in by_stack.items():
         left = [each for each in ids if not all(apart(each, other) for other in ids if other != each)]
-        if kind in ("raw_jpeg", "burst") and len(left) > 1:
+        all_copies = None not in (numbers := {component.get(each) for each in left}) and len(numbers) == 1
+        if kind in ("raw_jpeg", "burst") and len(left) > 1 and not all_copies:
             groups.append(("burst" if kind == "burst" else "raw_jpeg", left, {}))
     alike = {
         (one, other): score

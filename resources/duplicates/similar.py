@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
-__all__ = ["CALIBRATION_PICTURES", "altered", "alike", "threshold_of"]
+__all__ = ["CALIBRATION_PICTURES", "alike", "altered", "threshold_of"]
 
 Vectors = npt.NDArray[np.float32]
 
@@ -23,6 +23,7 @@ _ROWS = 1024
 # the two is the stricter.
 _FOUND = 0.90
 _BY_CHANCE = 1e-4
+_COPIES = 2.0
 
 
 def alike(
@@ -72,7 +73,8 @@ def threshold_of(
 
     `vectors[i]` and `edited[i]` are of one picture and its altered copy, `library` are vectors of different pictures;
     `random(n, m)` draws `m` numbers below `n`. The cosine that 90 % of the copies reach, unless more than one chance
-    pair in ten thousand reaches it as well: then the cosine that they do not.
+    pair in ten thousand reaches it as well: then the cosine that they do not. In a small library chance pairs are
+    alike more often, for each picture may have a copy or two.
     """
     reached = float(np.quantile((vectors * edited).sum(axis=1), 1 - _FOUND))
     if len(library) < 2:
@@ -80,4 +82,4 @@ def threshold_of(
     one, other = random(len(library), 20_000), random(len(library), 20_000)
     apart = one != other
     by_chance = (library[one[apart]] * library[other[apart]]).sum(axis=1)
-    return max(reached, float(np.quantile(by_chance, 1 - _BY_CHANCE)))
+    return max(reached, float(np.quantile(by_chance, 1 - max(_BY_CHANCE, _COPIES / len(library)))))

@@ -1,0 +1,173 @@
+"""Copies, resized, re-encoded and edited pictures among others, found by the real stream's pictures and vectors."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_photos import draw_photos
+from PIL import Image, ImageEnhance
+from shelf import CLIP, InProcessEngine, PixelModel, Shelf
+
+from resources.duplicates import ContentModel, DuplicateCounts, find_duplicates, regroup
+from resources.manifest import duplicates as table
+from resources.manifest import hidden
+from resources.models.preprocess import ModelInputSpec
+from resources.settings import Settings
+
+_SPEC = ModelInputSpec(32, "shortest", "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    settings = Settings(home=tmp_path / "home", captions="off")
+    made = Shelf(settings, tmp_path / "photos", InProcessEngine(settings))
+    draw_photos(made.photos, [f"{number:02}.jpg" for number in range(12)])
+    return made
+
+
+def find(shelf: Shelf, model: PixelModel | None = None, limit_s: float = 60.0) -> DuplicateCounts:
+    content = ContentModel(CLIP, _SPEC, (model or PixelModel()).load)
+    return find_duplicates(shelf.library.manifest, shelf.library.home, content, limit_s=limit_s)
+
+
+def groups(shelf: Shelf, tier: str) -> list[list[str]]:
+    """File names of each group of a tier, the best first."""
+    with shelf.library.manifest.read() as tx:
+        found = table.groups(tx, tier=tier, photo_ids=None, limit=100, offset=0)
+        return [
+            [str(tx.value("SELECT file_name FROM photos WHERE photo_id = ?", [p])) for p in g["photo_ids"]]
+            for g in found
+        ]
+
+
+def reasons(shelf: Shelf, tier: str) -> list[list[str]]:
+    with shelf.library.manifest.read() as tx:
+        return [group["reasons"] for group in table.groups(tx, tier=tier, photo_ids=None, limit=100, offset=0)]
+
+
+def saved(shelf: Shelf, name: str, of: str, change: object = None, **options: object) -> None:
+    picture = Image.open(shelf.photos / of).convert("RGB")
+    (change(picture) if callable(change) else picture).save(shelf.photos / name, **options)  # type: ignore[arg-type]
+
+
+def test_each_kind_of_duplicate_stands_in_its_own_tier(shelf: Shelf) -> None:
+    shutil.copyfile(shelf.photos / "00.jpg", shelf.photos / "00 copy.jpg")
+    saved(shelf, "01.png", "01.jpg")  # other bytes, the same pixels
+    saved(shelf, "02-mail.jpg", "02.jpg", lambda picture: picture.resize((80, 60)), quality=70)
+    saved(shelf, "03-web.webp", "03.jpg", quality=80)
+    saved(
+        shelf,
+        "04-light.jpg",
+        "04.jpg",
+        lambda picture: ImageEnhance.Brightness(picture.crop((0, 0, 150, 112))).enhance(1.1),
+    )
+    shelf.watch()
+    shelf.take_in()
+    counts = find(shelf)
+    assert groups(shelf, "same_bytes") == [["00.jpg"]] or groups(shelf, "same_bytes") == [["00 copy.jpg"]]
+    assert groups(shelf, "same_pixels") == [["01.jpg", "01.png"]]
+    assert sorted(groups(shelf, "same_picture")) == [["02.jpg", "02-mail.jpg"], ["03.jpg", "03-web.webp"]]
+    assert sorted(sorted(each) for each in groups(shelf, "similar")) == [["04-light.jpg", "04.jpg"]]
+    assert [each[0] for each in sorted(reasons(shelf, "same_picture"))] == ["from_the_camera", "more_pixels"]
+    assert counts.left == 0
+    assert counts.groups == {"same_bytes": 1, "same_pixels": 1, "same_picture": 2, "similar": 1}
+
+
+def test_found_again_nothing_is_compared_and_new_photos_find_the_old(shelf: Shelf) -> None:
+    shelf.watch()
+    shelf.take_in()
+    model = PixelModel()
+    first = find(shelf, model)
+    assert (first.compared, first.compared_vectors, first.groups) == (12, 12, {})
+    again = find(shelf, model)
+    assert (again.compared, again.compared_vectors, again.pairs, model.loads) == (0, 0, 0, 1)
+    saved(shelf, "05-small.jpg", "05.jpg", lambda picture: picture.resize((120, 90)))
+    shelf.take_in()
+    more = find(shelf, model)
+    assert (more.compared, more.compared_vectors) == (1, 1)
+    assert groups(shelf, "same_picture") == [["05.jpg", "05-small.jpg"]]
+
+
+def test_out_of_time_the_rest_is_left_for_the_next_run(shelf: Shelf) -> None:
+    saved(shelf, "05-small.jpg", "05.jpg", lambda picture: picture.resize((120, 90)))
+    shelf.watch()
+    shelf.take_in()
+    assert find(shelf, limit_s=0.0).left == 26
+    assert find(shelf).left == 0
+    assert groups(shelf, "same_picture") == [["05.jpg", "05-small.jpg"]]
+
+
+def test_frames_of_different_moments_are_no_copies(shelf: Shelf) -> None:
+    """Two frames from a tripod look the same; the camera says that they were taken apart."""
+    pixels = Image.open(shelf.photos / "00.jpg").convert("RGB")
+    for number, second in enumerate((1, 9)):
+        exif = Image.Exif()
+        exif[0x0110] = "X-T5"
+        exif.get_ifd(0x8769)[36867] = f"2024:05:06 07:08:{second:02}"
+        noisy = np.clip(
+            np.asarray(pixels, np.int16) + np.random.default_rng(number).integers(-3, 4, (120, 160, 3)), 0, 255
+        )
+        Image.fromarray(noisy.astype(np.uint8)).save(shelf.photos / f"tripod{number}.jpg", quality=92, exif=exif)
+    (shelf.photos / "00.jpg").unlink()
+    shelf.watch()
+    shelf.take_in()
+    find(shelf)
+    assert groups(shelf, "same_picture") == []
+    assert [sorted(each) for each in groups(shelf, "similar")] == [["tripod0.jpg", "tripod1.jpg"]]
+
+
+def test_what_a_person_calls_different_is_no_group_any_more(shelf: Shelf) -> None:
+    shutil.copyfile(shelf.photos / "00.jpg", shelf.photos / "00 copy.jpg")
+    saved(shelf, "05-small.jpg", "05.jpg", lambda picture: picture.resize((120, 90)))
+    shelf.watch()
+    shelf.take_in()
+    find(shelf)
+    pair = [shelf.photo_id("05.jpg"), shelf.photo_id("05-small.jpg")]
+    copied = shelf.photo_id("00.jpg")
+    manifest, home = shelf.library.manifest, shelf.library.home
+    with manifest.write() as tx:
+        assert table.mark_different(tx, pair) == 1
+        assert table.mark_different(tx, [copied]) == 1
+    assert regroup(manifest, home, CLIP) == {}
+    assert find(shelf).groups == {}
+    with manifest.write() as tx:
+        assert table.unmark_different(tx, pair) == 1
+    assert regroup(manifest, home, CLIP) == {"same_picture": 1}
+
+
+def test_removed_and_missing_photos_leave_their_groups(shelf: Shelf) -> None:
+    saved(shelf, "05-small.jpg", "05.jpg", lambda picture: picture.resize((120, 90)))
+    saved(shelf, "06-small.jpg", "06.jpg", lambda picture: picture.resize((120, 90)))
+    shelf.watch()
+    shelf.take_in()
+    assert find(shelf).groups == {"same_picture": 2}
+    small = shelf.photo_id("05-small.jpg")
+    with shelf.library.manifest.write() as tx:
+        hidden.hide(tx, [small])
+    (shelf.photos / "06.jpg").unlink()
+    shelf.take_in()
+    assert find(shelf).groups == {}
+
+
+def test_many_equal_pictures_are_one_group_at_little_cost(shelf: Shelf) -> None:
+    blank = np.full((30, 40, 3), 200, dtype=np.uint8)
+    for number in range(150):
+        blank[0, 0] = number
+        Image.fromarray(blank).save(shelf.photos / f"blank{number:03}.png")
+    shelf.watch()
+    shelf.take_in()
+    counts = find(shelf)
+    [group] = groups(shelf, "same_picture")
+    assert len([name for name in group if name.startswith("blank")]) == 150
+    assert counts.pairs < 150 * 100
+
+
+def test_without_a_model_bytes_pixels_and_areas_are_compared(shelf: Shelf) -> None:
+    saved(shelf, "05-small.jpg", "05.jpg", lambda picture: picture.resize((120, 90)))
+    shelf.watch()
+    shelf.take_in()
+    counts = find_duplicates(shelf.library.manifest, shelf.library.home, None, limit_s=60)
+    assert (counts.threshold, counts.groups) == (None, {"same_picture": 1})
