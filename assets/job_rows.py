@@ -31,7 +31,7 @@ _OBSERVE_EVERY_S = 30.0
 # Long enough to even out flushes and batches, short enough to forget how long a model took to load.
 _RATE_OVER_S = 60.0
 # The steps that keep a run's row; checks do not.
-_STEPS = frozenset({"file_inventory", "streamed_photos", "qdrant_points", "umap_projections"})
+_STEPS = frozenset({"file_inventory", "streamed_photos", "qdrant_points", "umap_projections", "near_duplicates"})
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import dagster as dg
 from assets.checks import asset_checks
 from assets.file_inventory import file_inventory
 from assets.library_backup import library_backup
+from assets.near_duplicates import near_duplicates
 from assets.preview_cache import preview_cache
 from assets.qdrant_points import qdrant_points
 from assets.streamed_photos import streamed_photos
@@ -36,7 +37,15 @@ def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Defini
         **given,
     }
     return dg.Definitions(
-        assets=[file_inventory, streamed_photos, qdrant_points, umap_projections, library_backup, preview_cache],
+        assets=[
+            file_inventory,
+            streamed_photos,
+            qdrant_points,
+            umap_projections,
+            near_duplicates,
+            library_backup,
+            preview_cache,
+        ],
         asset_checks=asset_checks,
         jobs=JOBS,
         sensors=[build_new_folders_sensor(library.settings.sensor_interval_s)],

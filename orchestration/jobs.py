@@ -8,6 +8,7 @@ __all__ = [
     "JOBS",
     "backup_job",
     "captions_job",
+    "duplicates_job",
     "ingest_job",
     "reconcile_job",
     "refresh_map_job",
@@ -37,6 +38,13 @@ refresh_map_job = dg.define_asset_job(
     description="Draw the similarity map anew.",
 )
 
+duplicates_job = dg.define_asset_job(
+    "find_duplicates",
+    selection=dg.AssetSelection.assets("near_duplicates"),
+    executor_def=dg.in_process_executor,
+    description="Compare new photos with all others and make the groups of duplicates anew.",
+)
+
 reconcile_job = dg.define_asset_job(
     "reconcile",
     selection=dg.AssetSelection.assets("file_inventory", "qdrant_points", "preview_cache")
@@ -59,4 +67,4 @@ tidy_job = dg.define_asset_job(
     description="Keep previews and thumbnails within their limit, and remove those that belong to no photo.",
 )
 
-JOBS = [ingest_job, captions_job, refresh_map_job, reconcile_job, backup_job, tidy_job]
+JOBS = [ingest_job, captions_job, refresh_map_job, duplicates_job, reconcile_job, backup_job, tidy_job]

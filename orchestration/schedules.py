@@ -8,12 +8,13 @@ from datetime import datetime
 import dagster as dg
 
 from orchestration.active_runs import active_runs
-from orchestration.jobs import backup_job, captions_job, reconcile_job, refresh_map_job, tidy_job
+from orchestration.jobs import backup_job, captions_job, duplicates_job, reconcile_job, refresh_map_job, tidy_job
 from orchestration.partitions import add_partitions
 from resources.backup import backup_due
+from resources.duplicates import AREAS
 from resources.folder_runs import FOLDERS_A_RUN, folder_run
 from resources.library import Library, result_key
-from resources.manifest import pauses, projections, results
+from resources.manifest import duplicates, pauses, projections, results
 from resources.preview_cache import pictures_bytes
 from resources.watching import look
 
@@ -68,6 +69,23 @@ def hourly_map(
     if embedded == 0 or placed >= 0.9 * embedded:
         return dg.SkipReason(f"{placed} of {embedded} photos are on the map")
     return dg.RunRequest()
+
+
+@dg.schedule(
+    job=duplicates_job,
+    cron_schedule="50 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Compares new photos with all others, once nothing else is running.",
+)
+def hourly_duplicates(
+    context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
+) -> dg.RunRequest | dg.SkipReason:
+    if active_runs(context.instance, ("ingest", "captions", "find_duplicates")):
+        return dg.SkipReason("a run is active")
+    clip = library.clip()
+    with library.manifest.read() as tx:
+        due = duplicates.is_due(tx, AREAS, result_key(clip) if clip else None)
+    return dg.RunRequest() if due else dg.SkipReason("every photo was compared")
 
 
 @dg.schedule(
@@ -129,4 +147,4 @@ def _paused(library: Library) -> bool:
         return pauses.paused_at(tx) is not None
 
 
-SCHEDULES = [later_captions, hourly_map, weekly_reconcile, nightly_backup, hourly_tidy]
+SCHEDULES = [later_captions, hourly_map, hourly_duplicates, weekly_reconcile, nightly_backup, hourly_tidy]

@@ -98,6 +98,13 @@ _REQUESTS = (
         "Wait until the model has seen it; `loupe status` says how many wait.",
     ),
     ErrorCode(
+        "DUPLICATE_GROUP_NOT_FOUND",
+        404,
+        EX_NOINPUT,
+        "There is no such group of duplicates.",
+        "List the groups again: they are made anew as photos come and go.",
+    ),
+    ErrorCode(
         "PREVIEW_NOT_FOUND",
         404,
         EX_NOINPUT,

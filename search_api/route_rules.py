@@ -93,6 +93,13 @@ RULES: dict[str, Rule] = {
     "POST /collections": _write(names="name"),
     "GET /collections/{name}": _READ,
     "POST /collections/{name}/photos": _write("added"),
+    "GET /duplicates": _READ,
+    "GET /duplicates/groups": _READ,
+    "GET /images/{photo_id}/duplicates": _READ,
+    "POST /duplicates/find": _write(),
+    "POST /duplicates/keep": _write("hidden"),
+    "POST /duplicates/different": _write("pairs"),
+    "DELETE /duplicates/different": _write("pairs"),
     "GET /folders": _READ,
     # Whoever may name a folder may read every picture of the machine.
     "POST /folders": _administer("photo_files", names="folder.path"),

@@ -14,6 +14,7 @@ from orchestration.cli import (
     backup,
     challenge,
     collections,
+    duplicates,
     exchange,
     failures,
     folders,
@@ -67,6 +68,7 @@ app.add_typer(folders.app, name="folders")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(collections.app, name="collections")
+app.add_typer(duplicates.app, name="duplicates")
 app.add_typer(backup.app, name="backup")
 app.add_typer(index.app, name="index")
 app.add_typer(keys.app, name="keys")

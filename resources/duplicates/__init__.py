@@ -6,5 +6,18 @@ what a page shows of them.
 
 from resources.duplicates.finding import ContentModel, DuplicateCounts, find_duplicates, regroup
 from resources.duplicates.grouping import TIERS, Group, Tier
+from resources.duplicates.keeping import Kept, keep
+from resources.duplicates.same_picture import MADE_BY as AREAS
 
-__all__ = ["TIERS", "ContentModel", "DuplicateCounts", "Group", "Tier", "find_duplicates", "regroup"]
+__all__ = [
+    "AREAS",
+    "TIERS",
+    "ContentModel",
+    "DuplicateCounts",
+    "Group",
+    "Kept",
+    "Tier",
+    "find_duplicates",
+    "keep",
+    "regroup",
+]

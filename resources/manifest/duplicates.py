@@ -12,6 +12,7 @@ from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.manifest import photos
 from resources.manifest.database import Transaction
+from resources.manifest.results import ResultKey
 
 __all__ = [
     "candidates",
@@ -54,14 +55,20 @@ def pictures(tx: Transaction, made_by: str) -> list[dict[str, Any]]:
     )
 
 
-def is_due(tx: Transaction, made_by: Collection[str]) -> bool:
-    """Whether a picture that a person can see was not compared in one of these ways."""
-    for each in made_by:
-        if tx.value(
-            f"""SELECT count(*) FROM (SELECT 1 FROM {_SHOWN} AND NOT EXISTS (FROM compared_pictures c
-                WHERE c.pixel_hash = v.pixel_hash AND c.made_by = ?) LIMIT 1)""",
-            [each],
-        ):
+def is_due(tx: Transaction, areas: str, key: ResultKey | None) -> bool:
+    """Whether a picture that a person can see was not compared by areas (`areas`), or an embedded one by vectors."""
+    ways = [(areas, "")]
+    if key:
+        embedded = """AND EXISTS (FROM embeddings e WHERE e.pixel_hash = v.pixel_hash
+            AND e.model = ? AND e.revision = ? AND e.preprocess_version = ?)"""
+        ways.append((key.made_by, embedded))
+    for made_by, only in ways:
+        found = tx.value(
+            f"""SELECT 1 FROM {_SHOWN} {only} AND v.perceptual_hash IS NOT NULL
+            AND NOT EXISTS (FROM compared_pictures c WHERE c.pixel_hash = v.pixel_hash AND c.made_by = ?) LIMIT 1""",
+            [*((key.model, key.revision, key.preprocess_version) if only and key else ()), made_by],
+        )
+        if found:
             return True
     return False
 
@@ -180,7 +187,10 @@ def replace_groups(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
 def counts(tx: Transaction) -> dict[str, dict[str, int]]:
     """By tier: how many `groups` there are, and how many `photos` stand in them."""
     rows = tx.rows(
-        """SELECT tier, count(DISTINCT group_id) AS groups, count(*) AS photos FROM duplicate_groups
+        f"""SELECT tier, count(*) AS groups, sum(photos)::BIGINT AS photos FROM (
+            SELECT tier, group_id, count(*) AS photos FROM duplicate_groups
+            WHERE photo_id IN (SELECT p.photo_id FROM {_SHOWN})
+            GROUP BY tier, group_id HAVING count(*) > 1 OR tier = 'same_bytes')
         GROUP BY tier ORDER BY tier"""
     )
     return {row["tier"]: {"groups": row["groups"], "photos": row["photos"]} for row in rows}
@@ -191,6 +201,8 @@ def groups(
 ) -> list[dict[str, Any]]:
     """A page of groups: `group_id`, `tier`, `photo_ids` (the best first), `scores`, `reasons`; large ones first.
 
+    Photos that were hidden or went missing since the groups were made are left out.
+
     With `photo_ids`: groups that any of these stands in.
     """
     with tx.relation({"photo_id": sorted(set(photo_ids or ()))}, {"photo_id": pa.string()}) as given:
@@ -199,7 +211,9 @@ def groups(
             f"""SELECT group_id, tier, list(photo_id ORDER BY position) AS photo_ids,
                 list(score ORDER BY position) AS scores, any_value(reasons) AS reasons
             FROM duplicate_groups WHERE ($tier IS NULL OR tier = $tier) {among if photo_ids is not None else ""}
-            GROUP BY group_id, tier ORDER BY count(*) DESC, group_id LIMIT $limit OFFSET $offset""",
+            AND photo_id IN (SELECT p.photo_id FROM {_SHOWN})
+            GROUP BY group_id, tier HAVING count(*) > 1 OR tier = 'same_bytes'
+            ORDER BY count(*) DESC, group_id LIMIT $limit OFFSET $offset""",
             {"tier": tier, "limit": limit, "offset": offset},
         )
 

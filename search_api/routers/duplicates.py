@@ -1,0 +1,154 @@
+"""Photos that show the same: groups, which one to keep, and a person's word that they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from resources.duplicates import AREAS, TIERS, Tier, keep, regroup
+from resources.errors import LoupeError
+from resources.library import Library, result_key
+from resources.manifest import duplicates, jobs, photos
+from resources.vector_index import wake
+from search_api.dependencies import Held, OpenLibrary, PhotoId
+from search_api.error_replies import responses
+from search_api.photo_cards import photo
+from search_api.routers.jobs import job_reply
+from search_api.schemas.duplicates import (
+    DifferentPhotos,
+    DifferentReply,
+    Duplicate,
+    DuplicateGroup,
+    DuplicateGroups,
+    Duplicates,
+    DuplicateTier,
+    KeepBest,
+    KeptBest,
+    KeptPhoto,
+)
+from search_api.schemas.jobs import Job
+
+router = APIRouter(tags=["duplicates"])
+
+DUPLICATES_JOB = "find_duplicates"
+
+
+@router.get("/duplicates", responses=responses("MANIFEST_BUSY"))
+def count_duplicates(library: OpenLibrary) -> Duplicates:
+    """How many groups there are of each kind."""
+    clip = library.clip()
+    with library.manifest.read() as tx:
+        found = duplicates.counts(tx)
+        waiting = duplicates.is_due(tx, AREAS, result_key(clip) if clip else None)
+    tiers = [DuplicateTier(tier=tier, **found.get(tier, {"groups": 0, "photos": 0})) for tier in TIERS]
+    return Duplicates(tiers=tiers, waiting=waiting)
+
+
+@router.get("/duplicates/groups", responses=responses("MANIFEST_BUSY"))
+def list_groups(
+    library: OpenLibrary,
+    tier: Tier | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> DuplicateGroups:
+    """Groups, large ones first."""
+    found = _groups(library, tier, None, limit + 1, offset)
+    return DuplicateGroups(groups=found[:limit], next_offset=offset + limit if len(found) > limit else None)
+
+
+@router.get("/images/{photo_id}/duplicates", responses=responses("PHOTO_NOT_FOUND", "MANIFEST_BUSY"))
+def get_duplicates(photo_id: PhotoId, library: OpenLibrary) -> DuplicateGroups:
+    """The groups that a photo stands in."""
+    with library.manifest.read() as tx:
+        photos.require(tx, [str(photo_id)])
+    return DuplicateGroups(groups=_groups(library, None, [str(photo_id)], 100, 0), next_offset=None)
+
+
+@router.post("/duplicates/find", status_code=202, responses=responses("DAGSTER_UNREACHABLE", "JOB_FAILED"))
+def find(services: Held) -> Job:
+    """Compare what is new now, as happens by itself each hour."""
+    run_id = services.dagster.launch(DUPLICATES_JOB)
+    with services.library.manifest.write() as tx:
+        jobs.queue(tx, run_id, DUPLICATES_JOB, None)
+        row = jobs.get(tx, run_id)
+    services.jobs.forget()
+    assert row is not None
+    return job_reply(row)
+
+
+@router.post(
+    "/duplicates/keep",
+    responses=responses("DUPLICATE_GROUP_NOT_FOUND", "PHOTO_NOT_FOUND", "INVALID_REQUEST", "MANIFEST_BUSY"),
+)
+def keep_best(asked: KeepBest, library: OpenLibrary) -> KeptBest:
+    """Keep one photo of each group and hide the others, all groups or none.
+
+    What a person gave the others (tags, collections, stars) goes over to the kept one. No file is touched.
+    """
+    if asked.photo_id and len(asked.group_ids) > 1:
+        raise LoupeError("INVALID_REQUEST", "A photo can be chosen for one group at a time.")
+    with library.manifest.read() if asked.dry_run else library.manifest.write() as tx:
+        kept = [
+            KeptPhoto(**vars(keep(tx, group_id, str(asked.photo_id) if asked.photo_id else None)))
+            for group_id in dict.fromkeys(asked.group_ids)
+        ]
+    if not asked.dry_run:
+        wake(library.home)
+    return KeptBest(kept=kept, hidden=sum(len(each.hidden) for each in kept), dry_run=asked.dry_run)
+
+
+@router.post("/duplicates/different", responses=responses("PHOTO_NOT_FOUND", "MANIFEST_BUSY"))
+def mark_different(asked: DifferentPhotos, library: OpenLibrary) -> DifferentReply:
+    """No two of these photos are duplicates; their groups come apart and do not come back."""
+    with library.manifest.write() as tx:
+        pairs = duplicates.mark_different(tx, [str(each) for each in asked.photo_ids])
+    return _regrouped(library, pairs)
+
+
+@router.delete("/duplicates/different", responses=responses("MANIFEST_BUSY"))
+def unmark_different(asked: DifferentPhotos, library: OpenLibrary) -> DifferentReply:
+    """Take that word back."""
+    with library.manifest.write() as tx:
+        pairs = duplicates.unmark_different(tx, [str(each) for each in asked.photo_ids])
+    return _regrouped(library, pairs)
+
+
+def _regrouped(library: Library, pairs: int) -> DifferentReply:
+    if pairs:
+        clip = library.clip()
+        regroup(library.manifest, library.home, result_key(clip) if clip else None)
+    return DifferentReply(pairs=pairs)
+
+
+def _groups(
+    library: Library, tier: Tier | None, photo_ids: Collection[str] | None, limit: int, offset: int
+) -> list[DuplicateGroup]:
+    with library.manifest.read() as tx:
+        found = duplicates.groups(tx, tier=tier, photo_ids=photo_ids, limit=limit, offset=offset)
+        facts = {row["photo_id"]: row for row in duplicates.candidates(tx, {p for g in found for p in g["photo_ids"]})}
+        shown = {each: _photo_row(tx, each) for each in facts}
+    groups = []
+    for group in found:
+        members = [
+            Duplicate(
+                **photo(*shown[each], [], None, False).model_dump(include=set(Duplicate.model_fields)),
+                likeness=score,
+                sharpness=facts[each]["sharpness"],
+            )
+            for each, score in zip(group["photo_ids"], group["scores"], strict=True)
+            if each in shown
+        ]
+        groups.append(
+            DuplicateGroup(
+                group_id=group["group_id"], tier=group["tier"], photos=members, reasons=group["reasons"] or []
+            )
+        )
+    return groups
+
+
+def _photo_row(tx: Any, photo_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    row = photos.get(tx, photo_id)
+    assert row is not None
+    return row, photos.paths(tx, photo_id)
