@@ -80,6 +80,8 @@ def hourly_map(
 def hourly_duplicates(
     context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
 ) -> dg.RunRequest | dg.SkipReason:
+    if _paused(library):
+        return dg.SkipReason("reading photos is paused")
     if active_runs(context.instance, ("ingest", "captions", "find_duplicates")):
         return dg.SkipReason("a run is active")
     clip = library.clip()

@@ -45,11 +45,12 @@ def test_points_depend_on_embeddings_and_never_on_captions(library: Library) -> 
 def test_jobs_sensor_and_schedules_are_there(library: Library) -> None:
     defs = build_defs({"library": library})
     names = {job.name for job in defs.resolve_all_job_defs() if not job.name.startswith("__")}
-    assert names == {"ingest", "captions", "refresh_map", "reconcile", "backup", "tidy"}
+    assert names == {"ingest", "captions", "refresh_map", "find_duplicates", "reconcile", "backup", "tidy"}
     assert [sensor.name for sensor in defs.sensors or []] == ["new_folders"]
     assert {schedule.name for schedule in defs.schedules or []} == {
         "later_captions",
         "hourly_map",
+        "hourly_duplicates",
         "weekly_reconcile",
         "nightly_backup",
         "hourly_tidy",

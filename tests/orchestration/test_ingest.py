@@ -15,10 +15,11 @@ from orchestration.active_runs import fail_orphans
 from orchestration.definitions import build_defs
 from orchestration.ingest import ingest
 from orchestration.instance import GPU_POOL, dagster_instance
+from resources.duplicates import AREAS
 from resources.errors import LoupeError
 from resources.imaging import DECODER_VERSION
 from resources.library import Library
-from resources.manifest import failures, jobs
+from resources.manifest import duplicates, failures, jobs
 from resources.settings import Settings
 
 Draw = Callable[..., list[Path]]
@@ -131,6 +132,19 @@ def test_refresh_map_places_every_photo(library: Library, tmp_path: Path, draw_p
         places = tx.execute("SELECT x, y FROM projections").fetchall()
     assert len(places) == 5
     assert all(-1 <= x <= 1 and -1 <= y <= 1 for x, y in places)
+
+
+def test_find_duplicates_compares_every_photo(library: Library, tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 3)
+    first = min((tmp_path / "photos").iterdir())
+    shutil.copyfile(first, first.with_name(f"copy of {first.name}"))
+    ingest(library, [str(tmp_path / "photos")])
+    with dagster_instance(library.home) as instance:
+        job = build_defs({"library": library}).resolve_job_def("find_duplicates")
+        assert job.execute_in_process(instance=instance).success
+    with library.manifest.read() as tx:
+        assert duplicates.counts(tx)["same_bytes"] == {"groups": 1, "photos": 1}
+        assert not duplicates.is_due(tx, AREAS, None)
 
 
 @pytest.mark.parametrize(
