@@ -47,8 +47,8 @@ _VERIFICATIONS = 3
 _CATCH_UP_S = 60.0
 # A request that began with the index before a switch may ask it again for as long as this.
 _RETIRE_S = 30.0
-# Of the time at most one part in so many goes into asking whether the next index may take over.
-_ASK_SHARE = 10
+# Whether the next index may take over is asked again after so many times as long as the answer took, but soon enough.
+_ASK_SHARE, _LONGEST_ASK_WAIT_S = 5, 10.0
 
 
 def owner_file(home: Home) -> Path:
@@ -280,7 +280,8 @@ class IndexFollower:
         if generation == generation_name(wanted) and started < not_before:
             return False
         answer = takes_over(self._manifest, index.model, wanted)
-        self._asked = generation_name(wanted), started + _ASK_SHARE * (time.monotonic() - started)
+        ended = time.monotonic()
+        self._asked = generation_name(wanted), ended + min(_ASK_SHARE * (ended - started), _LONGEST_ASK_WAIT_S)
         return answer
 
     def _drop_next(self) -> None:
