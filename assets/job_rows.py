@@ -30,6 +30,8 @@ PROCESS_TAG = "loupe/process"
 _OBSERVE_EVERY_S = 30.0
 # Long enough to even out flushes and batches, short enough to forget how long a model took to load.
 _RATE_OVER_S = 60.0
+# How long a run waits for a program that has the manifest open (a person who looks into it with DuckDB's own).
+_MANIFEST_S = 600.0
 # The steps that keep a run's row; checks do not.
 _STEPS = frozenset({"file_inventory", "streamed_photos", "qdrant_points", "umap_projections", "near_duplicates"})
 
@@ -43,6 +45,7 @@ def job_row(
     `request` is what the run was asked for, so that it can be asked for again.
     """
     run_id, kind = context.run.run_id, context.run.job_name
+    library.manifest.be_patient(_MANIFEST_S)
     # By this `loupe up` tells a run that goes on from one whose process is gone.
     context.instance.add_run_tags(run_id, {PROCESS_TAG: json.dumps(this_process())})
     with library.manifest.write() as tx:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import dagster as dg
 from dagster import DagsterRun, DagsterRunStatus
@@ -29,14 +30,18 @@ def active_runs(instance: dg.DagsterInstance, job_names: tuple[str, ...]) -> lis
     return [run for run in runs if run.job_name in job_names]
 
 
-def fail_orphans(instance: dg.DagsterInstance, library: Library) -> list[str]:
+def fail_orphans(instance: dg.DagsterInstance, library: Library, older_than_s: float = 0.0) -> list[str]:
     """Fail the runs whose process is gone (a power cut), which would hold the pool for ever. Call with no daemon alive.
 
-    Queued runs were never begun and are cancelled: the sensor asks again for whatever is pending. Returns run ids.
+    Queued runs were never begun and are cancelled: the sensor asks again for whatever is pending. A run that has not
+    said which process it is counts as one whose process is gone once it is `older_than_s` seconds old. Returns run ids.
     """
     ended = []
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ACTIVE)):
-        if _process_lives(run):
+    latest = time.time() - older_than_s
+    for record in instance.get_run_records(filters=dg.RunsFilter(statuses=_ACTIVE)):
+        run = record.dagster_run
+        young = record.create_timestamp.timestamp() > latest
+        if _process_lives(run) or (young and PROCESS_TAG not in run.tags):
             continue
         if run.status in (DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED):
             instance.report_run_canceled(run, message="Loupe was stopped before this run began.")

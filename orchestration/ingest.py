@@ -14,6 +14,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 
 from assets.captions import captions_now
 from assets.photo_stream import StreamCounts
+from orchestration.active_runs import fail_orphans
 from orchestration.definitions import build_defs
 from orchestration.instance import dagster_instance
 from orchestration.partitions import add_partitions
@@ -32,6 +33,8 @@ __all__ = ["IngestCounts", "ingest"]
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _POLL_S = 0.5
+# Within this a run of another process has said who it is.
+_BEGINNING_S = 60.0
 _ALL = 1_000_000_000
 
 
@@ -78,7 +81,11 @@ def ingest(
     waiting = _Waiting(library, keys)
     if due & set(keys) or waiting.count():
         with dagster_instance(library.home) as instance:
-            run_once = _by_daemon if library.home.read_run_file(library.home.dagster_file) else _here
+            if library.home.read_run_file(library.home.dagster_file):
+                run_once = _by_daemon
+            else:
+                run_once = _here
+                fail_orphans(instance, library, older_than_s=_BEGINNING_S)
             while True:
                 run = run_once(instance, library, sorted(due & set(keys)) or waiting.partitions(), on_progress)
                 counts.add(run)

@@ -114,6 +114,10 @@ class Database:
         self._timeout_s = timeout_s
         self._inside = threading.local()
 
+    def be_patient(self, timeout_s: float) -> None:
+        """Wait up to `timeout_s` seconds from now on: for a run, whose work would be lost and whom nobody waits for."""
+        self._timeout_s = timeout_s
+
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """One read-write transaction: committed at the end of the block, rolled back if it raises."""

@@ -1,0 +1,208 @@
+"""Several processes on one home: two ingests at once, one that was killed, a manifest that another program holds, and a
+home that cannot be written.
+
+What was decided: a second ingest waits for the first and takes what that left. A run waits ten minutes for a program
+that holds the manifest, a request half a minute, and search asks the index alone. Without a home to write to there are
+no locks, so every command says so and nothing is half read; what an API that runs already has open it goes on serving.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from running_app import running, wait_until
+from small_library import build
+from test_cli import Draw, Loupe, loupe
+
+from orchestration.active_runs import active_runs
+from orchestration.ingest import ingest
+from orchestration.instance import dagster_instance
+from resources.errors import LoupeError
+from resources.library import Library
+from resources.manifest import Manifest, integrity, jobs
+from resources.settings import Settings
+
+__all__ = ["loupe"]
+
+pytestmark = pytest.mark.slow
+
+# What a request waits for the manifest here; thirty seconds otherwise.
+_REQUEST_WAITS_S = 1.0
+_HOLD = """
+import sys, time, duckdb
+while True:
+    try:
+        held = duckdb.connect(sys.argv[1])
+        break
+    except duckdb.IOException:
+        time.sleep(0.002)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def start_ingest(home: Path, photos: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "orchestration.cli", "ingest", str(photos), "--captions", "off", "--json"]
+    environment = {**os.environ, "LOUPE_HOME": str(home), "LOUPE_DECODE_WORKERS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def assert_each_once(library: Library, photos: int) -> None:
+    with library.manifest.read() as tx:
+        assert not any(integrity.duplicate_rows(tx).values())
+        assert tx.value("SELECT count(*) FROM photos") == photos
+        assert tx.value("SELECT count(*) FROM failures") == 0
+        wanted = integrity.pixel_hashes(tx)
+    assert set(library.store.pixel_hashes()) == wanted
+    assert len(wanted) == photos
+
+
+@contextmanager
+def foreign_holder(path: Path) -> Iterator[None]:
+    """A program that has the manifest open and knows nothing of our lock file."""
+    with subprocess.Popen([sys.executable, "-c", _HOLD, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def test_two_ingests_of_one_folder_at_once_read_each_photo_once(tmp_path: Path, draw_photos: Draw) -> None:
+    """On a home that neither has seen, so that they make it at once as well."""
+    draw_photos(tmp_path / "photos", 30)
+    both = [start_ingest(tmp_path / "home", tmp_path / "photos") for _ in range(2)]
+    ended = [(process.communicate(timeout=200), process.returncode) for process in both]
+    assert [status for _, status in ended] == [0, 0], ended
+    counts = [json.loads(out) for (out, _), _ in ended]
+    assert sum(count["decoded"] for count in counts) == 30
+    assert sum(count["known"] for count in counts) == 0
+    assert_each_once(Library(Settings(home=tmp_path / "home")), 30)
+
+
+def test_a_killed_ingest_is_a_failed_job_and_the_next_goes_on(tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 30)
+    library = Library(Settings(home=tmp_path / "home", captions="off", decode_workers=1))
+    killed = start_ingest(tmp_path / "home", tmp_path / "photos")
+    wait_until(lambda: any(library.home.previews.glob("*/*.jpg")) or killed.poll() is not None, 200)
+    killed.kill()
+    killed.communicate()
+    counts, _ = ingest(library, [str(tmp_path / "photos")])
+    assert counts.left == 0
+    assert_each_once(library, 30)
+    with library.manifest.read() as tx:
+        rows = jobs.list_recent(tx)
+    assert [row["state"] for row in rows] == ["done", "failed"]
+    with dagster_instance(library.home) as instance:
+        assert active_runs(instance, ("ingest",)) == [], "no run is left that would hold the pool"
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Manifest.__init__, "__defaults__", (_REQUEST_WAITS_S,))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_run_waits_for_a_manifest_that_is_held_and_goes_on(tmp_path: Path, draw_photos: Draw) -> None:
+    draw_photos(tmp_path / "photos", 30)
+    library = Library(Settings(home=tmp_path / "home", captions="off", decode_workers=1)).open()
+    outcome: list[object] = []
+
+    def take_in() -> None:
+        try:
+            outcome.append(ingest(library, [str(tmp_path / "photos")])[0])
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=take_in)
+    thread.start()
+    wait_until(lambda: any(library.home.previews.glob("*/*.jpg")) or bool(outcome), 200)
+    with foreign_holder(library.home.manifest):
+        time.sleep(4 * _REQUEST_WAITS_S)
+        assert not outcome, "it waits"
+    thread.join(120)
+    assert getattr(outcome[0], "left", outcome[0]) == 0
+    assert_each_once(library, 30)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_request_waits_its_time_for_a_manifest_that_is_held(tmp_path: Path) -> None:
+    """Search needs the index alone; what asks the manifest says that it is busy, after its time and not before."""
+    small = build(tmp_path, with_model=False)
+    with running(small, model=False) as client:
+        with foreign_holder(small.library.home.manifest):
+            started = time.monotonic()
+            busy = client.get("/api/v1/status")
+            assert busy.json()["error"]["code"] == "MANIFEST_BUSY"
+            assert time.monotonic() - started >= _REQUEST_WAITS_S
+            found = client.post("/api/v1/search", json={"text": "gold", "mode": "words"})
+            assert found.status_code == 200, found.text
+            assert found.json()["hits"]
+        assert client.get("/api/v1/status").status_code == 200
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Callable[[bool], None]]:
+    """Remounts the file system of the home, read-only or not."""
+    place = tmp_path / "home"
+    place.mkdir()
+    mounting = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=800m", "tmpfs", str(place)], capture_output=True, text=True
+    )
+    if mounting.returncode != 0:
+        pytest.skip(f"a file system may not be mounted here: {mounting.stderr.strip()}")
+
+    def remount(locked: bool) -> None:
+        subprocess.run(["mount", "-o", f"remount,{'ro' if locked else 'rw'}", str(place)], check=True)
+
+    yield remount
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_home_that_became_read_only_is_named_by_every_command(
+    read_only: Callable[[bool], None], loupe: Loupe, tmp_path: Path, draw_photos: Draw
+) -> None:
+    draw_photos(tmp_path / "photos", 4)
+    photos = str(tmp_path / "photos")
+    assert loupe("ingest", photos).status == 0
+    draw_photos(tmp_path / "photos", 3, seed=2)
+    read_only(True)
+    for arguments in (("ingest", photos), ("up", photos), ("search", "red"), ("status",), ("backup", "now")):
+        ended = loupe(*arguments, *(["--json"] if arguments[0] != "up" else []))
+        assert ended.status != 0, arguments
+        assert "cannot be written to" in ended.err, (arguments, ended.err)
+        assert "Traceback" not in ended.err
+    read_only(False)
+    again = start_ingest(tmp_path / "home", tmp_path / "photos")
+    out, err = again.communicate(timeout=200)
+    assert again.returncode == 0, err
+    assert json.loads(out)["decoded"] == 3
+    assert_each_once(Library(Settings(home=tmp_path / "home")), 7)
+
+
+def test_a_second_ingest_does_not_wait_for_ever(tmp_path: Path) -> None:
+    library = Library(Settings(home=tmp_path / "home")).open()
+    with library.home.ingest_lock():
+        found: list[str] = []
+
+        def wait() -> None:
+            try:
+                with library.ingesting(wait_s=0.3):
+                    found.append("in")
+            except LoupeError as error:
+                found.append(error.code)
+
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join(30)
+    assert found == ["INGEST_BUSY"]
