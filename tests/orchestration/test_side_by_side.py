@@ -1,9 +1,7 @@
-"""Several processes on one home: two ingests at once, one that was killed, a manifest that another program holds, and a
-home that cannot be written.
+"""Several processes on one home: two ingests at once, one that was killed, a manifest that another program holds.
 
 What was decided: a second ingest waits for the first and takes what that left. A run waits ten minutes for a program
-that holds the manifest, a request half a minute, and search asks the index alone. Without a home to write to there are
-no locks, so every command says so and nothing is half read; what an API that runs already has open it goes on serving.
+that holds the manifest, a request half a minute, and search asks the index alone.
 """
 
 from __future__ import annotations
@@ -14,14 +12,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from running_app import running, wait_until
 from small_library import build
-from test_cli import Draw, Loupe, loupe
+from test_cli import Draw
 
 from orchestration.active_runs import active_runs
 from orchestration.ingest import ingest
@@ -30,8 +28,6 @@ from resources.errors import LoupeError
 from resources.library import Library
 from resources.manifest import Manifest, integrity, jobs
 from resources.settings import Settings
-
-__all__ = ["loupe"]
 
 pytestmark = pytest.mark.slow
 
@@ -113,29 +109,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_run_waits_for_a_manifest_that_is_held_and_goes_on(tmp_path: Path, draw_photos: Draw) -> None:
-    draw_photos(tmp_path / "photos", 30)
-    library = Library(Settings(home=tmp_path / "home", captions="off", decode_workers=1)).open()
-    outcome: list[object] = []
-
-    def take_in() -> None:
-        try:
-            outcome.append(ingest(library, [str(tmp_path / "photos")])[0])
-        except BaseException as error:
-            outcome.append(error)
-
-    thread = threading.Thread(target=take_in)
-    thread.start()
-    wait_until(lambda: any(library.home.previews.glob("*/*.jpg")) or bool(outcome), 200)
-    with foreign_holder(library.home.manifest):
-        time.sleep(4 * _REQUEST_WAITS_S)
-        assert not outcome, "it waits"
-    thread.join(120)
-    assert getattr(outcome[0], "left", outcome[0]) == 0
-    assert_each_once(library, 30)
-
-
-@pytest.mark.usefixtures("impatient")
 def test_a_request_waits_its_time_for_a_manifest_that_is_held(tmp_path: Path) -> None:
     """Search needs the index alone; what asks the manifest says that it is busy, after its time and not before."""
     small = build(tmp_path, with_model=False)
@@ -149,45 +122,6 @@ def test_a_request_waits_its_time_for_a_manifest_that_is_held(tmp_path: Path) ->
             assert found.status_code == 200, found.text
             assert found.json()["hits"]
         assert client.get("/api/v1/status").status_code == 200
-
-
-@pytest.fixture
-def read_only(tmp_path: Path) -> Iterator[Callable[[bool], None]]:
-    """Remounts the file system of the home, read-only or not."""
-    place = tmp_path / "home"
-    place.mkdir()
-    mounting = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=800m", "tmpfs", str(place)], capture_output=True, text=True
-    )
-    if mounting.returncode != 0:
-        pytest.skip(f"a file system may not be mounted here: {mounting.stderr.strip()}")
-
-    def remount(locked: bool) -> None:
-        subprocess.run(["mount", "-o", f"remount,{'ro' if locked else 'rw'}", str(place)], check=True)
-
-    yield remount
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def test_a_home_that_became_read_only_is_named_by_every_command(
-    read_only: Callable[[bool], None], loupe: Loupe, tmp_path: Path, draw_photos: Draw
-) -> None:
-    draw_photos(tmp_path / "photos", 4)
-    photos = str(tmp_path / "photos")
-    assert loupe("ingest", photos).status == 0
-    draw_photos(tmp_path / "photos", 3, seed=2)
-    read_only(True)
-    for arguments in (("ingest", photos), ("up", photos), ("search", "red"), ("status",), ("backup", "now")):
-        ended = loupe(*arguments, *(["--json"] if arguments[0] != "up" else []))
-        assert ended.status != 0, arguments
-        assert "cannot be written to" in ended.err, (arguments, ended.err)
-        assert "Traceback" not in ended.err
-    read_only(False)
-    again = start_ingest(tmp_path / "home", tmp_path / "photos")
-    out, err = again.communicate(timeout=200)
-    assert again.returncode == 0, err
-    assert json.loads(out)["decoded"] == 3
-    assert_each_once(Library(Settings(home=tmp_path / "home")), 7)
 
 
 def test_a_second_ingest_does_not_wait_for_ever(tmp_path: Path) -> None:
