@@ -59,6 +59,20 @@ _REQUESTS = (
         "Say what to look for.",
     ),
     ErrorCode(
+        "QUERY_INVALID",
+        422,
+        EX_USAGE,
+        "The query cannot be read; `position` and `length` say which of its characters are meant.",
+        "Write what `suggestion` says in their place, or put words that should be taken as they are in quotes.",
+    ),
+    ErrorCode(
+        "CURSOR_EXPIRED",
+        410,
+        EX_TEMPFAIL,
+        "The list that the cursor goes on with is not kept any more: the index was built anew, or it is too long ago.",
+        "Ask for the first page again.",
+    ),
+    ErrorCode(
         "QUERY_WORDS_UNKNOWN",
         422,
         EX_DATAERR,

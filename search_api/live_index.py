@@ -19,7 +19,7 @@ from resources.errors import LoupeError
 from resources.library import Library
 from resources.models.identity import ModelIdentity
 from resources.models.presets import DEFAULT_CLIP
-from resources.search import PhotoSearch
+from resources.search import KeptRankings, PhotoSearch
 from resources.vector_index import IndexFollower, IndexModel, VectorIndex, Verification
 from resources.vector_index.points import Vector
 
@@ -116,6 +116,7 @@ class LiveIndex:
         self._settings = library.settings
         self._follower: IndexFollower | None = None
         self._encoders: dict[IndexModel, WarmEncoder] = {}
+        self._kept = KeptRankings()
         self._index_error: LoupeError | None = None
         self._chosen: ModelIdentity | None = None
         self._choice_error: LoupeError | None = None
@@ -150,7 +151,7 @@ class LiveIndex:
         A request takes it once: the next one may be of another index.
         """
         index = self.index
-        return PhotoSearch(index, self._encoders.get(index.model) if index.model else None)
+        return PhotoSearch(index, self._encoders.get(index.model) if index.model else None, self._kept)
 
     def encoder_of(self, search: PhotoSearch) -> WarmEncoder:
         """The encoder of this search. Raises `SEARCH_BY_CONTENT_OFF`, `MODEL_LOADING`, or why it is not there."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 from resources.vector_index import Ranked
 
-__all__ = ["fuse", "relevant_ids"]
+__all__ = ["best_of", "cut_of", "fuse", "relevant_ids"]
 
 # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion outperforms Condorcet ...", SIGIR 2009: k = 60.
 _RRF_K = 60
-_FEWEST_TO_CUT = 20
+_SURELY, _PERHAPS = 0.9, 0.6
 
 
 def fuse(*lists: Sequence[Ranked]) -> list[Ranked]:
@@ -28,19 +27,42 @@ def fuse(*lists: Sequence[Ranked]) -> list[Ranked]:
     return sorted(fused, key=lambda hit: (-hit.score, hit.photo_id))
 
 
-def relevant_ids(meaning: Sequence[Ranked], words: Sequence[Ranked]) -> set[str]:
-    """The photos that stand out for this query.
+def best_of(lists: Sequence[Sequence[Ranked]]) -> list[Ranked]:
+    """One list of several over the same photos: each photo with its best score, by (score descending, id)."""
+    if len(lists) == 1:
+        return list(lists[0])
+    scores: dict[str, float] = {}
+    for ranked in lists:
+        for hit in ranked:
+            scores[hit.photo_id] = max(hit.score, scores.get(hit.photo_id, hit.score))
+    found = [Ranked(photo_id, score) for photo_id, score in scores.items()]
+    return sorted(found, key=lambda hit: (-hit.score, hit.photo_id))
 
-    A flat threshold does not work: cosines of one model differ from query to query more than between a match and a
-    miss. So each query has its own: by meaning, the photos above the middle between the best score and the median of
-    the candidates (all of them when there are fewer than 20, for then there is no background to compare with); by
-    words, those with at least half the best score.
-    """
-    found: set[str] = set()
-    if meaning:
-        scores = [hit.score for hit in meaning]
-        cut = (scores[0] + median(scores)) / 2 if len(scores) >= _FEWEST_TO_CUT else scores[-1]
-        found |= {hit.photo_id for hit in meaning if hit.score >= cut}
+
+def relevant_ids(meaning: Sequence[Ranked], words: Sequence[Ranked], background: float | None = None) -> set[str]:
+    """The photos that stand out for this query: `cut_of` the cosines, and of words those with half the best score."""
+    found = {hit.photo_id for hit in meaning[: cut_of([hit.score for hit in meaning], background)]}
     if words:
         found |= {hit.photo_id for hit in words if hit.score >= words[0].score / 2}
     return found
+
+
+def cut_of(scores: Sequence[float], background: float | None) -> int:
+    """How many of these cosines, best first, are relevant.
+
+    A flat threshold does not work: cosines of one model differ from query to query more than between a match and a
+    miss. So the way from the `background` (the median cosine of the library to this query; None: there are too few
+    photos to tell one, and all count) to the best score is what is cut: at the largest step down between 90% and 60%
+    of it. Both shares were measured, `docs/decisions/relevance-cut.md`.
+    """
+    if background is None or not scores:
+        return len(scores)
+    way = scores[0] - background
+    if way <= 0:
+        return 1
+    surely = sum(score >= background + _SURELY * way for score in scores)
+    perhaps = sum(score >= background + _PERHAPS * way for score in scores)
+    # What follows the last candidate is not known; the step to the last share stands for it.
+    ends = [*scores[surely : perhaps + 1], background + _PERHAPS * way][: perhaps - surely + 1]
+    steps = [score - after for score, after in zip(scores[surely - 1 : perhaps], ends, strict=True)]
+    return surely + steps.index(max(steps))

@@ -1,28 +1,32 @@
 """`PhotoSearch`: one index and, if there is a model, its text encoder.
 
 Queries by content are vector arithmetic on unit vectors: the query is the weighted sum of what is wanted minus the
-weighted sum of what is not, scaled to unit length, and photos are ranked by cosine to it. Words are treated alike:
-the words of negative texts count against a photo.
+weighted sum of what is not, scaled to unit length, and photos are ranked by cosine to it. Words that are not wanted
+leave photos out whose captions or tags say them.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from resources.errors import LoupeError
-from resources.search.fusion import fuse, relevant_ids
-from resources.search.requests import Hit, SearchPage, SearchRequest, SearchWarning
+from resources.search.cursors import Cursor, KeptRankings, Ranking, question_of
+from resources.search.fusion import best_of, fuse, relevant_ids
+from resources.search.query_fields import described
+from resources.search.requests import Hit, SearchPage, SearchRequest, SearchWarning, Texts
 from resources.vector_index import (
     And,
     AnyOf,
     Condition,
     HasVector,
     Ids,
+    Named,
     Not,
     Or,
     Ranked,
@@ -31,6 +35,7 @@ from resources.vector_index import (
     VectorIndex,
 )
 from resources.vector_index.points import IndexModel, Vector
+from resources.vector_index.words import SparseWords
 from resources.vector_index.words import query as word_query
 
 __all__ = ["PhotoSearch", "TextEncoder"]
@@ -38,6 +43,7 @@ __all__ = ["PhotoSearch", "TextEncoder"]
 # How deep a ranked list is taken, whatever the page: fixed, so that pages of one query never overlap or leave gaps.
 CANDIDATES = 1000
 MOST_PER_PAGE = 1000
+_FEWEST_TO_CUT = 20
 _LEAST_NORM = 1e-3
 
 
@@ -64,60 +70,45 @@ class TextEncoder(Protocol):
 
 @dataclass(frozen=True)
 class _Content:
-    """The query by content: a unit vector `[dim]`, None when there is nothing to ask by."""
+    """The query by content: unit vectors `[dim]`, one for each alternative; none when there is nothing to ask by."""
 
-    vector: Vector | None
+    vectors: tuple[Vector, ...] = ()
     warnings: tuple[SearchWarning, ...] = ()
 
 
 class PhotoSearch:
-    """Searches one index. `encoder` must be of the index's model; without one, texts are searched as words only."""
+    """Searches one index. `encoder` must be of the index's model; without one, texts are searched as words only.
 
-    def __init__(self, index: VectorIndex, encoder: TextEncoder | None) -> None:
+    `kept` are the lists that cursors go on with; searches that share it may be different objects.
+    """
+
+    def __init__(self, index: VectorIndex, encoder: TextEncoder | None, kept: KeptRankings | None = None) -> None:
         self.index = index
         if encoder is not None and (index.model is None or IndexModel.of(encoder) != index.model):
             encoder = None  # vectors of two models cannot be compared: words only, until the index has switched
         self.encoder = encoder
+        self._kept = kept or KeptRankings()
 
     def search(self, request: SearchRequest) -> SearchPage:
         """Answer a request.
 
         Raises `INVALID_REQUEST`, `PHOTO_NOT_FOUND` (an example photo that is not there), `PHOTO_NOT_EMBEDDED` (no
-        example has a vector yet), `SEARCH_BY_CONTENT_OFF` (mode meaning, or examples, without a model) and
-        `QUERY_WORDS_UNKNOWN` (mode meaning, and the model knows none of the words).
+        example has a vector yet), `SEARCH_BY_CONTENT_OFF` (mode meaning, or examples, without a model),
+        `QUERY_WORDS_UNKNOWN` (mode meaning, and the model knows none of the words) and `CURSOR_EXPIRED`.
         """
         _check(request)
+        cursor = self._cursor(request)
         if request.browses:
-            return self._browse(request)
-        examples = self._examples(request)
-        content = self._content(request, examples) if request.mode != "words" else _Content(None)
-        words = word_query([*request.texts, *((text, -weight) for text, weight in request.negative_texts)])
-        by_meaning, by_words = content.vector is not None, bool(request.texts and words) and request.mode != "meaning"
-        condition = _and(request.filters.condition(), _without(examples))
-
-        # Sorted by relevance, meaning alone can be paged to the end: every embedded photo has a score.
-        depth = CANDIDATES
-        if not by_words and request.sort == "relevance":
-            depth = max(depth, request.offset + request.limit)
-        meaning = [] if content.vector is None else self.index.nearest(content.vector, depth, condition)
-        matches = self.index.matching(words, CANDIDATES, condition) if by_words else []
-        ranked = fuse(meaning, matches) if by_meaning and by_words else meaning if by_meaning else matches
-        relevant = relevant_ids(meaning[:CANDIDATES], matches)
-
-        warnings = content.warnings
-        mode: Literal["hybrid", "meaning", "words"] = (
-            "hybrid" if by_meaning and by_words else "meaning" if by_meaning else "words"
-        )
-        total, exact = len(ranked), len(meaning) < depth and len(matches) < CANDIDATES
-        if request.sort != "relevance":
-            page, total = self._by_date(ranked, relevant, request)
-            exact = True
-        else:
-            page = ranked[request.offset : request.offset + request.limit]
-            if mode == "meaning" and not exact:
-                total = self.index.counted(_and(HasVector(), condition))
-                exact = True
-        return self._page(page, total, exact, len(relevant), mode, warnings, meaning, matches)
+            return self._browse(request, request.filters.condition(), cursor)
+        if cursor and cursor.kept:
+            return self._kept_page(request, self._kept.get(cursor.kept), cursor.rank, cursor.kept)
+        content, words, condition = self._asked(request)
+        if not words and (not content.vectors or (request.sort != "relevance" and not _wants(request))):
+            return self._browse(request, condition, cursor, content.warnings)  # all that is said is what is unwanted
+        if not words and request.sort == "relevance":
+            return self._by_meaning(request, content, condition, cursor)
+        ranking = self._ranking(request, content, words, condition)
+        return self._kept_page(request, ranking, request.offset, "")
 
     def similar(
         self, photo_id: str, limit: int = 60, offset: int = 0, filters: SearchFilters | None = None
@@ -133,19 +124,161 @@ class PhotoSearch:
             )
         )
 
-    # Browsing and sorting
+    def found(self, request: SearchRequest) -> Condition | None:
+        """Which photos a search finds, as a condition: what its filters leave, of a ranking what is relevant.
 
-    def _browse(self, request: SearchRequest) -> SearchPage:
-        condition = request.filters.condition()
-        ids = self.index.browse(request.limit, request.offset, condition, newest_first=request.sort != "oldest")
+        For counting (facets, histograms) and for changing many photos. Raises as `search` does.
+        """
+        if request.browses:
+            return request.filters.condition()
+        _check(request)
+        content, words, condition = self._asked(request)
+        if not words and (not content.vectors or not _wants(request)):
+            return condition
+        ranking = self._ranking(replace(request, sort="newest"), content, words, condition)
+        return Ids(tuple(hit.photo_id for hit in ranking.part(0, len(ranking))))
+
+    # Lists and pages
+
+    def _asked(self, request: SearchRequest) -> tuple[_Content, list[SparseWords], Condition | None]:
+        """What to rank by, and what must hold."""
+        examples = self._examples(request)
+        content = self._content(request, examples) if request.mode != "words" else _Content()
+        texts = () if request.mode == "meaning" else (request.texts, *request.or_texts)
+        words = [asked for asked in map(word_query, texts) if asked]
+        return content, words, _and(request.filters.condition(), _without(examples), _undescribed(request))
+
+    def _ranking(
+        self, request: SearchRequest, content: _Content, words: Sequence[SparseWords], condition: Condition | None
+    ) -> Ranking:
+        """The list by words, by both, or of what is relevant by date."""
+        meaning = self._nearest(content.vectors, CANDIDATES, condition)
+        matches = best_of([self.index.matching(asked, CANDIDATES, condition) for asked in words])
+        ranked = fuse(meaning, matches) if meaning and matches else meaning or matches
+        named = self._named(request, condition)
+        if named:
+            first = [Ranked(photo_id, 1.0) for photo_id in named]
+            ranked = [*first, *(hit for hit in ranked if hit.photo_id not in named)]
+        relevant = relevant_ids(meaning, matches, self._background(content.vectors)) | named.keys()
+        exact = len(meaning) < CANDIDATES and len(matches) < CANDIDATES
+        if request.sort == "relevance":
+            ranked = sorted(ranked, key=lambda hit: hit.photo_id not in relevant)  # otherwise in the order they have
+        else:  # only what is relevant is kept: the rest would come first as often as last
+            kept = {hit.photo_id: hit for hit in ranked if hit.photo_id in relevant}
+            ids = self.index.browse(len(kept), 0, Ids(tuple(kept)), newest_first=request.sort == "newest")
+            ranked, exact = [kept[photo_id] for photo_id in ids], True
+        return Ranking.of(
+            ranked,
+            {hit.photo_id: hit.score for hit in meaning},
+            {hit.photo_id: hit.score for hit in matches},
+            total=len(ranked),
+            exact=exact,
+            relevant=len(relevant),
+            mode="hybrid" if content.vectors and words else "meaning" if content.vectors else "words",
+            warnings=content.warnings,
+        )
+
+    def _kept_page(self, request: SearchRequest, ranking: Ranking, start: int, kept: str) -> SearchPage:
+        page = ranking.part(start, start + request.limit)
+        end = start + len(page)
+        cursor = None
+        if page and end < len(ranking):
+            name = kept or self._kept.keep(ranking)
+            cursor = self._cursor_after(request, page[-1], end, kept=name)
+        return self._page(
+            page,
+            ranking.total,
+            ranking.exact,
+            ranking.relevant,
+            ranking.mode,
+            ranking.warnings,
+            ranking.values(ranking.meaning, start, page),
+            ranking.values(ranking.words, start, page),
+            cursor,
+        )
+
+    def _by_meaning(
+        self, request: SearchRequest, content: _Content, condition: Condition | None, cursor: Cursor | None
+    ) -> SearchPage:
+        """Meaning alone can be paged to the end: every embedded photo has a score, and it is its own."""
+        start = cursor.rank if cursor else request.offset
+        depth = max(CANDIDATES, start + request.limit + 1)
+        while True:
+            ranked = self._nearest(content.vectors, depth, condition)
+            if cursor:
+                start = bisect_right(ranked, (-cursor.score, cursor.photo_id), key=_place)
+            if len(ranked) < depth or start + request.limit < len(ranked):
+                break
+            depth = 2 * max(depth, start)  # photos came in above the cursor
+        page = ranked[start : start + request.limit]
+        exact = len(ranked) < depth
+        total = len(ranked) if exact else self.index.counted(_and(HasVector(), condition))
+        following = start + len(page) < len(ranked)
+        return self._page(
+            page,
+            total,
+            True,
+            len(relevant_ids(ranked[:CANDIDATES], [], self._background(content.vectors))),
+            "meaning",
+            content.warnings,
+            {hit.photo_id: hit.score for hit in page},
+            {},
+            self._cursor_after(request, page[-1], start + len(page)) if page and following else None,
+        )
+
+    def _browse(
+        self,
+        request: SearchRequest,
+        condition: Condition | None,
+        cursor: Cursor | None,
+        warnings: tuple[SearchWarning, ...] = (),
+    ) -> SearchPage:
+        newest_first = request.sort != "oldest"
+        if cursor:
+            place = cursor.key, cursor.score, cursor.photo_id
+            ids = self.index.browse_after(place, request.limit + 1, condition, newest_first)
+            start = cursor.rank
+        else:
+            ids = self.index.browse(request.limit + 1, request.offset, condition, newest_first=newest_first)
+            start = request.offset
         total = self.index.counted(condition)
-        return self._page([Ranked(photo_id, 0.0) for photo_id in ids], total, True, None, "browse", ())
+        page = self._page(
+            [Ranked(photo_id, 0.0) for photo_id in ids[: request.limit]], total, True, None, "browse", warnings, {}, {}
+        )
+        if len(ids) <= request.limit or not page.hits:
+            return page
+        last = page.hits[-1]
+        key = "taken_at" if "taken_at" in last.payload else "added_at"
+        after = Ranked(last.photo_id, float(last.payload[key]))
+        return replace(page, cursor=self._cursor_after(request, after, start + request.limit, key=key))
 
-    def _by_date(self, ranked: list[Ranked], relevant: set[str], request: SearchRequest) -> tuple[list[Ranked], int]:
-        """Sorted by date, only what is relevant is kept: the rest would come first as often as last."""
-        kept = {hit.photo_id: hit for hit in ranked if hit.photo_id in relevant}
-        ids = self.index.browse(request.limit, request.offset, Ids(tuple(kept)), newest_first=request.sort == "newest")
-        return [kept[photo_id] for photo_id in ids], len(kept)
+    def _named(self, request: SearchRequest, condition: Condition | None) -> dict[str, None]:
+        """Photos with the file name that was given, if it looks like one: such a query means that file."""
+        text = request.texts[0][0].strip() if len(request.texts) == 1 and not request.or_texts else ""
+        looks_like_one = re.search(r"\d|\.\w+$", text) and "*" not in text
+        if request.mode != "hybrid" or not looks_like_one:
+            return {}
+        return dict.fromkeys(self.index.browse(CANDIDATES, 0, _and(Named(text), condition)))
+
+    def _nearest(self, vectors: Sequence[Vector], depth: int, condition: Condition | None) -> list[Ranked]:
+        return best_of([self.index.nearest(vector, depth, condition) for vector in vectors])[:depth]
+
+    def _background(self, vectors: Sequence[Vector]) -> float | None:
+        """The median cosine of the library to the query; None where there are too few photos to tell."""
+        if not vectors:
+            return None
+        drawn = self.index.sample()
+        return None if len(drawn) < _FEWEST_TO_CUT else float(np.median((drawn @ np.stack(vectors).T).max(axis=1)))
+
+    def _cursor(self, request: SearchRequest) -> Cursor | None:
+        if request.cursor is None:
+            return None
+        return Cursor.read(request.cursor, self.index.generation, question_of(request))
+
+    def _cursor_after(self, request: SearchRequest, last: Ranked, rank: int, key: str = "", kept: str = "") -> str:
+        return Cursor(
+            self.index.generation, question_of(request), CANDIDATES, rank, last.score, last.photo_id, key, kept
+        ).written()
 
     def _page(
         self,
@@ -153,22 +286,20 @@ class PhotoSearch:
         total: int,
         exact: bool,
         relevant: int | None,
-        mode: Literal["hybrid", "meaning", "words", "browse"],
+        mode: str,
         warnings: tuple[SearchWarning, ...],
-        meaning: Sequence[Ranked] = (),
-        words: Sequence[Ranked] = (),
+        meaning: Mapping[str, float],
+        words: Mapping[str, float],
+        cursor: str | None = None,
     ) -> SearchPage:
         stored = self.index.get([hit.photo_id for hit in page])
-        wanted = {hit.photo_id for hit in page}
-        cosines = {hit.photo_id: hit.score for hit in meaning if hit.photo_id in wanted}
-        bm25 = {hit.photo_id: hit.score for hit in words if hit.photo_id in wanted}
         hits = [
             Hit(
                 hit.photo_id,
                 hit.score,
                 stored[hit.photo_id].payload,
-                cosines.get(hit.photo_id),
-                bm25.get(hit.photo_id),
+                meaning.get(hit.photo_id),
+                words.get(hit.photo_id),
             )
             for hit in page
             if hit.photo_id in stored  # removed since it was ranked
@@ -178,18 +309,19 @@ class PhotoSearch:
             total=total,
             total_exact=exact,
             relevant=relevant,
-            mode=mode,
+            mode=mode,  # type: ignore[arg-type]
             photos=self.index.point_count(),
             searchable=self.index.embedded_count(),
             generation=self.index.generation,
             warnings=warnings,
+            cursor=cursor,
         )
 
     # The query
 
     def _content(self, request: SearchRequest, photos: Mapping[str, StoredPhoto]) -> _Content:
-        examples = bool(request.photo_ids or request.image_vectors or request.negative_photo_ids)
-        needs_encoder = bool(request.texts or request.negative_texts)
+        examples = bool(request.photo_ids or _images(request) or request.negative_photo_ids)
+        needs_encoder = bool(request.texts or request.or_texts or request.negative_texts)
         if self.index.model is None or (needs_encoder and self.encoder is None):
             if request.mode == "meaning" or (examples and self.index.model is None):
                 raise _content_off()
@@ -197,20 +329,17 @@ class PhotoSearch:
                 "SEARCH_BY_CONTENT_OFF", "No model is in use, so only words were searched: names, tags and captions."
             )
             if not examples:
-                return _Content(None, (warning,))
-            texts_left = _Content(None, (warning,))
+                return _Content((), (warning,))
+            texts_left = _Content((), (warning,))
         else:
-            texts_left = _Content(None)
+            texts_left = _Content()
 
-        parts: list[tuple[Vector, float]] = []
         unknown: dict[str, None] = {}
-        if self.encoder is not None:
-            signed = [*request.texts, *((text, -weight) for text, weight in request.negative_texts)]
-            known = [(text, weight) for text, weight in signed if self._is_known(text, unknown)]
-            if known:
-                rows = self.encoder.embed_texts([text for text, _ in known])
-                parts += [(_unit(row), weight) for row, (_, weight) in zip(rows, known, strict=True)]
-        parts += [(self._given(vector), weight) for vector, weight in request.image_vectors]
+        ways = [
+            self._text_parts(texts, request.negative_texts, unknown) for texts in (request.texts, *request.or_texts)
+        ]
+        given = [(self._given(vector), weight) for vector, weight in request.image_vectors]
+        given += [(self._given(vector), -weight) for vector, weight in request.negative_image_vectors]
         warnings = list(texts_left.warnings)
         if unknown:
             listed = ", ".join(f"'{word}'" for word in unknown)
@@ -218,26 +347,32 @@ class PhotoSearch:
                 SearchWarning("QUERY_WORDS_UNKNOWN", f"The model in use does not know {listed}.", tuple(unknown))
             )
         found, waiting = _vectors(request, photos)
-        parts += found
-        if waiting and not parts:
+        given += found
+        summed = [[*parts, *given] for parts in ways if parts or given]
+        if waiting and not summed:
             raise LoupeError(
                 "PHOTO_NOT_EMBEDDED", "The photo is not searchable by content yet. Try again when it is.", ids=waiting
             )
         if waiting:
             warnings.append(SearchWarning("PHOTO_NOT_EMBEDDED", "An example photo is not searchable by content yet."))
-        if not parts:
-            if request.mode == "meaning":
-                raise LoupeError(
-                    "QUERY_WORDS_UNKNOWN",
-                    "The model in use knows none of these words. Try simpler ones, or search by words.",
-                    words=list(unknown),
-                )
-            return _Content(None, tuple(warnings))
-        weights = np.array([weight for _, weight in parts], dtype=np.float32)
-        total: Vector = weights @ np.stack([vector for vector, _ in parts])
-        if float(np.linalg.norm(total)) < _LEAST_NORM:
-            raise LoupeError("INVALID_REQUEST", "What is wanted and what is not cancel each other out.")
-        return _Content(_unit(total), tuple(warnings))
+        if not summed and request.mode == "meaning":
+            raise LoupeError(
+                "QUERY_WORDS_UNKNOWN",
+                "The model in use knows none of these words. Try simpler ones, or search by words.",
+                words=list(unknown),
+            )
+        return _Content(tuple(map(_sum, summed)), tuple(warnings))
+
+    def _text_parts(self, texts: Texts, negative: Texts, unknown: dict[str, None]) -> list[tuple[Vector, float]]:
+        """Vectors of the texts that the model knows, with signed weights; words it does not go into `unknown`."""
+        if self.encoder is None:
+            return []
+        signed = [*texts, *((text, -weight) for text, weight in negative)]
+        known = [(text, weight) for text, weight in signed if self._is_known(text, unknown)]
+        if not known:
+            return []
+        rows = self.encoder.embed_texts([text for text, _ in known])
+        return [(_unit(row), weight) for row, (_, weight) in zip(rows, known, strict=True)]
 
     def _is_known(self, text: str, unknown: dict[str, None]) -> bool:
         """Whether the model knows any word of the text; those it does not are added to `unknown`."""
@@ -280,6 +415,34 @@ def _vectors(
     return parts, waiting
 
 
+def _sum(parts: Sequence[tuple[Vector, float]]) -> Vector:
+    weights = np.array([weight for _, weight in parts], dtype=np.float32)
+    total: Vector = weights @ np.stack([vector for vector, _ in parts])
+    if float(np.linalg.norm(total)) < _LEAST_NORM:
+        raise LoupeError("INVALID_REQUEST", "What is wanted and what is not cancel each other out.")
+    return _unit(total)
+
+
+def _images(request: SearchRequest) -> bool:
+    return bool(request.image_vectors or request.negative_image_vectors)
+
+
+def _place(hit: Ranked) -> tuple[float, str]:
+    return -hit.score, hit.photo_id
+
+
+def _wants(request: SearchRequest) -> bool:
+    """Whether anything is asked for, not only against."""
+    return bool(request.texts or request.or_texts or request.photo_ids or request.image_vectors)
+
+
+def _undescribed(request: SearchRequest) -> Condition | None:
+    """Not said to show what is not wanted; by meaning alone only the picture counts."""
+    if request.mode == "meaning" or not request.negative_texts:
+        return None
+    return Not(Or(tuple(described(text) for text, _ in request.negative_texts)))
+
+
 def _without(examples: Mapping[str, StoredPhoto]) -> Condition | None:
     """None of the examples, and nothing that stands in a stack with one."""
     if not examples:
@@ -289,20 +452,23 @@ def _without(examples: Mapping[str, StoredPhoto]) -> Condition | None:
 
 
 def _check(request: SearchRequest) -> None:
+    if request.cursor is not None and request.offset:
+        raise LoupeError("INVALID_REQUEST", "A cursor stands in the place of an offset.")
     if not 0 < request.limit <= MOST_PER_PAGE or request.offset < 0:
         raise LoupeError("INVALID_REQUEST", f"A page holds 1 to {MOST_PER_PAGE} photos, from position 0 on.")
+    texts = [pair for group in (request.texts, *request.or_texts, request.negative_texts) for pair in group]
     weighted = (
-        *request.texts,
+        *texts,
         *request.photo_ids,
         *request.image_vectors,
-        *request.negative_texts,
+        *request.negative_image_vectors,
         *request.negative_photo_ids,
     )
     if any(not (0 < weight < float("inf")) for _, weight in weighted):
         raise LoupeError("INVALID_REQUEST", "A weight must be a positive number; use the negatives to take away.")
-    if request.mode == "words" and not request.texts and not request.browses:
+    if request.mode == "words" and not (texts or request.browses):
         raise LoupeError("EMPTY_QUERY", "A search by words needs a text.")
-    if any(not text.strip() for text, _ in (*request.texts, *request.negative_texts)):
+    if any(not text.strip() for text, _ in texts):
         raise LoupeError("EMPTY_QUERY", "A text to search for is empty.")
 
 

@@ -8,10 +8,11 @@ from typing import Any, Literal
 from resources.vector_index import SearchFilters
 from resources.vector_index.points import Vector
 
-__all__ = ["Hit", "Mode", "SearchPage", "SearchRequest", "SearchWarning", "Sort"]
+__all__ = ["Hit", "Mode", "SearchPage", "SearchRequest", "SearchWarning", "Sort", "Texts"]
 
 Mode = Literal["hybrid", "meaning", "words"]
 Sort = Literal["relevance", "newest", "oldest"]
+Texts = tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,25 +20,37 @@ class SearchRequest:
     """A search. Without texts, photos and images it browses.
 
     Weights are positive and relative; negatives take away as much as a positive of the same weight gives.
-    `image_vectors` are float32 `[dim]` of the model in use. Photos given as examples are not among the hits.
+    `or_texts` are other texts that may stand in the place of `texts`; a photo counts by the one that it fits best. A
+    negative text takes away by meaning, and leaves out photos that are described by its words.
+    `image_vectors` are float32 `[dim]` of the model in use. `cursor`, of the page before, goes on behind it and stands
+    in the place of `offset`. Photos given as examples are not among the hits.
     """
 
-    texts: tuple[tuple[str, float], ...] = ()
+    texts: Texts = ()
+    or_texts: tuple[Texts, ...] = ()
     photo_ids: tuple[tuple[str, float], ...] = ()
     image_vectors: tuple[tuple[Vector, float], ...] = ()
-    negative_texts: tuple[tuple[str, float], ...] = ()
+    negative_texts: Texts = ()
+    negative_image_vectors: tuple[tuple[Vector, float], ...] = ()
     negative_photo_ids: tuple[tuple[str, float], ...] = ()
     filters: SearchFilters = field(default_factory=SearchFilters)
     mode: Mode = "hybrid"
     sort: Sort = "relevance"
     limit: int = 60
     offset: int = 0
+    cursor: str | None = None
 
     @property
     def browses(self) -> bool:
         """Whether nothing is asked for but a filter and an order."""
         return not (
-            self.texts or self.photo_ids or self.image_vectors or self.negative_texts or self.negative_photo_ids
+            self.texts
+            or self.or_texts
+            or self.photo_ids
+            or self.image_vectors
+            or self.negative_texts
+            or self.negative_image_vectors
+            or self.negative_photo_ids
         )
 
 
@@ -69,7 +82,8 @@ class SearchPage:
     """A page of hits.
 
     `total` counts what the request can page through; when `total_exact` is false at least that many photos match.
-    `relevant` says how many of them stand out from the rest of the library (None when browsing). `mode` is how it was
+    `relevant` says how many of them stand out from the rest of the library (None when browsing); by relevance they come
+    first. `cursor` asks for what follows, None at the end. `mode` is how it was
     searched in the end. `searchable` of `photos` can be found by content.
     """
 
@@ -82,3 +96,4 @@ class SearchPage:
     searchable: int
     generation: str
     warnings: tuple[SearchWarning, ...] = ()
+    cursor: str | None = None

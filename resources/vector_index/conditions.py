@@ -101,9 +101,9 @@ class AnyOf:
 class Like:
     """The key holds a value that one of these texts means, case and accents aside.
 
-    `whole`: the text is the value. `glob`: so it is, `*` standing for anything. `words`: every word of the text is a
-    word of the value, in any order ("x-t5" means "FUJIFILM X-T5"). `path`: the text is the value or its last folders
-    ("2021/summer" means "/photos/2021/Summer"), `*` as in `glob`. `stem`: another form of the same English word.
+    `whole`: the text is the value. `glob`: so it is, `*` standing for anything. `words`: every word of the text, in any
+    form, is a word of the value, in any order ("x-t5" means "FUJIFILM X-T5"). `path`: the text is the value or its last
+    folders ("2021/summer" means "/photos/2021/Summer"), `*` as in `glob`. `stem`: the same English word in any form.
     """
 
     key: str

@@ -84,6 +84,20 @@ class VectorIndex(Protocol):
         """Photo ids by (`taken_at`, id), undated photos last by (`added_at` newest first, id)."""
         ...
 
+    def browse_after(
+        self,
+        place: tuple[str, float, str],
+        limit: int,
+        condition: Condition | None = None,
+        newest_first: bool = True,
+    ) -> list[str]:
+        """What `browse` gives behind a place: the key it is ordered by ("taken_at" or "added_at"), value and id."""
+        ...
+
+    def sample(self) -> Vector:
+        """Vectors `[n, dim]` of some hundreds of photos, drawn evenly: what the library looks like."""
+        ...
+
     def ids(self, after: str | None, limit: int) -> list[str]:
         """Photo ids in id order, above `after`: walks the whole index."""
         ...

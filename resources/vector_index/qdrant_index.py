@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from resources.vector_index.conditions import (
     KEYWORD_KEYS,
@@ -23,7 +25,7 @@ from resources.vector_index.conditions import (
     Range,
 )
 from resources.vector_index.derived_keys import DERIVED, FLAGS_KEY, derived
-from resources.vector_index.points import IndexModel, PhotoPoint, Ranked, Vector
+from resources.vector_index.points import IndexModel, PhotoPoint, Ranked, StoredPhoto, Vector
 from resources.vector_index.spellings import Spellings
 from resources.vector_index.words import SparseWords
 
@@ -35,6 +37,9 @@ DENSE, WORDS = "image", "words"
 _MOST_TIES = 256
 # Counts of so many conditions are kept between changes.
 _MOST_COUNTED = 64
+# A median of so many cosines is off by some hundredths of their spread.
+_SAMPLED = 500
+_SAMPLE_LASTS_S = 60.0
 _MOST_SPELLINGS = 1_000_000
 # Spellings are used for so many times as long as they took to make: they never cost more than a twentieth of the time.
 _SPELLINGS_LAST = 20.0
@@ -70,6 +75,7 @@ class QdrantIndex(ABC):
         self._model = model
         self._counted: dict[Condition | None, tuple[float, int]] = {}
         self._changes_seen = 0
+        self._sampled: tuple[int, float, Vector] | None = None
         self._spelled: dict[str, tuple[int, float, Spellings]] = {}
 
     @property
@@ -134,6 +140,9 @@ class QdrantIndex(ABC):
         return self.spellings(like.key).meant(like)
 
     @abstractmethod
+    def get(self, photo_ids: Sequence[str], vectors: bool = False) -> dict[str, StoredPhoto]: ...
+
+    @abstractmethod
     def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]: ...
 
     def _changed(self) -> None:
@@ -162,6 +171,37 @@ class QdrantIndex(ABC):
             undated = _also(condition, Not(Exists("taken_at")))
             found += self._in_order("added_at", True, wanted - len(found), undated)
         return found[offset:]
+
+    def browse_after(
+        self,
+        place: tuple[str, float, str],
+        limit: int,
+        condition: Condition | None = None,
+        newest_first: bool = True,
+    ) -> list[str]:
+        key, value, photo_id = place
+        dated = key == "taken_at"
+        held = condition if dated else _also(condition, Not(Exists("taken_at")))
+        found = self._walk(photo_id, limit, _also(held, Range(key, gte=value, lte=value)))
+        descending = newest_first or not dated
+        beyond = Range(key, lt=value) if descending else Range(key, gt=value)
+        if len(found) < limit:
+            found += self._in_order(key, descending, limit - len(found), _also(held, beyond))
+        if len(found) < limit and dated:
+            undated = _also(condition, Not(Exists("taken_at")))
+            found += self._in_order("added_at", True, limit - len(found), undated)
+        return found
+
+    def sample(self) -> Vector:
+        changes, asked_at = self._changes_seen, time.monotonic()
+        if self._sampled and (self._sampled[0] == changes or asked_at - self._sampled[1] < _SAMPLE_LASTS_S):
+            return self._sampled[2]
+        # Ids are hashes, so the first ones are as good as any.
+        drawn = [held.vector for held in self.get(self._walk(None, _SAMPLED, HasVector()), vectors=True).values()]
+        dim = self._model.dim if self._model else 0
+        vectors = np.array([vector for vector in drawn if vector is not None], np.float32).reshape(-1, dim)
+        self._sampled = changes, time.monotonic(), vectors
+        return vectors
 
     def ids(self, after: str | None, limit: int) -> list[str]:
         return self._walk(after, limit, None)

@@ -39,7 +39,7 @@ class Spellings:
         if how == "words" and "*" in wanted:
             return self._fitting(re.compile(r"(?<!\w)" + _pattern(wanted) + r"(?!\w)", re.DOTALL).search)
         if how == "words":
-            parts = [self._by_token.get(token, set()) for token in tokens(wanted)]
+            parts = [self._by_token.get(_root(token), set()) for token in tokens(wanted)]
             return set.intersection(*parts) if parts else []
         if how == "glob" and "*" in wanted:
             return self._fitting(re.compile(_pattern(wanted), re.DOTALL).fullmatch)
@@ -61,11 +61,11 @@ class Spellings:
         return found
 
     @cached_property
-    def _by_token(self) -> dict[str, set[int]]:
-        found: dict[str, set[int]] = {}
+    def _by_token(self) -> dict[int | str, set[int]]:
+        found: dict[int | str, set[int]] = {}
         for number, value in enumerate(self.values):
             for token in tokens(value):
-                found.setdefault(token, set()).add(number)
+                found.setdefault(_root(token), set()).add(number)
         return found
 
     @cached_property
@@ -75,6 +75,12 @@ class Spellings:
             if (root := stem(value)) is not None:
                 found.setdefault(root, []).append(number)
         return found
+
+
+def _root(token: str) -> int | str:
+    """The same for every form of a word; a stop word is itself."""
+    number = stem(token)
+    return token if number is None else number
 
 
 def _pattern(glob: str) -> str:

@@ -3,40 +3,70 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import Json
 from starlette.concurrency import run_in_threadpool
 
 from resources.errors import LoupeError
-from resources.search import PhotoSearch, SearchPage, SearchRequest
+from resources.search import PhotoSearch, SearchPage, SearchRequest, asking, narrowed
+from resources.search.query_fields import condition_of
 from resources.vector_index import InBox, Near, SearchFilters
 from search_api.dependencies import Held, Live
 from search_api.error_replies import responses
 from search_api.live_index import LiveIndex
 from search_api.photo_cards import hit_card
-from search_api.schemas.search import FlatFilters, SearchQuery, SearchReply, Warned
+from search_api.schemas.search import FlatFilters, LanguageQuery, SearchQuery, SearchReply, TextQuery, Warned
 from search_api.uploads import MAX_UPLOAD_BYTES
 
-__all__ = ["IMAGE_BYTES", "IMAGE_PATH", "answer", "reply", "router", "search_filters"]
+__all__ = [
+    "IMAGE_BYTES",
+    "IMAGE_PATH",
+    "answer",
+    "reply",
+    "router",
+    "search_filters",
+    "search_request",
+    "told_why",
+]
 
 router = APIRouter(prefix="/search", tags=["search"])
 
 IMAGE_PATH = "/api/v1/search/image"
 IMAGE_BYTES = MAX_UPLOAD_BYTES + (1 << 20)  # room for the other fields of the form
 
-_ERRORS = ("INVALID_REQUEST", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN", "PHOTO_NOT_FOUND", "INDEX_LOADING")
+_ERRORS = (
+    *("INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN"),
+    *("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "CURSOR_EXPIRED", "INDEX_LOADING"),
+)
 _CONTENT_ERRORS = ("MODEL_LOADING", "SEARCH_BY_CONTENT_OFF", "MODEL_NOT_FETCHED")
 _PICTURE_ERRORS = ("NOT_AN_IMAGE", "UNSUPPORTED_FORMAT", "EMPTY_FILE", "TRUNCATED", "CORRUPT", "TOO_LARGE")
+_MOST_PICTURES = 8
+
+Picture = tuple[npt.NDArray[np.float32], float]
 
 
 @router.post("", responses=responses(*_ERRORS, *_CONTENT_ERRORS))
 def search(query: SearchQuery, live: Live) -> SearchReply:
     """Find photos by texts, by example photos, by filters, or all of them together."""
-    return answer(query, live, live.search, ())
+    return answer(query, live, live.search)
+
+
+@router.get("", responses=responses(*_ERRORS, *_CONTENT_ERRORS))
+def search_by_language(query: Annotated[LanguageQuery, Query()], live: Live) -> SearchReply:
+    """Find photos by a query in the query language."""
+    return answer(SearchQuery(**query.model_dump()), live, live.search)
+
+
+@router.get("/text", responses=responses(*_ERRORS, *_CONTENT_ERRORS))
+def search_by_text(query: Annotated[TextQuery, Query()], live: Live) -> SearchReply:
+    """Find photos by a free text, taken as it is."""
+    return answer(SearchQuery(**query.model_dump()), live, live.search)
 
 
 @router.post(
@@ -44,56 +74,80 @@ def search(query: SearchQuery, live: Live) -> SearchReply:
     responses=responses(*_ERRORS, *_CONTENT_ERRORS, *_PICTURE_ERRORS, "UPLOADS_BUSY"),
 )
 async def search_with_image(
-    image: Annotated[UploadFile, File(description="A picture of any kind that Loupe reads; it is not kept.")],
+    image: Annotated[
+        list[UploadFile],
+        File(
+            description="A picture of any kind that Loupe reads, or several; they are not kept.",
+            min_length=1,
+            max_length=_MOST_PICTURES,
+        ),
+    ],
     services: Held,
     query: Annotated[
         Json[SearchQuery] | None, Form(description="A `SearchQuery` as JSON: words, weights and filters to go with it.")
     ] = None,
 ) -> SearchReply:
-    """Find photos that look like a picture, alone or together with the rest of a query."""
+    """Find photos that look like a picture (or less like it), alone or together with the rest of a query."""
     asked = query or SearchQuery()
     if asked.mode == "words":
         raise LoupeError("INVALID_REQUEST", "A picture cannot be searched for by words. Leave out the mode.")
-    return await run_in_threadpool(_answer_with_image, asked, await image.read(), services)
+    if len(asked.image_weights) > len(image) or 0 in asked.image_weights:
+        raise LoupeError("INVALID_REQUEST", "Each picture has one weight, above or below zero.")
+    return await run_in_threadpool(_answer_with_images, asked, [await each.read() for each in image], services)
 
 
-def _answer_with_image(query: SearchQuery, data: bytes, services: Held) -> SearchReply:
-    search = services.live.search  # once: a model may be changed between the picture's vector and its use
+def _answer_with_images(query: SearchQuery, pictures: list[bytes], services: Held) -> SearchReply:
+    search = services.live.search  # once: a model may be changed between the pictures' vectors and their use
     encoder = services.live.encoder_of(search)
-    vector = encoder.embed_image(services.uploads.model_input(data, encoder.input_spec))
-    return answer(query, services.live, search, ((vector, query.image_weight),))
+    weights = [*query.image_weights, *[1.0] * (len(pictures) - len(query.image_weights))]
+    vectors = [encoder.embed_image(services.uploads.model_input(picture, encoder.input_spec)) for picture in pictures]
+    return answer(query, services.live, search, tuple(zip(vectors, weights, strict=True)))
 
 
-def answer(
-    query: SearchQuery,
-    live: LiveIndex,
-    search: PhotoSearch,
-    image_vectors: tuple[tuple[npt.NDArray[np.float32], float], ...],
-) -> SearchReply:
-    """The reply to a query; blocks while a text is encoded."""
-    started = time.perf_counter()
+def search_request(query: SearchQuery, pictures: tuple[Picture, ...] = ()) -> SearchRequest:
+    """A query as `PhotoSearch` takes it. Raises `QUERY_INVALID`, `INVALID_REQUEST`."""
     texts = [(item.text, item.weight) for item in query.texts]
     if query.text:
         texts.insert(0, (query.text, 1.0))
     request = SearchRequest(
         texts=tuple(texts),
         photo_ids=tuple((str(item.photo_id), item.weight) for item in query.photos),
-        image_vectors=image_vectors,
+        image_vectors=tuple((vector, weight) for vector, weight in pictures if weight > 0),
         negative_texts=tuple((item.text, item.weight) for item in query.negative_texts),
         negative_photo_ids=tuple((str(item.photo_id), item.weight) for item in query.negative_photos),
+        negative_image_vectors=tuple((vector, -weight) for vector, weight in pictures if weight < 0),
         filters=search_filters(query.filters),
         mode=query.mode,
         sort=query.sort or "relevance",
         limit=query.limit,
         offset=query.offset,
+        cursor=query.cursor,
     )
-    try:
+    if query.filter is not None:
+        request = narrowed(request, condition_of(query.filter.node()))
+    return asking(query.q, request) if query.q else request
+
+
+def answer(
+    query: SearchQuery, live: LiveIndex, search: PhotoSearch, pictures: tuple[Picture, ...] = ()
+) -> SearchReply:
+    """The reply to a query; blocks while a text is encoded."""
+    started = time.perf_counter()
+    request = search_request(query, pictures)
+    with told_why(live):
         page = search.search(request)
+    return reply(page, request, live, started)
+
+
+@contextmanager
+def told_why(live: LiveIndex) -> Iterator[None]:
+    """Says why there is no search by content: the search cannot tell a model that is off from one that is loading."""
+    try:
+        yield
     except LoupeError as error:
-        if error.code == "SEARCH_BY_CONTENT_OFF":  # the search cannot tell a model that is off from one that is loading
+        if error.code == "SEARCH_BY_CONTENT_OFF":
             raise live.why_no_encoder() from error
         raise
-    return reply(page, request, live, started)
 
 
 def reply(page: SearchPage, request: SearchRequest, live: LiveIndex, started: float) -> SearchReply:
@@ -110,6 +164,7 @@ def reply(page: SearchPage, request: SearchRequest, live: LiveIndex, started: fl
         warnings=[_warned(warning.code, warning.message, live) for warning in page.warnings],
         offset=request.offset,
         limit=request.limit,
+        cursor=page.cursor,
         took_ms=round((time.perf_counter() - started) * 1000, 1),
     )
 

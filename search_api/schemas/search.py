@@ -6,8 +6,10 @@ import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from resources.search.query_language import MOST_CHARACTERS
+from resources.search.query_tree import AllOf, Exclude, Node, OneOf, Op, Where
 from search_api.schemas.photos import PhotoCard
 
 __all__ = [
@@ -17,10 +19,14 @@ __all__ = [
     "Circle",
     "Facet",
     "Facets",
+    "FilterTree",
     "Filters",
     "FlatFilters",
+    "LanguageQuery",
     "SearchQuery",
     "SearchReply",
+    "SimpleQuery",
+    "TextQuery",
     "Warned",
     "WeightedPhoto",
     "WeightedText",
@@ -30,6 +36,13 @@ MAX_LIMIT = 500
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Names = Annotated[list[Name], Field(max_length=100)]
+ImageWeight = Annotated[
+    float,
+    Field(ge=-100, le=100, description="Relative to the other parts of the query; below zero: less like it."),
+]
+Cursor = Annotated[
+    str, StringConstraints(max_length=2000), Field(description="That of the page before, in the place of `offset`.")
+]
 Weight = Annotated[float, Field(gt=0, le=100, description="Relative to the other parts of the query.", examples=[1.0])]
 
 
@@ -110,6 +123,65 @@ class BrowseQuery(FlatFilters):
     offset: int = Field(0, ge=0, le=1_000_000)
 
 
+Scalar = bool | int | float | Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+
+
+class FilterTree(BaseModel):
+    """Conditions joined by and, or, not: one of `and`, `or`, `not`, or a `field` with its `value`.
+
+    Fields, operators and values are those of the query language; of several values any will do.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"field": "camera", "value": "X-T5"},
+                {
+                    "and": [
+                        {"field": "rating", "op": ">=", "value": 4},
+                        {
+                            "or": [
+                                {"field": "tag", "value": ["sea", "lake"]},
+                                {"field": "near", "value": [48.85, 2.35, "5km"]},
+                            ]
+                        },
+                        {"not": {"field": "has", "value": "gps"}},
+                    ]
+                },
+            ]
+        },
+    )
+    all_of: list[FilterTree] | None = Field(None, alias="and", max_length=100)
+    one_of: list[FilterTree] | None = Field(None, alias="or", max_length=100)
+    exclude: FilterTree | None = Field(None, alias="not")
+    field: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+    op: Op = Field("=", description="Numbers and dates can be compared.")
+    value: Scalar | Annotated[list[Scalar], Field(min_length=1, max_length=100)] | None = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> FilterTree:
+        said = [part for part in (self.all_of, self.one_of, self.exclude, self.field) if part is not None]
+        if len(said) != 1 or (self.value is not None) != (self.field is not None):
+            raise ValueError("give one of and, or, not, or a field with its value")
+        return self
+
+    def node(self) -> Node:
+        """As the tree that a query is read into."""
+        if self.all_of is not None:
+            return AllOf(tuple(part.node() for part in self.all_of))
+        if self.one_of is not None:
+            return OneOf(tuple(part.node() for part in self.one_of))
+        if self.exclude is not None:
+            return Exclude(self.exclude.node())
+        values = self.value if isinstance(self.value, list) else [self.value]
+        return Where(self.field or "", tuple(map(_as_text, values)), self.op)
+
+
+def _as_text(value: Scalar | None) -> str:
+    return f"{value:.12f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
 class WeightedText(BaseModel):
     model_config = ConfigDict(extra="forbid")
     text: Text = Field(examples=["red car"])
@@ -135,6 +207,8 @@ class SearchQuery(BaseModel):
                     "negative_texts": [{"text": "people"}],
                     "filters": {"taken_from": "2023-06-01", "cameras": ["Apple iPhone 14 Pro"]},
                 },
+                {"q": 'beach camera:"X-T5" -people after:2021'},
+                {"text": "a boat", "filter": {"not": {"field": "has", "value": "gps"}}},
                 {"photos": [{"photo_id": "0d9e2f2a-6c1f-5a57-9d0b-6f2f9d3c1b7e"}], "text": "at night"},
             ]
         },
@@ -143,12 +217,20 @@ class SearchQuery(BaseModel):
     text: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] | None = Field(
         None, description="The same as one entry of `texts` with weight 1.", examples=["red car by the lake"]
     )
+    q: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)] | None = Field(
+        None,
+        description="A query in the query language: words, phrases and fields. It is added to the rest.",
+        examples=['beach camera:"X-T5" -people after:2021'],
+    )
     texts: list[WeightedText] = Field([], max_length=20)
     negative_texts: list[WeightedText] = Field([], max_length=20, description="What photos should not show.")
     photos: list[WeightedPhoto] = Field([], max_length=20, description="More like these; they are left out themselves.")
     negative_photos: list[WeightedPhoto] = Field([], max_length=20, description="Less like these.")
-    image_weight: Weight = Field(1.0, description="Weight of the picture that is sent along (`/search/image`).")
+    image_weights: list[ImageWeight] = Field(
+        [], max_length=8, description="Of the pictures that are sent along (`/search/image`); 1 each where unset."
+    )
     filters: Filters = Filters()
+    filter: FilterTree | None = Field(None, description="More that must hold, as a tree.")
     mode: Literal["hybrid", "meaning", "words"] = Field(
         "hybrid", description="`meaning`: by what pictures show; `words`: by captions, tags, names; `hybrid`: both."
     )
@@ -157,6 +239,28 @@ class SearchQuery(BaseModel):
     )
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
     offset: int = Field(0, ge=0, le=1_000_000)
+    cursor: Cursor | None = None
+
+
+class SimpleQuery(BaseModel):
+    """A search in an address."""
+
+    model_config = ConfigDict(extra="forbid")
+    mode: Literal["hybrid", "meaning", "words"] = "hybrid"
+    sort: Literal["relevance", "newest", "oldest"] | None = None
+    limit: int = Field(50, ge=1, le=MAX_LIMIT)
+    offset: int = Field(0, ge=0, le=1_000_000)
+    cursor: Cursor | None = None
+
+
+class LanguageQuery(SimpleQuery):
+    q: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)] = Field(
+        "", description="A query in the query language.", examples=["beach rating:>=4"]
+    )
+
+
+class TextQuery(SimpleQuery):
+    text: Text = Field(description="Free text, taken as it is.", examples=["a red car"])
 
 
 class Warned(BaseModel):
@@ -171,16 +275,21 @@ class SearchReply(BaseModel):
     total: int = Field(description="How many photos can be paged through.")
     total_exact: bool = Field(description="False: at least `total` photos match.")
     relevant: int | None = Field(
-        description="How many of them stand out from the rest of the library; absent when browsing. The others are "
-        "ranked, not alike."
+        description="How many of them stand out from the rest of the library: by relevance they are the first, and "
+        "the others are ranked, not alike. Absent when browsing."
     )
     photos: int = Field(description="Photos in the library that can be found.")
     searchable: int = Field(description="Of these, found by content.")
     mode: Literal["hybrid", "meaning", "words", "browse"] = Field(description="How it was searched in the end.")
     generation: str = Field(description="The index that answered: another one after a change of model.")
     warnings: list[Warned] = []
-    offset: int
+    offset: int = Field(description="As asked for; 0 with a cursor.")
     limit: int
+    cursor: str | None = Field(
+        None,
+        description="Asks for the next page, each photo once though the library grows; absent on the last one. "
+        "Kept for a while: `CURSOR_EXPIRED` says to begin again.",
+    )
     took_ms: float = Field(examples=[12.4])
 
 

@@ -132,7 +132,7 @@ def test_a_picture_finds_the_photo_it_is_a_copy_of(client: TestClient, small: Sm
 
 def test_a_picture_goes_together_with_words_and_filters(client: TestClient, small: SmallLibrary) -> None:
     data = (small.photos / "Garden/violet.jpg").read_bytes()
-    reply = upload(client, data, {"text": "sea", "image_weight": 0.5, "filters": {"formats": ["PNG"]}})
+    reply = upload(client, data, {"text": "sea", "image_weights": [0.5], "filters": {"formats": ["PNG"]}})
     assert names(reply.json()) == ["blue.png"]
 
 
@@ -171,3 +171,70 @@ def test_counts_say_how_much_can_be_searched(client: TestClient) -> None:
     reply = search(client, text="red")
     assert (reply["photos"], reply["searchable"]) == (8, 8)
     assert reply["took_ms"] > 0
+
+
+# The query language, trees of filters, cursors
+
+
+def test_the_query_language_answers_by_get_and_by_post(client: TestClient) -> None:
+    assert names(search(client, q='camera:"eos r5" until:2023-06')) == ["red.jpg"]
+    by_get = client.get("/api/v1/search", params={"q": "is:portrait -format:png"}).json()
+    assert names(by_get) == ["white.jpg"]
+    assert names(search(client, q="wall", mode="words")) == ["red.jpg"]
+    assert names(search(client, q="-circle", mode="words", sort="oldest"))[0] != "red.jpg"
+    assert names(search(client, q="RED.jpg"))[0] == "red.jpg"
+
+
+def test_a_free_text_is_taken_as_it_is(client: TestClient) -> None:
+    reply = client.get("/api/v1/search/text", params={"text": "wall (not: a query", "mode": "words"})
+    assert names(reply.json()) == ["red.jpg"]
+
+
+def test_errors_of_a_query_say_where(client: TestClient) -> None:
+    reply = client.post("/api/v1/search", json={"q": "beach camra:canon"})
+    assert reply.status_code == 422
+    error = reply.json()["error"]
+    assert error["code"] == "QUERY_INVALID"
+    assert error["details"] == {"position": 6, "length": 6, "suggestion": "camera:"}
+
+
+def test_a_tree_of_filters_narrows(client: TestClient) -> None:
+    tree = {"and": [{"field": "format", "value": ["jpg", "png"]}, {"not": {"field": "is", "value": "landscape"}}]}
+    assert set(names(search(client, filter=tree))) == {"blue.png", "white.jpg"}
+    assert search(client, filter={"field": "width", "op": ">=", "value": 1})["total"] == 8
+    for wrong in (
+        {},
+        {"field": "iso"},
+        {"field": "camra", "value": "x"},
+        {"and": [], "or": []},
+        {"field": "iso", "value": "fast"},
+    ):
+        reply = client.post("/api/v1/search", json={"filter": wrong})
+        assert (reply.status_code, reply.json()["error"]["code"]) == (422, "INVALID_REQUEST"), wrong
+
+
+def test_cursors_lead_through_all_pages(client: TestClient) -> None:
+    for query in ({}, {"text": "circle", "mode": "meaning"}, {"text": "circle"}):
+        whole = names(search(client, **query, limit=8))
+        found, cursor = [], None
+        while True:
+            reply = search(client, **query, limit=3, **({"cursor": cursor} if cursor else {}))
+            found += names(reply)
+            cursor = reply["cursor"]
+            if cursor is None:
+                break
+        assert found == whole
+    gone = client.post("/api/v1/search", json={"cursor": "x"})
+    assert gone.json()["error"]["code"] == "INVALID_REQUEST"
+
+
+def test_several_pictures_are_weighed(client: TestClient, small: SmallLibrary) -> None:
+    red, blue = ((small.photos / name).read_bytes() for name in ("red.jpg", "blue.png"))
+    files = [("image", ("a", red)), ("image", ("b", blue))]
+    both = client.post("/api/v1/search/image", files=files, data={"query": json.dumps({"image_weights": [1, 0.01]})})
+    assert names(both.json())[0] == "red.jpg"
+    against = client.post("/api/v1/search/image", files=files, data={"query": json.dumps({"image_weights": [1, -0.5]})})
+    assert names(against.json())[0] == "red.jpg"
+    assert [hit["meaning"] for hit in both.json()["hits"]] != [hit["meaning"] for hit in against.json()["hits"]]
+    wrong = client.post("/api/v1/search/image", files=files[:1], data={"query": json.dumps({"image_weights": [1, 1]})})
+    assert wrong.status_code == 422

@@ -14,7 +14,7 @@ import pytest
 from resources.errors import LoupeError
 from resources.home import Home
 from resources.search import PhotoSearch, SearchRequest
-from resources.search.fusion import fuse, relevant_ids
+from resources.search.fusion import cut_of, fuse, relevant_ids
 from resources.vector_index import AnyOf, IndexModel, PhotoPoint, Ranked, SearchFilters, VectorIndex
 from resources.vector_index.opening import IndexFolder
 
@@ -316,8 +316,79 @@ def test_fusion_breaks_ties_by_id() -> None:
 
 
 def test_the_cut_lies_between_the_best_and_the_background() -> None:
-    scores = [0.32, 0.31, 0.30, *[0.15 - 0.001 * n for n in range(40)]]
+    scores = [0.32, 0.31, 0.30, *[0.24 - 0.001 * n for n in range(40)]]
     meaning = [Ranked(str(n), score) for n, score in enumerate(scores)]
-    assert relevant_ids(meaning, []) == {"0", "1", "2"}
+    assert relevant_ids(meaning, [], 0.1) == {"0", "1", "2"}
     assert relevant_ids(meaning[:5], []) == {"0", "1", "2", "3", "4"}  # too few to know a background
     assert relevant_ids([], [Ranked("a", 8.0), Ranked("b", 4.0), Ranked("c", 3.9)]) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("scores", "background", "cut"),
+    [
+        ([], 0.1, 0),
+        ([0.3], 0.1, 1),
+        ([0.3, 0.29], 0.1, 2),
+        ([0.3, 0.29], 0.4, 1),  # nothing stands out
+        ([0.30, 0.20, 0.19, 0.18], 0.1, 1),  # the best alone
+        ([0.30, 0.29, 0.25, 0.24, 0.23, 0.15], 0.1, 5),  # what follows is far below
+        ([0.30, 0.29, 0.285, 0.26, 0.255], 0.1, 5),  # or there is nothing else
+        ([1.0, 1.0, 1.0, 0.1], 0.0, 3),
+    ],
+)
+def test_relevance_ends_at_the_largest_step_down(scores: list[float], background: float, cut: int) -> None:
+    assert cut_of(scores, background) == cut
+
+
+def test_alternatives_count_by_the_one_that_fits(search: PhotoSearch) -> None:
+    either = SearchRequest(texts=(("dog snow", 1.0),), or_texts=((("car blue", 1.0),),), mode="meaning")
+    page = search.search(either)
+    assert set(numbers(page)[:2]) == {1, 4}
+    cosines = {n: max(float(shown @ concept_vector(text)) for text in ("dog snow", "car blue"))
+               for n, shown in ((n, concept_vector(shows)) for n, shows, _ in PHOTOS)}  # fmt: skip
+    assert [hit.score for hit in page.hits] == pytest.approx(sorted(cosines.values(), reverse=True), abs=1e-6)
+    words = SearchRequest(texts=(("cat", 1.0),), or_texts=((("Ulaanbaatar", 1.0),),), mode="words")
+    assert set(numbers(search.search(words))) == {2, 6}
+
+
+@pytest.fixture
+def described(tmp_path: Path) -> Iterator[PhotoSearch]:
+    """A beach with people in its caption, one with a tag, one with neither; and named files."""
+    index = IndexFolder(Home(tmp_path)).open(MODEL)
+    said = [
+        {"caption": "People on a beach", "file_name": "IMG1.jpg"},
+        {"caption": "a beach", "tags": ["Peoples"], "file_name": "IMG2.jpg"},
+        {"caption": "a beach", "file_name": "people.jpg"},
+        {"caption": "a night", "file_name": "IMG1.dng"},
+    ]
+    for n, payload in enumerate(said):
+        shows = concept_vector("night" if n == 3 else "beach")
+        index.upsert([PhotoPoint(pid(n), shows, f"{payload['caption']} {payload['file_name']}", payload)])
+    yield PhotoSearch(index, ConceptEncoder())
+    index.close()
+
+
+def test_words_that_are_not_wanted_leave_out_what_is_described_by_them(described: PhotoSearch) -> None:
+    against = (("people", 1.0),)
+    for mode in ("hybrid", "words"):
+        assert set(numbers(described.search(asks("beach", mode=mode, negative_texts=against)))) <= {2, 3}
+    assert set(numbers(described.search(asks("beach", mode="meaning", negative_texts=against)))) == {0, 1, 2, 3}
+    alone = described.search(SearchRequest(negative_texts=against))
+    assert (set(numbers(alone)), alone.mode) == ({2, 3}, "browse")  # the model does not know the word
+
+
+def test_a_file_name_comes_first(described: PhotoSearch) -> None:
+    page = described.search(asks("img1.DNG"))
+    assert numbers(page)[0] == 3
+    assert (page.hits[0].score, page.relevant is not None and page.relevant >= 1) == (1.0, True)
+    assert set(numbers(described.search(asks("img1")))[:2]) == {0, 3}
+    assert described.search(asks("beach people")).hits[0].score < 1.0  # an ordinary word is no file name
+
+
+def test_what_is_found_can_be_asked_as_a_condition(search: PhotoSearch) -> None:
+    def found(request: SearchRequest) -> set[int]:
+        return {uuid.UUID(photo).int - 1 for photo in search.index.browse(50, 0, search.found(request))}
+
+    assert found(SearchRequest(filters=SearchFilters(tags=["snow"]))) == {1, 5}
+    assert found(asks("img_0421", mode="words")) == {1}
+    assert found(asks("red", filters=SearchFilters(tags=["cat"]), mode="meaning")) == {2, 5}

@@ -1,0 +1,171 @@
+"""Where the next page begins, however the library changed in between.
+
+A photo's place by date or by cosine is its own, so the cursor holds the last photo's and goes on below it. Words and
+fused ranks depend on all the other photos: such a list is kept for a while and the cursor names it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import secrets
+import threading
+from array import array
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from uuid import UUID
+
+from resources.errors import LoupeError
+from resources.search.requests import SearchRequest, SearchWarning
+from resources.vector_index import Ranked
+
+__all__ = ["Cursor", "KeptRankings", "Ranking", "question_of"]
+
+# A list of 2,000 photos takes 80 kB.
+_MOST_KEPT = 200
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The end of a page: `rank` photos were given, the last one `photo_id` with `score`.
+
+    `generation` and `question` are those it was made for, `candidates` how deep lists were ranked. When browsing `key`
+    is what the last photo is ordered by ("taken_at" or "added_at") and `score` its value; `kept` names a kept list.
+    """
+
+    generation: str
+    question: str
+    candidates: int
+    rank: int
+    score: float
+    photo_id: str
+    key: str = ""
+    kept: str = ""
+
+    def written(self) -> str:
+        content = json.dumps(list(asdict(self).values()), separators=(",", ":"))
+        return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str, generation: str, question: str) -> Cursor:
+        """Raises `INVALID_REQUEST` for what is no cursor of this question, `CURSOR_EXPIRED` for another generation."""
+        try:
+            content = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            cursor = cls(*content)
+            valid = len(content) == len(fields(cls)) and all(
+                isinstance(value, (int, float) if name.type == "float" else {"str": str, "int": int}[str(name.type)])
+                for name, value in zip(fields(cls), content, strict=True)
+            )
+            UUID(cursor.photo_id)
+        except (ValueError, TypeError, RecursionError):
+            valid = False
+        if not valid or not math.isfinite(cursor.score) or not 0 <= cursor.rank < 1 << 40:
+            raise LoupeError("INVALID_REQUEST", "This is no cursor. Take the one of the page before.")
+        if cursor.generation != generation:
+            raise cursor_expired()
+        if cursor.question != question:
+            raise LoupeError("INVALID_REQUEST", "The cursor belongs to another search. Begin this one without it.")
+        return cursor
+
+
+def question_of(request: SearchRequest) -> str:
+    """The same for every page of one search, another for another search."""
+    asked = [
+        request.texts,
+        request.or_texts,
+        request.photo_ids,
+        [(vector.tobytes().hex(), weight) for vector, weight in request.image_vectors],
+        [(vector.tobytes().hex(), weight) for vector, weight in request.negative_image_vectors],
+        request.negative_texts,
+        request.negative_photo_ids,
+        request.filters.condition(),
+        request.mode,
+        request.sort,
+    ]
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
+
+
+def cursor_expired() -> LoupeError:
+    return LoupeError("CURSOR_EXPIRED", "The list that this cursor goes on with is not kept any more. Begin again.")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """A whole ranked list, small: 16 bytes an id, a float each for score, cosine and BM25 (NaN: not in that list)."""
+
+    ids: bytes
+    scores: array[float]
+    meaning: array[float]
+    words: array[float]
+    total: int
+    exact: bool
+    relevant: int
+    mode: str
+    warnings: tuple[SearchWarning, ...]
+
+    @classmethod
+    def of(
+        cls,
+        ranked: Sequence[Ranked],
+        meaning: Mapping[str, float],
+        words: Mapping[str, float],
+        *,
+        total: int,
+        exact: bool,
+        relevant: int,
+        mode: str,
+        warnings: tuple[SearchWarning, ...],
+    ) -> Ranking:
+        return cls(
+            b"".join(UUID(hit.photo_id).bytes for hit in ranked),
+            array("d", (hit.score for hit in ranked)),
+            array("d", (meaning.get(hit.photo_id, math.nan) for hit in ranked)),
+            array("d", (words.get(hit.photo_id, math.nan) for hit in ranked)),
+            total,
+            exact,
+            relevant,
+            mode,
+            warnings,
+        )
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def part(self, start: int, end: int) -> list[Ranked]:
+        places = range(start, min(end, len(self)))
+        return [Ranked(str(UUID(bytes=self.ids[16 * n : 16 * n + 16])), self.scores[n]) for n in places]
+
+    def values(self, of: array[float], start: int, part: Sequence[Ranked]) -> dict[str, float]:
+        """The values of `meaning` or `words` for a part that begins at `start`."""
+        pairs = ((hit.photo_id, of[start + n]) for n, hit in enumerate(part))
+        return {photo_id: value for photo_id, value in pairs if not math.isnan(value)}
+
+
+class KeptRankings:
+    """The lists that cursors name: the latest ones of this process. Safe to use from several threads."""
+
+    def __init__(self, most: int = _MOST_KEPT) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Ranking] = OrderedDict()
+
+    def keep(self, ranking: Ranking) -> str:
+        """Its name."""
+        name = secrets.token_urlsafe(9)
+        with self._lock:
+            self._kept[name] = ranking
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return name
+
+    def get(self, name: str) -> Ranking:
+        """Raises `CURSOR_EXPIRED`."""
+        with self._lock:
+            ranking = self._kept.get(name)
+            if ranking is None:
+                raise cursor_expired()
+            self._kept.move_to_end(name)
+        return ranking

@@ -1,0 +1,174 @@
+"""Paging: each photo once, though photos are being added; cursors that cannot be gone on with say so."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from resources.errors import LoupeError
+from resources.home import Home
+from resources.search import PhotoSearch, SearchRequest
+from resources.search.cursors import KeptRankings, Ranking
+from resources.vector_index import IndexModel, PhotoPoint, Ranked, SearchFilters, VectorIndex
+from resources.vector_index.opening import IndexFolder
+
+DIM = 16
+MODEL = IndexModel("axes", "1", "1", DIM)
+PHOTOS = 5000
+
+
+class Axes:
+    """The text "3" is the third axis."""
+
+    name, revision, preprocess_version, dim = MODEL.name, MODEL.revision, MODEL.preprocess_version, MODEL.dim
+
+    def embed_texts(self, texts: list[str], /) -> np.ndarray:
+        return np.stack([np.eye(DIM, dtype=np.float32)[int(text)] for text in texts])
+
+    def unknown_words(self, text: str, /) -> list[str]:
+        return [] if text.isdigit() else text.split()
+
+
+def pid(number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
+
+
+def made(numbers: range) -> list[PhotoPoint]:
+    points = []
+    for number in numbers:
+        drawn = np.random.default_rng(number).standard_normal(DIM).astype(np.float32)
+        payload: dict[str, Any] = {"added_at": float(number), "tags": ["even"] if number % 2 == 0 else []}
+        if number % 7:
+            payload["taken_at"] = float(number % 900)
+        words = f"boat {'sea ' * (number % 5)}{number % 13}" if number % 4 == 0 else "hill"
+        points.append(PhotoPoint(pid(number), drawn / np.linalg.norm(drawn), words, payload))
+    return points
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[VectorIndex]:
+    opened = IndexFolder(Home(tmp_path)).open(MODEL)
+    yield opened
+    opened.close()
+
+
+def walk(search: PhotoSearch, request: SearchRequest, between: Callable[[int], None]) -> list[str]:
+    found: list[str] = []
+    cursor = None
+    for page in range(1000):
+        answer = search.search(SearchRequest(**{**request.__dict__, "cursor": cursor}))
+        found += [hit.photo_id for hit in answer.hits]
+        cursor = answer.cursor
+        if cursor is None:
+            return found
+        between(page)
+    raise AssertionError("the pages do not end")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        SearchRequest(sort="newest", limit=400),
+        SearchRequest(sort="oldest", limit=400),
+        SearchRequest(texts=(("3", 1.0),), mode="meaning", limit=400),
+    ],
+    ids=["newest", "oldest", "meaning"],
+)
+def test_paging_through_5000_gives_each_once_while_photos_are_added(
+    index: VectorIndex, request_: SearchRequest
+) -> None:
+    index.upsert(made(range(PHOTOS)))
+    search = PhotoSearch(index, Axes())
+    whole = [hit.photo_id for offset in range(0, PHOTOS, 1000) for hit in search.search(
+        SearchRequest(**{**request_.__dict__, "limit": 1000, "offset": offset})).hits]  # fmt: skip
+    assert len(set(whole)) == PHOTOS
+
+    def add(page: int) -> None:
+        index.upsert(made(range(PHOTOS + 60 * page, PHOTOS + 60 * (page + 1))))
+
+    found = walk(search, request_, add)
+    assert len(found) == len(set(found)), "none twice"
+    there_before = set(whole)
+    assert [photo for photo in found if photo in there_before] == whole, "each once, in the order it had"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        SearchRequest(texts=(("boat sea", 1.0),), mode="words", limit=90),
+        SearchRequest(texts=(("3", 1.0),), limit=300),
+        SearchRequest(texts=(("3", 1.0),), sort="newest", limit=20),
+    ],
+    ids=["words", "hybrid", "by date"],
+)
+def test_lists_that_depend_on_every_photo_are_kept(index: VectorIndex, request_: SearchRequest) -> None:
+    index.upsert(made(range(2000)))
+    kept = KeptRankings()
+    first = PhotoSearch(index, Axes(), kept)
+    whole = [hit.photo_id for hit in first.search(SearchRequest(**{**request_.__dict__, "limit": 1000})).hits]
+
+    def add(page: int) -> None:
+        index.upsert(made(range(2000 + 20 * page, 2000 + 20 * (page + 1))))
+
+    found = walk(PhotoSearch(index, Axes(), kept), request_, add)
+    assert found[: len(whole)] == whole
+    assert len(found) == len(set(found)) > request_.limit
+
+
+def test_scores_of_a_later_page_are_those_of_the_list(index: VectorIndex) -> None:
+    index.upsert(made(range(300)))
+    search = PhotoSearch(index, Axes())
+    whole = search.search(SearchRequest(texts=(("3", 1.0),), limit=60))
+    first = search.search(SearchRequest(texts=(("3", 1.0),), limit=30))
+    second = search.search(SearchRequest(texts=(("3", 1.0),), limit=30, cursor=first.cursor))
+    assert [(h.photo_id, h.score, h.meaning, h.words) for h in second.hits] == [
+        (h.photo_id, h.score, h.meaning, h.words) for h in whole.hits[30:]
+    ]
+    assert (second.total, second.relevant, second.mode) == (first.total, first.relevant, first.mode)
+
+
+def refused(search: PhotoSearch, request: SearchRequest) -> str:
+    with pytest.raises(LoupeError) as error:
+        search.search(request)
+    return error.value.code
+
+
+def test_cursors_of_another_index_list_or_search_are_refused(index: VectorIndex) -> None:
+    index.upsert(made(range(200)))
+    search = PhotoSearch(index, Axes())
+    browsed = search.search(SearchRequest(limit=5)).cursor
+    assert browsed is not None
+    assert refused(search, SearchRequest(limit=5, cursor=browsed, offset=5)) == "INVALID_REQUEST"
+    assert refused(search, SearchRequest(sort="oldest", cursor=browsed)) == "INVALID_REQUEST"
+    assert refused(search, SearchRequest(filters=SearchFilters(tags=["even"]), cursor=browsed)) == "INVALID_REQUEST"
+    content = json.loads(base64.urlsafe_b64decode(browsed + "=" * (-len(browsed) % 4)))
+    content[0] = "another-generation"
+    other = base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+    assert refused(search, SearchRequest(cursor=other)) == "CURSOR_EXPIRED"
+    words = SearchRequest(texts=(("boat", 1.0),), mode="words", limit=5)
+    cursor = search.search(words).cursor
+    restarted = PhotoSearch(index, Axes())
+    assert refused(restarted, SearchRequest(**{**words.__dict__, "cursor": cursor})) == "CURSOR_EXPIRED"
+    for wrong in ("", "x", "!!", "W10", base64.urlsafe_b64encode(b'["a","b",1,2,NaN,"c","",""]').decode()):
+        assert refused(search, SearchRequest(cursor=wrong)) == "INVALID_REQUEST"
+
+
+def test_the_oldest_lists_are_given_up_first() -> None:
+    kept = KeptRankings(most=2)
+    ranking = Ranking.of(
+        [Ranked(pid(1), 0.5)], {pid(1): 0.25}, {}, total=1, exact=True, relevant=1, mode="hybrid", warnings=()
+    )
+    names = [kept.keep(ranking) for _ in range(2)]
+    kept.get(names[0])
+    kept.keep(ranking)
+    assert kept.get(names[0]).part(0, 5) == [Ranked(pid(1), 0.5)]
+    with pytest.raises(LoupeError) as error:
+        kept.get(names[1])
+    assert error.value.code == "CURSOR_EXPIRED"
