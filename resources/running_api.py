@@ -80,4 +80,5 @@ class RunningApi:
             return content
         error = content.get("error", {})
         code = error.get("code", "INTERNAL")
-        raise LoupeError(code if code in CODES else "INTERNAL", error.get("message", "The API failed."))
+        details = {name: value for name, value in error.get("details", {}).items() if name not in ("code", "message")}
+        raise LoupeError(code if code in CODES else "INTERNAL", error.get("message", "The API failed."), **details)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,14 +20,25 @@ from resources.running_api import RunningApi
 from resources.settings import Settings
 from resources.wording import counted
 
+if TYPE_CHECKING:
+    from resources.search import SearchPage
+
 __all__ = ["search_command", "search_library"]
+
+_PAGE = 500
 
 
 def search_command(
-    text: Annotated[str | None, typer.Argument(help="What is in the picture.")] = None,
+    text: Annotated[
+        str | None, typer.Argument(help="A query: words, and fields like camera:x-t5, -tag:x, after:2021.")
+    ] = None,
     image: Annotated[Path | None, typer.Option(help="Find photos that look like this picture.")] = None,
     negative: Annotated[str | None, typer.Option("--not", help="What should not be in the picture.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="Most photos to list.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, help="Most photos to list.")] = 10,
+    every: Annotated[
+        bool, typer.Option("--all", help="List every photo that the filters leave; of a ranking those that fit.")
+    ] = False,
+    sort: Annotated[str | None, typer.Option(help="relevance, newest or oldest.")] = None,
     mode: Annotated[
         str, typer.Option(help="hybrid, meaning (the picture alone) or words (captions, names).")
     ] = "hybrid",
@@ -46,17 +59,26 @@ def search_command(
     model: ModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search the library by words, by a picture, by what narrows it, or all of them."""
+    """Search the library by a query, by a picture, by what narrows it, or all of them."""
     named = {"people": person, "countries": country, "regions": region, "cities": city, "color_labels": label}
     filters: dict[str, Any] = {name: values for name, values in named.items() if values}
     filters |= {name: wanted for name, wanted in (("motion", motion), ("in_stack", in_stack)) if wanted is not None}
+    if sort not in (None, "relevance", "newest", "oldest"):
+        raise LoupeError("INVALID_REQUEST", f"--sort is relevance, newest or oldest, not '{sort}'.")
     if text is None and image is None and not filters:
         raise LoupeError("EMPTY_QUERY", 'Say what to look for: loupe search "red boat", or --image FILE.')
     if stacks not in ("covers", "all"):
         raise LoupeError("INVALID_REQUEST", f"--stacks is covers or all, not '{stacks}'.")
     picture = _read(image) if image else None
     filters["stacks"] = stacks
-    found = search_library(settings_from(model=model), text, picture, negative, limit, mode, filters)
+    try:
+        found = search_library(
+            settings_from(model=model), text, picture, negative, None if every else limit, mode, filters, sort
+        )
+    except LoupeError as error:
+        if error.code == "QUERY_INVALID" and text:
+            raise _pointed_at(text, error) from error
+        raise
     if as_json:
         print_json(found)
         return
@@ -78,6 +100,15 @@ def search_command(
     print(f"{found['searchable']:,} of {photos} {verb} searchable by content.", file=sys.stderr)
 
 
+def _pointed_at(query: str, error: LoupeError) -> LoupeError:
+    """The error with the query and the place that it means."""
+    position, length = int(error.details.get("position", 0)), int(error.details.get("length", 1))
+    shown = "".join(character if character.isprintable() else " " for character in query)
+    meant = error.details.get("suggestion")
+    lines = [error.message, f"  {shown}", f"  {' ' * position}{'^' * length}", *([f"  {meant}"] if meant else [])]
+    return LoupeError(error.code, "\n".join(lines), **error.details)
+
+
 def _beside(hit: dict[str, Any]) -> str:
     """What else there is of a photo: its page, the others of its stack."""
     page = f"  (page {hit['page']} of {hit['pages']})" if hit["pages"] > 1 else ""
@@ -86,90 +117,105 @@ def _beside(hit: dict[str, Any]) -> str:
 
 def search_library(
     settings: Settings,
-    text: str | None,
+    query: str | None,
     picture: bytes | None,
     negative: str | None,
-    limit: int,
+    limit: int | None,
     mode: str,
     filters: dict[str, Any] | None = None,
+    sort: str | None = None,
 ) -> dict[str, Any]:
     """`results` (photo_id, score, path, file_name, caption ...), `warnings`, `photos` and `searchable`.
 
-    `filters` by the names of `SearchFilters`, which the API shares.
+    `query` is one of the query language, `filters` by the names of `SearchFilters`, which the API shares. `limit` None:
+    all that is found, of a ranking all that is relevant.
     """
     if mode not in ("hybrid", "meaning", "words"):
         raise LoupeError("INVALID_REQUEST", f"--mode is hybrid, meaning or words, not '{mode}'.")
     library = Library(settings).open()
+    asked: dict[str, Any] = {"mode": mode, "filters": filters or {}, "sort": sort}
+    if query:
+        asked["q"] = query
+    if negative:
+        asked["negative_texts"] = [{"text": negative}]
     api = RunningApi.of(library.home)
     if api is not None:
-        query: dict[str, Any] = {"limit": limit, "mode": mode, "filters": filters or {}}
-        if text:
-            query["text"] = text
-        if negative:
-            query["negative_texts"] = [{"text": negative}]
-        if picture is None:
-            reply = api.post("/search", query)
-        else:
-            reply = api.post_image("/search/image", picture, {"query": json.dumps(query)})
-        return _shown(reply["hits"], reply)
-    return _search_here(library, text, picture, negative, limit, mode, filters or {})
+        return _pages(limit, lambda page: _ask(api, {**asked, **page}, picture))
+    return _search_here(library, asked, picture, limit)
 
 
-def _search_here(
-    library: Library,
-    text: str | None,
-    picture: bytes | None,
-    negative: str | None,
-    limit: int,
-    mode: str,
-    filters: dict[str, Any],
-) -> dict[str, Any]:
-    from dataclasses import asdict
+def _pages(limit: int | None, ask: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """Page after page by cursor, until there are enough."""
+    hits: list[dict[str, Any]] = []
+    page: dict[str, Any] = {}
+    while True:
+        reply = ask({**page, "limit": min(_PAGE, _PAGE if limit is None else limit - len(hits))})
+        enough = limit
+        if limit is None and reply["relevant"] is not None:
+            enough = reply["relevant"]
+        hits += reply["hits"]
+        if not reply["cursor"] or (enough is not None and len(hits) >= enough):
+            return _shown(hits if enough is None else hits[:enough], reply)
+        page = {"cursor": reply["cursor"]}
 
+
+def _ask(api: RunningApi, query: dict[str, Any], picture: bytes | None) -> dict[str, Any]:
+    if picture is None:
+        return api.post("/search", query)
+    return api.post_image("/search/image", picture, {"query": json.dumps(query)})
+
+
+def _search_here(library: Library, asked: dict[str, Any], picture: bytes | None, limit: int | None) -> dict[str, Any]:
     from resources.model_change import searched_model
     from resources.models import GpuResource, load_clip
-    from resources.search import PhotoSearch, SearchRequest
+    from resources.search import PhotoSearch, SearchRequest, asking
     from resources.vector_index import SearchFilters, apply_outbox, open_index
     from resources.vector_index.follower import vector_store
 
+    request = SearchRequest(
+        negative_texts=tuple((each["text"], 1.0) for each in asked.get("negative_texts", ())),
+        filters=SearchFilters(**asked["filters"]),
+        mode=asked["mode"],
+        sort=asked["sort"] or "relevance",
+    )
+    if "q" in asked:
+        request = asking(asked["q"], request)
     clip = searched_model(library)
     index = open_index(library.settings, clip)
     try:
         apply_outbox(library.manifest, vector_store(library.home, index.model), index)
-        needs_model = clip is not None and (picture is not None or ((text or negative) and mode != "words"))
+        texts = request.texts or request.or_texts or request.negative_texts
+        needs_model = clip is not None and (picture is not None or (texts and request.mode != "words"))
         encoder = (
             load_clip(library.settings, clip.name, GpuResource(library.settings)) if clip and needs_model else None
         )
-        vectors: tuple[tuple[Any, float], ...] = ()
         if picture is not None:
             if encoder is None:
                 raise LoupeError(
                     "SEARCH_BY_CONTENT_OFF", "Searching by a picture needs a model: `loupe models fetch siglip2-b32`."
                 )
-            vectors = ((encoder.embed_images(_model_input(picture, library.settings, encoder)[None])[0], 1.0),)
-        page = PhotoSearch(index, encoder).search(
-            SearchRequest(
-                texts=((text, 1.0),) if text else (),
-                negative_texts=((negative, 1.0),) if negative else (),
-                image_vectors=vectors,
-                filters=SearchFilters(**filters),
-                mode=mode,  # type: ignore[arg-type]
-                limit=limit,
-            )
-        )
+            vector = encoder.embed_images(_model_input(picture, library.settings, encoder)[None])[0]
+            request = replace(request, image_vectors=((vector, 1.0),))
+        search = PhotoSearch(index, encoder)
+        return _pages(limit, lambda page: _as_reply(search.search(replace(request, **page))))
     finally:
         index.close()
+
+
+def _as_reply(page: SearchPage) -> dict[str, Any]:
+    """A page as the API gives it, as far as it is shown."""
     browsed = page.mode == "browse"
-    hits = [{**hit.payload, "photo_id": hit.photo_id, "score": None if browsed else hit.score} for hit in page.hits]
-    return _shown(
-        hits,
-        {
-            "warnings": [asdict(warning) for warning in page.warnings],
-            "photos": page.photos,
-            "searchable": page.searchable,
-            "mode": page.mode,
-        },
-    )
+    return {
+        "hits": [
+            {**hit.payload, "photo_id": hit.photo_id, "score": None if browsed else hit.score} for hit in page.hits
+        ],
+        "warnings": [asdict(warning) for warning in page.warnings],
+        "photos": page.photos,
+        "searchable": page.searchable,
+        "relevant": page.relevant,
+        "cursor": page.cursor,
+        "mode": page.mode,
+    }
 
 
 def _model_input(picture: bytes, settings: Settings, encoder: Any) -> Any:

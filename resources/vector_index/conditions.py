@@ -41,7 +41,8 @@ KEYWORD_KEYS = frozenset(
         "pixel_hash",
         "names",
         "caption_words",
-        "taken_day",
+        "stars",
+        "taken_month",
         "taken_parts",
         "folders",
         "root_ids",
@@ -81,7 +82,7 @@ RANGE_KEYS = frozenset(
     }
 )
 # Keys of which a text may mean several values; their values are few enough to be looked through.
-TEXT_KEYS = KEYWORD_KEYS - {"sha256", "pixel_hash", "names", "stack_id", "root_ids", "taken_day", "taken_parts"}
+TEXT_KEYS = KEYWORD_KEYS - {"sha256", "pixel_hash", "names", "stack_id", "root_ids", "taken_month", "taken_parts"}
 # `stack_member`: in a stack and not its cover. `motion`: a short video stands behind the picture.
 FLAGS = frozenset(["has_gps", "embedded", "offline", "motion", "stack_member"])
 

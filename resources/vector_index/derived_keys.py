@@ -20,7 +20,7 @@ FLAGS_KEY = "flags"
 # looks for its absence (14 and 46 ms for the nearest 1,000 of 60,000).
 UNSET = {"stack_member": "not_stack_member"}
 
-DERIVED = frozenset([FLAGS_KEY, "names", "caption_words", "taken_day", "taken_parts"])
+DERIVED = frozenset([FLAGS_KEY, "names", "caption_words", "stars", "taken_month", "taken_parts"])
 
 
 def derived(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def derived(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     `flags`: names of the booleans that are true, and of those of `UNSET` that are not. `names`: folded file names,
     with and without their ending. `caption_words`: words of caption, title and description, stop words left out.
-    `taken_day`: "2021-06-15". `taken_parts`: "m6", "d15", "w2" (Tuesday; Monday is 1) and "h14".
+    `stars`: "4". `taken_month`: "2021-06". `taken_parts`: "m6", "d15", "w2" (Tuesday; Monday is 1) and "h14".
     """
     flags = [name for name in sorted(FLAGS) if payload.get(name)]
     flags += [unset for name, unset in UNSET.items() if not payload.get(name)]
@@ -38,6 +38,7 @@ def derived(payload: Mapping[str, Any]) -> dict[str, Any]:
         FLAGS_KEY: flags,
         "names": list(dict.fromkeys(name for each in names for name in _names(each))),
         "caption_words": list(dict.fromkeys(token for token in tokens(told) if stem(token) is not None)),
+        "stars": [str(int(payload["rating"]))] if payload.get("rating") is not None else [],
         **_date_parts(payload.get("taken_at")),
     }
     return {key: value for key, value in made.items() if value}
@@ -54,6 +55,6 @@ def _date_parts(taken_at: float | None) -> dict[str, Any]:
         return {}
     moment = datetime.fromtimestamp(taken_at, UTC)
     return {
-        "taken_day": moment.date().isoformat(),
+        "taken_month": moment.date().isoformat()[:7],
         "taken_parts": [f"m{moment.month}", f"d{moment.day}", f"w{moment.isoweekday()}", f"h{moment.hour}"],
     }

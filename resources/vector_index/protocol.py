@@ -98,12 +98,16 @@ class VectorIndex(Protocol):
         """Vectors `[n, dim]` of some hundreds of photos, drawn evenly: what the library looks like."""
         ...
 
-    def ids(self, after: str | None, limit: int) -> list[str]:
-        """Photo ids in id order, above `after`: walks the whole index."""
+    def ids(self, after: str | None, limit: int, condition: Condition | None = None) -> list[str]:
+        """Photo ids in id order, above `after`: walks the whole index, or what `condition` leaves of it."""
         ...
 
     def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
         """The most frequent values of a keyword key with their counts: cameras, tags, collections."""
+        ...
+
+    def valued(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
+        """As `values`, but kept between changes."""
         ...
 
     def stats(self) -> IndexStats: ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from resources.vector_index.conditions import (
     And,
     Condition,
     Exists,
+    Flag,
     HasVector,
     Like,
     Not,
@@ -35,8 +36,8 @@ DENSE, WORDS = "image", "words"
 
 # How far past the end a run of equal scores is followed, so that it is cut at an id and not at random.
 _MOST_TIES = 256
-# Counts of so many conditions are kept between changes.
-_MOST_COUNTED = 64
+# So many counts are kept between changes.
+_MOST_COUNTED = 500
 # A median of so many cosines is off by some hundredths of their spread.
 _SAMPLED = 500
 _SAMPLE_LASTS_S = 60.0
@@ -73,7 +74,7 @@ class QdrantIndex(ABC):
     def __init__(self, generation: str, model: IndexModel | None) -> None:
         self._generation = generation
         self._model = model
-        self._counted: dict[Condition | None, tuple[float, int]] = {}
+        self._counted: dict[Hashable, tuple[float, Any]] = {}
         self._changes_seen = 0
         self._sampled: tuple[int, float, Vector] | None = None
         self._spelled: dict[str, tuple[int, float, Spellings]] = {}
@@ -113,16 +114,44 @@ class QdrantIndex(ABC):
         return self.counted(HasVector()) if self._model else 0
 
     def counted(self, condition: Condition | None) -> int:
-        known = self._counted.get(condition)
+        covers, rest = _split_covers(condition)
+        if covers:  # looking at every point for what few are costs ten times as much as counting those few
+            return self.counted(rest) - self.counted(_also(rest, _MEMBER))
+        number: int = self._once(condition, lambda: self.count(condition))
+        return number
+
+    def valued(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
+        counted: list[tuple[str, int]] = self._once(
+            (key, limit, condition), lambda: self._valued(key, limit, condition)
+        )
+        return counted
+
+    def _valued(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
+        covers, rest = _split_covers(condition)
+        if not covers:
+            return self.values(key, limit, condition)
+        members = dict(self.values(key, _MOST_SPELLINGS, _also(rest, _MEMBER)))
+        counts = self.values(key, limit + len(members), rest)
+        left = [(value, count - members.get(value, 0)) for value, count in counts]
+        return sorted((pair for pair in left if pair[1] > 0), key=lambda pair: (-pair[1], pair[0]))[:limit]
+
+    def _lean(self, condition: Condition | None) -> Condition | None:
+        """The condition without the look at stacks where there are none: every point would be asked in vain."""
+        covers, rest = _split_covers(condition)
+        return rest if covers and self._counts_last_s == math.inf and not self.counted(_MEMBER) else condition
+
+    def _once(self, asked: Hashable, count: Callable[[], Any]) -> Any:
+        """What `count` gives, asked once between changes."""
+        known = self._counted.get(asked)
         if known and time.monotonic() - known[0] < self._counts_last_s:
             return known[1]
         changes, taken_at = self._changes_seen, time.monotonic()
-        number = self.count(condition)
+        found = count()
         if changes == self._changes_seen:  # else a change came between, and the count may be of before it
             if len(self._counted) >= _MOST_COUNTED:
                 self._counted.clear()
-            self._counted[condition] = taken_at, number
-        return number
+            self._counted[asked] = taken_at, found
+        return found
 
     def spellings(self, key: str) -> Spellings:
         """The distinct values of a key; those that came in the last moment may be missing."""
@@ -152,12 +181,14 @@ class QdrantIndex(ABC):
     def nearest(self, vector: Vector, limit: int, condition: Condition | None = None) -> list[Ranked]:
         if self._model is None or limit < 1:
             return []
-        return _best(limit, lambda n: self._search(vector, DENSE, n, condition))
+        lean = self._lean(condition)
+        return _best(limit, lambda n: self._search(vector, DENSE, n, lean))
 
     def matching(self, words: SparseWords, limit: int, condition: Condition | None = None) -> list[Ranked]:
         if not words or limit < 1:
             return []
-        found = _best(limit, lambda n: self._search(words, WORDS, n, condition))
+        lean = self._lean(condition)
+        found = _best(limit, lambda n: self._search(words, WORDS, n, lean))
         return [hit for hit in found if hit.score > 0]
 
     def browse(
@@ -194,8 +225,10 @@ class QdrantIndex(ABC):
 
     def sample(self) -> Vector:
         changes, asked_at = self._changes_seen, time.monotonic()
-        if self._sampled and (self._sampled[0] == changes or asked_at - self._sampled[1] < _SAMPLE_LASTS_S):
-            return self._sampled[2]
+        if self._sampled:
+            lasting = len(self._sampled[2]) == _SAMPLED and asked_at - self._sampled[1] < _SAMPLE_LASTS_S
+            if lasting or (self._sampled[0] == changes and self._counts_last_s == math.inf):
+                return self._sampled[2]
         # Ids are hashes, so the first ones are as good as any.
         drawn = [held.vector for held in self.get(self._walk(None, _SAMPLED, HasVector()), vectors=True).values()]
         dim = self._model.dim if self._model else 0
@@ -203,8 +236,8 @@ class QdrantIndex(ABC):
         self._sampled = changes, time.monotonic(), vectors
         return vectors
 
-    def ids(self, after: str | None, limit: int) -> list[str]:
-        return self._walk(after, limit, None)
+    def ids(self, after: str | None, limit: int, condition: Condition | None = None) -> list[str]:
+        return self._walk(after, limit, condition)
 
     def _in_order(self, key: str, descending: bool, limit: int, condition: Condition | None) -> list[str]:
         """The first `limit` ids by (value, id): a run of equal values at the end is fetched whole, then cut."""
@@ -232,6 +265,24 @@ def _best(limit: int, fetch: Callable[[int], list[Ranked]]) -> list[Ranked]:
     if len(hits) > limit and hits[limit].score == hits[limit - 1].score:
         hits = fetch(limit + _MOST_TIES)
     return sorted(hits, key=lambda hit: (-hit.score, hit.photo_id))[:limit]
+
+
+_MEMBER = Flag("stack_member")
+
+
+def _split_covers(condition: Condition | None) -> tuple[bool, Condition | None]:
+    """Whether stacks are found by their covers alone, and what else must hold."""
+    parts = list(_flat(condition))
+    rest = tuple(part for part in parts if part != Not(_MEMBER))
+    return len(rest) < len(parts), rest[0] if len(rest) == 1 else And(rest) if rest else None
+
+
+def _flat(condition: Condition | None) -> Iterator[Condition]:
+    if isinstance(condition, And):
+        for part in condition.parts:
+            yield from _flat(part)
+    elif condition is not None:
+        yield condition
 
 
 def _also(condition: Condition | None, more: Condition) -> Condition:

@@ -1,4 +1,4 @@
-"""Browsing: the same search without a query, and what it can be narrowed by."""
+"""Browsing: the same search without a query, what it can be narrowed by, chance, and what may be typed next."""
 
 from __future__ import annotations
 
@@ -8,58 +8,157 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from resources.manifest import roots
-from resources.search import PhotoSearch, SearchRequest
-from resources.vector_index import SearchFilters
+from resources.search import PhotoSearch, SearchRequest, asking
+from resources.search.facets import facets as counted_facets
+from resources.search.facets import folders_below, random_photos
+from resources.search.facets import timeline as counted_timeline
+from resources.search.suggestions import suggest
+from resources.vector_index import Condition, SearchFilters, VectorIndex
 from search_api.dependencies import Live, OpenLibrary
 from search_api.error_replies import responses
-from search_api.routers.search import reply, search_filters
-from search_api.schemas.search import BrowseQuery, Facet, Facets, SearchReply
+from search_api.photo_cards import card
+from search_api.routers.search import reply, search_filters, search_request, told_why
+from search_api.schemas.search import (
+    BrowseQuery,
+    Facet,
+    Facets,
+    Folder,
+    FolderLevel,
+    PeriodCount,
+    RandomPhotos,
+    RandomQuery,
+    SearchQuery,
+    SearchReply,
+    SuggestedText,
+    Suggestions,
+    Timeline,
+    TimelineQuery,
+)
 
-router = APIRouter(prefix="/browse", tags=["browse"])
+router = APIRouter(tags=["browse"])
 
-_MOST_FOLDERS = 2000
+_LANGUAGE_ERRORS = ("INVALID_REQUEST", "QUERY_INVALID", "QUERY_WORDS_UNKNOWN", "PHOTO_NOT_FOUND", "INDEX_LOADING")
 
 
-@router.get("", responses=responses("INVALID_REQUEST", "INDEX_LOADING"))
+@router.get("/browse", responses=responses("INVALID_REQUEST", "CURSOR_EXPIRED", "INDEX_LOADING"))
 def browse(query: Annotated[BrowseQuery, Query()], live: Live) -> SearchReply:
     """Photos by date, newest first; those without a date come last."""
     started = time.perf_counter()
-    request = SearchRequest(filters=search_filters(query), sort=query.sort, limit=query.limit, offset=query.offset)
+    request = SearchRequest(
+        filters=search_filters(query), sort=query.sort, limit=query.limit, offset=query.offset, cursor=query.cursor
+    )
     return reply(PhotoSearch(live.index, None).search(request), request, live, started)
 
 
-@router.get("/facets", responses=responses("INDEX_LOADING"))
+@router.get("/browse/facets", responses=responses("INDEX_LOADING"))
 def facets(live: Live, library: OpenLibrary) -> Facets:
-    """What there is to filter by, with how many photos have it."""
+    """What there is to filter by in the whole library, with how many photos have it."""
     index = live.index
     with library.manifest.read() as tx:
         watched = [root["path"] for root in roots.rows(tx)]
+    found = _facets(index, SearchFilters().condition())
+    found.folders = _watched_folders(found.folders, watched)
+    return found
 
-    def counted(key: str, limit: int = 100) -> list[tuple[str, int]]:
-        return index.values(key, limit, SearchFilters().condition())  # as a search counts: a stack once
 
-    return Facets(
-        cameras=_facets(counted("camera")),
-        lenses=_facets(counted("lens")),
-        formats=_facets(counted("format")),
-        tags=_facets(counted("tags", 500)),
-        people=_facets(counted("people", 500)),
-        color_labels=_facets(counted("color_label")),
-        countries=_facets(counted("country", 300)),
-        regions=_facets(counted("region", 500)),
-        cities=_facets(counted("city", 500)),
-        folders=_folders(counted("folders", _MOST_FOLDERS), watched),
+@router.post("/search/facets", tags=["search"], responses=responses(*_LANGUAGE_ERRORS, "SEARCH_BY_CONTENT_OFF"))
+def facets_of_a_search(query: SearchQuery, live: Live) -> Facets:
+    """What the photos of a search can be narrowed by: all that filters leave, of a ranking those that are relevant."""
+    with told_why(live):
+        condition = live.search.found(search_request(query))
+    return _facets(live.index, condition)
+
+
+@router.get("/browse/timeline", responses=responses("INVALID_REQUEST", "INDEX_LOADING"))
+def timeline(filters: Annotated[TimelineQuery, Query()], live: Live) -> Timeline:
+    """How many photos each year, month or day holds."""
+    index, condition = live.index, search_filters(filters).condition()
+    buckets, undated = counted_timeline(index, condition, filters.by)
+    return Timeline(
+        by=filters.by,
+        periods=[PeriodCount(period=each.period, count=each.count) for each in buckets],
+        undated=undated,
+        total=index.counted(condition),
     )
 
 
-def _facets(values: list[tuple[str, int]]) -> list[Facet]:
-    return [Facet(value=value, count=count) for value, count in values]
+@router.get("/browse/folders", responses=responses("INDEX_LOADING"))
+def folder_level(
+    live: Live,
+    parent: Annotated[
+        str | None, Query(max_length=4096, description="Absolute path; unset: where the library begins.")
+    ] = None,
+) -> FolderLevel:
+    """The folders in a folder, with how many photos each and all below it hold."""
+    found = folders_below(live.index, SearchFilters().condition(), parent)
+    return FolderLevel(
+        parent=parent,
+        folders=[
+            Folder(
+                path=each.path,
+                name=each.path.rpartition("/")[2] or "/",
+                count=each.count,
+                has_folders=each.has_folders,
+            )
+            for each in found
+        ],
+    )
 
 
-def _folders(values: list[tuple[str, int]], watched: list[str]) -> list[Facet]:
+@router.get("/random", responses=responses(*_LANGUAGE_ERRORS))
+def random(query: Annotated[RandomQuery, Query()], live: Live) -> RandomPhotos:
+    """Photos by chance, out of all or of those that a query leaves."""
+    with told_why(live):
+        condition = live.search.found(asking(query.q, SearchRequest()))
+    index = live.index
+    drawn = random_photos(index, condition, query.count, query.seed)
+    stored = index.get(drawn)
+    return RandomPhotos(photos=[card(stored[photo_id].payload) for photo_id in drawn if photo_id in stored])
+
+
+@router.get("/search/suggest", tags=["search"], responses=responses("INVALID_REQUEST", "INDEX_LOADING"))
+def suggestions(
+    live: Live,
+    text: Annotated[str, Query(max_length=4000, description="What stands in the search box.", examples=["beach cam"])],
+    position: Annotated[int | None, Query(ge=0, le=4000, description="Where the caret is; unset: at the end.")] = None,
+    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+) -> Suggestions:
+    """What may be typed next: fields and their values, tags, people, places, words of captions."""
+    at = len(text) if position is None else min(position, len(text))
+    found = suggest(live.index, text, at, limit, SearchFilters().condition())
+    return Suggestions(
+        suggestions=[
+            SuggestedText(
+                kind=each.kind,
+                label=each.label,
+                insert=each.insert,
+                start=each.start,
+                length=each.length,
+                field=each.field,
+                count=each.count,
+            )
+            for each in found
+        ]
+    )
+
+
+def _facets(index: VectorIndex, condition: Condition | None) -> Facets:
+    buckets, undated = counted_timeline(index, condition)
+    return Facets(
+        total=index.counted(condition),
+        months=[PeriodCount(period=each.period, count=each.count) for each in buckets],
+        undated=undated,
+        **{
+            name: [Facet(value=value, count=count) for value, count in values]
+            for name, values in counted_facets(index, condition).items()
+        },
+    )
+
+
+def _watched_folders(folders: list[Facet], watched: list[str]) -> list[Facet]:
     """The watched folders and those below them, by path; labels begin at the watched folder's own name."""
     found = []
-    for path, count in sorted(values):
+    for path, count in sorted((folder.value, folder.count) for folder in folders):
         root = next((root for root in watched if path == root or path.startswith(root.rstrip("/") + "/")), None)
         if root is not None:
             parent = root.rstrip("/").rpartition("/")[0]

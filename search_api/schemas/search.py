@@ -22,11 +22,20 @@ __all__ = [
     "FilterTree",
     "Filters",
     "FlatFilters",
+    "Folder",
+    "FolderLevel",
     "LanguageQuery",
+    "PeriodCount",
+    "RandomPhotos",
+    "RandomQuery",
     "SearchQuery",
     "SearchReply",
     "SimpleQuery",
+    "SuggestedText",
+    "Suggestions",
     "TextQuery",
+    "Timeline",
+    "TimelineQuery",
     "Warned",
     "WeightedPhoto",
     "WeightedText",
@@ -121,6 +130,13 @@ class BrowseQuery(FlatFilters):
     sort: Literal["newest", "oldest"] = "newest"
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
     offset: int = Field(0, ge=0, le=1_000_000)
+    cursor: Cursor | None = None
+
+
+class TimelineQuery(FlatFilters):
+    """Which photos to count. Sequences are given by naming the parameter again."""
+
+    by: Literal["year", "month", "day"] = Field("month", description="Days are counted over 36 months at most.")
 
 
 Scalar = bool | int | float | Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -259,6 +275,19 @@ class LanguageQuery(SimpleQuery):
     )
 
 
+class RandomQuery(BaseModel):
+    """Which photos to draw from."""
+
+    model_config = ConfigDict(extra="forbid")
+    q: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)] = Field(
+        "",
+        description="Fields of the query language; words count as far as they are relevant.",
+        examples=["rating:>=4"],
+    )
+    count: int = Field(1, ge=1, le=200)
+    seed: int | None = Field(None, ge=0, lt=1 << 63, description="The same photos for the same number.")
+
+
 class TextQuery(SimpleQuery):
     text: Text = Field(description="Free text, taken as it is.", examples=["a red car"])
 
@@ -301,9 +330,67 @@ class Facet(BaseModel):
     count: int
 
 
-class Facets(BaseModel):
-    """What the library can be narrowed by, most frequent first."""
+class PeriodCount(BaseModel):
+    """How many photos were taken in a year, month or day."""
 
+    period: str = Field(examples=["2021-06"])
+    count: int
+
+
+class Timeline(BaseModel):
+    """Photos by date, earliest first; periods without photos are left out."""
+
+    by: Literal["year", "month", "day"]
+    periods: list[PeriodCount]
+    undated: int = Field(description="Photos without a date.")
+    total: int
+
+
+class Folder(BaseModel):
+    """A folder with what it and all below it hold."""
+
+    path: str = Field(description="Absolute.", examples=["/home/me/Pictures/2023"])
+    name: str = Field(examples=["2023"])
+    count: int
+    has_folders: bool = Field(description="There are folders in it.")
+
+
+class FolderLevel(BaseModel):
+    parent: str | None
+    folders: list[Folder] = Field(description="By path.")
+
+
+class SuggestedText(BaseModel):
+    """What may be meant: `insert` stands in the place of `length` characters from `start`."""
+
+    kind: Literal["field", "value", "word"]
+    label: str
+    insert: str
+    start: int
+    length: int
+    field: str | None = None
+    count: int | None = Field(None, description="Photos that have it.")
+
+
+class RandomPhotos(BaseModel):
+    photos: list[PhotoCard]
+
+
+class Suggestions(BaseModel):
+    suggestions: list[SuggestedText]
+
+
+class Facets(BaseModel):
+    """What the photos can be narrowed by, most frequent first. A stack counts once."""
+
+    total: int = Field(0, description="Photos that were counted: of a ranking those that are relevant.")
+    months: list[PeriodCount] = Field([], description="When they were taken, earliest first.")
+    undated: int = 0
+    orientations: list[Facet] = []
+    ratings: list[Facet] = []
+    keywords: list[Facet] = []
+    collections: list[Facet] = []
+    stack_kinds: list[Facet] = []
     cameras: list[Facet]
     lenses: list[Facet]
     formats: list[Facet]

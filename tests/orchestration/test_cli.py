@@ -274,3 +274,24 @@ def test_search_is_narrowed_by_people_places_labels_and_stacks(loupe: Loupe, tmp
     assert "letter.tif  (page 2 of 3)" in shown
     assert "harbour-edit.jpg  (+1)" in loupe("search", "--in-stack").out
     assert loupe("search", "--motion", "--stacks", "some").status == 64
+
+
+def test_search_takes_the_query_language_and_points_at_mistakes(
+    loupe: Loupe, tmp_path: Path, draw_photos: Draw
+) -> None:
+    drawn = draw_photos(tmp_path / "photos", 3)
+    loupe("ingest", str(tmp_path / "photos"))
+    every = loupe("search", "format:jpg -file:nothing*", "--all", "--paths").out.splitlines()
+    assert sorted(every) == sorted(map(str, drawn))
+    one = loupe("search", f"file:{drawn[1].stem}", "--json").json["results"]
+    assert [hit["path"] for hit in one] == [str(drawn[1])]
+    oldest = loupe("search", "is:landscape OR is:portrait", "--sort", "oldest", "--json").json["results"]
+    newest = loupe("search", "is:landscape OR is:portrait", "--sort", "newest", "--json").json["results"]
+    assert len(oldest) == 3
+    assert {hit["path"] for hit in oldest} == {hit["path"] for hit in newest}
+    refused = loupe("search", "beach camra:x")
+    assert refused.status == 64
+    lines = refused.err.splitlines()
+    marked = next(number for number, line in enumerate(lines) if "beach camra:x" in line)
+    assert lines[marked + 1].index("^") == lines[marked].index("camra:")
+    assert "camera:" in refused.err

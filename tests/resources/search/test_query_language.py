@@ -157,7 +157,7 @@ _filters = st.one_of(
         _texts_of["number"].map(lambda v: (v,)),
     ),
     st.builds(Where, st.sampled_from(["iso", "f", "hour"]), st.just(("2",)), st.sampled_from([">", ">=", "<", "<="])),
-    st.builds(Where, st.sampled_from(["taken", "added", "since"]), _texts_of["date"].map(lambda v: (v,))),
+    st.builds(Where, st.sampled_from(["taken", "added"]), _texts_of["date"].map(lambda v: (v,))),
     st.builds(Where, st.just("has"), st.just(("gps", "date"))),
 )
 

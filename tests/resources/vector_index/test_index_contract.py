@@ -511,3 +511,47 @@ def test_generations_of_two_models_stand_beside_each_other(home_of_index: OpenHo
 def test_the_engine_reads_uuid_order_as_text_order() -> None:
     drawn = [str(uuid.UUID(int=int(n))) for n in np.random.default_rng(0).integers(0, 2**62, 50)]
     assert sorted(drawn) == sorted(drawn, key=lambda text: uuid.UUID(text).int)
+
+
+def test_counting_covers_by_what_they_are_not_is_counting_them(filled: VectorIndex) -> None:
+    for more in (None, AnyOf("format", ("NEF",)), Or((Flag("motion"), Range("rating", gte=3)))):
+        condition = SearchFilters(where=more).condition()
+        assert condition is not None
+        held = [each for each in POINTS.values() if matches(condition, each)]
+        assert filled.counted(condition) == len(held) == filled.count(condition)
+        tags = {tag: sum(tag in each.payload["tags"] for each in held) for tag in TAGS}
+        assert dict(filled.valued("tags", 100, condition)) == tags == dict(filled.values("tags", 100, condition))
+        assert filled.valued("tags", 2, condition) == sorted(tags.items(), key=lambda pair: (-pair[1], pair[0]))[:2]
+
+
+def test_where_there_are_no_stacks_search_is_the_same_and_notices_the_first(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(n, "dog") for n in range(6)])
+    covers = SearchFilters().condition()
+    assert len(index.nearest(vector(1), 9, covers)) == len(index.matching(query([("dog", 1.0)]), 9, covers)) == 6
+    index.upsert([point(n, "dog", stack_id="s", stack_member=n > 0) for n in range(2)])
+    for hits in (index.nearest(vector(1), 9, covers), index.matching(query([("dog", 1.0)]), 9, covers)):
+        assert {hit.photo_id for hit in hits} == {photo_id(n) for n in (0, 2, 3, 4, 5)}
+
+
+def test_what_is_read_behind_a_place_is_the_rest(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(n, taken_at=float(n // 3) if n < 12 else None, added_at=float(n // 2)) for n in range(20)])
+    for newest_first in (True, False):
+        whole = index.browse(50, newest_first=newest_first)
+        for place, found in enumerate(whole):
+            payload = index.get([found])[found].payload
+            key = "taken_at" if "taken_at" in payload else "added_at"
+            behind = index.browse_after((key, payload[key], found), 50, newest_first=newest_first)
+            assert behind == whole[place + 1 :]
+            assert index.browse_after((key, payload[key], found), 2, newest_first=newest_first) == behind[:2]
+
+
+def test_a_sample_holds_vectors_of_the_library(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    assert index.sample().shape == (0, 8)
+    index.upsert([point(n, embedded=n % 2 == 0) for n in range(9)])
+    drawn = index.sample()
+    assert sorted(map(tuple, drawn.round(4).tolist())) == sorted(
+        tuple(vector(n).round(4).tolist()) for n in range(0, 9, 2)
+    )

@@ -1,0 +1,142 @@
+"""What the photos of a search have in common: values with their counts, the months they were taken in, their folders.
+
+Counts are of what a search finds: a stack once. Not here: what a search finds (`photo_search.py`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from resources.errors import LoupeError
+from resources.vector_index import And, AnyOf, Condition, Exists, Not, VectorIndex
+
+__all__ = ["FACETS", "Bucket", "FolderCount", "facets", "folders_below", "random_photos", "timeline"]
+
+By = Literal["year", "month", "day"]
+_MOST_MONTHS = 100_000
+_MOST_FOLDERS = 100_000
+_MOST_MONTHS_BY_DAY = 36
+
+
+@dataclass(frozen=True)
+class _Facet:
+    key: str
+    most: int
+
+
+# Name -> where its values stand and how many of them are given at most, the most frequent first.
+FACETS: Mapping[str, _Facet] = {
+    "cameras": _Facet("camera", 100),
+    "lenses": _Facet("lens", 100),
+    "formats": _Facet("format", 100),
+    "orientations": _Facet("orientation_kind", 10),
+    "ratings": _Facet("stars", 10),
+    "tags": _Facet("tags", 500),
+    "keywords": _Facet("keywords", 500),
+    "people": _Facet("people", 500),
+    "color_labels": _Facet("color_label", 100),
+    "countries": _Facet("country", 300),
+    "regions": _Facet("region", 500),
+    "cities": _Facet("city", 500),
+    "collections": _Facet("collections", 500),
+    "folders": _Facet("folders", 2000),
+    "stack_kinds": _Facet("stack_kind", 10),
+}
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """How many photos were taken in a year ("2021"), month ("2021-06") or day ("2021-06-15")."""
+
+    period: str
+    count: int
+
+
+@dataclass(frozen=True)
+class FolderCount:
+    """A folder with how many photos it and all below it hold."""
+
+    path: str
+    count: int
+    has_folders: bool
+
+
+def facets(
+    index: VectorIndex, condition: Condition | None, names: Sequence[str] = tuple(FACETS)
+) -> dict[str, list[tuple[str, int]]]:
+    """Values with counts of the photos that `condition` leaves, by the names of `FACETS`. Raises `INVALID_REQUEST`."""
+    unknown = [name for name in names if name not in FACETS]
+    if unknown:
+        raise LoupeError("INVALID_REQUEST", f"There is no facet '{unknown[0][:40]}'.", known=list(FACETS))
+    return {name: index.valued(FACETS[name].key, FACETS[name].most, condition) for name in names}
+
+
+def timeline(index: VectorIndex, condition: Condition | None, by: By = "month") -> tuple[list[Bucket], int]:
+    """How many photos each year, month or day holds, earliest first, and how many have no date.
+
+    Raises `INVALID_REQUEST` by day when there are more than 36 months with photos: narrow them first.
+    """
+    months = sorted(index.valued("taken_month", _MOST_MONTHS, condition))
+    undated = index.counted(_also(condition, Not(Exists("taken_at"))))
+    if by == "month":
+        return [Bucket(month, count) for month, count in months], undated
+    if by == "year":
+        counted: Counter[str] = Counter()
+        for month, count in months:
+            counted[month[:4]] += count
+        return [Bucket(year, count) for year, count in sorted(counted.items())], undated
+    if len(months) > _MOST_MONTHS_BY_DAY:
+        raise LoupeError(
+            "INVALID_REQUEST",
+            f"Days can be counted over {_MOST_MONTHS_BY_DAY} months; narrow the dates.",
+            months=len(months),
+        )
+    found = []
+    for month, _ in months:
+        parts = index.valued("taken_parts", 100, _also(condition, AnyOf("taken_month", (month,))))
+        days = sorted((int(part[1:]), count) for part, count in parts if part[0] == "d")
+        found += [Bucket(f"{month}-{day:02}", count) for day, count in days]
+    return found, undated
+
+
+def folders_below(index: VectorIndex, condition: Condition | None, parent: str | None) -> list[FolderCount]:
+    """The folders in `parent`, by name. None: where the library begins, the first folder that is no mere way to one."""
+    counted = dict(index.valued("folders", _MOST_FOLDERS, condition))
+    inside: dict[str, list[str]] = {}
+    for path in counted:
+        if path != "/":
+            inside.setdefault(path.rpartition("/")[0] or "/", []).append(path)
+    if parent is None:
+        top = "/"
+        while len(inside.get(top, ())) == 1:
+            top = inside[top][0]
+        # A library of one folder begins with it, not inside it.
+        found = [top] if not inside.get(top) or (top == "/" and not counted) else inside[top]
+        found = [path for path in found if path in counted]
+    else:
+        found = inside.get(parent.rstrip("/") or "/", [])
+    return [FolderCount(path, counted[path], path in inside) for path in sorted(found)]
+
+
+def random_photos(index: VectorIndex, condition: Condition | None, count: int, seed: int | None = None) -> list[str]:
+    """Ids of `count` different photos that `condition` leaves, drawn evenly; the same for the same seed and library."""
+    drawn = random.Random(seed)
+    found: dict[str, None] = {}
+    for _ in range(2 * count):  # ids are hashes, so the photo behind a random id is a random photo
+        start = str(UUID(int=drawn.getrandbits(128)))
+        found.update(dict.fromkeys(index.ids(start, 1, condition) or index.ids(None, 1, condition)))
+        if len(found) == count:
+            return list(found)
+    every = index.ids(None, 10 * count, condition)  # there are few: shuffle them
+    rest = [photo_id for photo_id in every if photo_id not in found]
+    drawn.shuffle(rest)
+    return [*found, *rest][:count]
+
+
+def _also(condition: Condition | None, more: Condition) -> Condition:
+    return more if condition is None else And((condition, more))
