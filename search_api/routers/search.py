@@ -128,9 +128,7 @@ def search_request(query: SearchQuery, pictures: tuple[Picture, ...] = ()) -> Se
     return asking(query.q, request) if query.q else request
 
 
-def answer(
-    query: SearchQuery, live: LiveIndex, search: PhotoSearch, pictures: tuple[Picture, ...] = ()
-) -> SearchReply:
+def answer(query: SearchQuery, live: LiveIndex, search: PhotoSearch, pictures: tuple[Picture, ...] = ()) -> SearchReply:
     """The reply to a query; blocks while a text is encoded."""
     started = time.perf_counter()
     request = search_request(query, pictures)
