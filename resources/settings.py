@@ -86,8 +86,8 @@ class Settings(BaseSettings):
     require_keys: bool = Field(
         False, description="Ask for a key on this machine too: behind a proxy, or when others log in here."
     )
-    requests_per_s: float = Field(50.0, gt=0, description="Requests a second that each other client may send.")
-    requests_at_once: int = Field(600, ge=1, description="Requests it may send at once before that counts.")
+    requests_per_s: float = Field(100.0, gt=0, description="Requests a second that each other client may send.")
+    requests_at_once: int = Field(1000, ge=1, description="Requests it may send at once before that counts.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the search API and the page.")
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
 

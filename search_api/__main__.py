@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from resources import logs
 from resources.settings import Settings
 from search_api.server import server
 
 if __name__ == "__main__":
-    server(Settings.load()).run()
+    settings = Settings.load()
+    logs.configure(settings)
+    logs.configure_libraries(settings)
+    server(settings, log_config=None).run()

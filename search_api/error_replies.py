@@ -22,17 +22,30 @@ from resources.errors import CODES, LoupeError
 from search_api.callers import Caller
 from search_api.schemas.errors import ErrorReply
 
-__all__ = ["install", "internal_reply", "loupe_reply", "responses"]
+__all__ = ["EVERYWHERE", "install", "internal_reply", "loupe_reply", "responses"]
 
 log = structlog.get_logger("search_api")
 
 _SCHEMA = {"$ref": f"#/components/schemas/{ErrorReply.__name__}"}
 _RETRY_AFTER_S = 2  # long enough to open an index, short enough that a person does not notice the wait
+# What may stand before any route says.
+EVERYWHERE = (
+    "INVALID_REQUEST",
+    "HOST_NOT_ALLOWED",
+    "SIGN_IN_NEEDED",
+    "KEY_INVALID",
+    "SCOPE_MISSING",
+    "CROSS_SITE",
+    "REQUEST_TIMEOUT",
+    "TOO_LARGE",
+    "TOO_MANY_REQUESTS",
+)
 _BY_STATUS = {
     404: ("NOT_FOUND", "There is nothing at this address."),
     405: ("METHOD_NOT_ALLOWED", "This address does not take that method."),
     408: ("REQUEST_TIMEOUT", "The request did not arrive in time. Send it again."),
     413: ("TOO_LARGE", "The request is larger than allowed."),
+    503: ("UPLOADS_BUSY", "Too much is being sent at once. Try again in a moment."),
     416: ("INVALID_REQUEST", "The file is shorter than the range asked for."),
 }
 

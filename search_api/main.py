@@ -21,6 +21,7 @@ from search_api.access import AccessMiddleware
 from search_api.audit import AuditMiddleware
 from search_api.metrics import Metrics
 from search_api.request_context import BodyLimitMiddleware, HostCheckMiddleware, RequestContextMiddleware, allowed_names
+from search_api.route_rules import documented
 from search_api.routers import (
     audit,
     browse,
@@ -105,12 +106,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.metrics = Metrics()
-    api = APIRouter(prefix="/api/v1", responses=error_replies.responses("INVALID_REQUEST"))
+    api = APIRouter(prefix="/api/v1", responses=error_replies.responses(*error_replies.EVERYWHERE))
     for noun in _NOUNS:
         api.include_router(noun.router)
     app.include_router(api)
     app.frontend("/", directory=WEB, fallback=None)
     error_replies.install(app)
+    plain = app.openapi
+    app.openapi = lambda: documented(plain())  # type: ignore[method-assign]
     _protect(app, chosen)
     return app
 

@@ -37,6 +37,8 @@ _WILDCARDS = frozenset(["0.0.0.0", "::", ""])
 # Mobile networks at their worst give some 10 kB/s; pauses of a roaming phone are shorter than this.
 _PATIENCE_S = 20.0
 _LEAST_BYTES_PER_S = 4096
+# Of all bodies that are being read, those that a route takes in memory.
+_BODIES_BYTES = 1 << 30
 SAFE_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
 
 # The page: everything from this address, nothing inline. Replies: nothing may run or load, whatever they hold.
@@ -107,6 +109,7 @@ class RequestContextMiddleware:
 class BodyLimitMiddleware:
     """Refuses bodies above `limit_bytes`, or what `by_path` allows for a path, even when they do not say their size.
 
+    Together they may take `_BODIES_BYTES`; one that alone may be larger goes to the disk, and is not counted.
     And bodies that do not arrive: after `_PATIENCE_S` of waiting for the client it must have sent `_LEAST_BYTES_PER_S`.
     """
 
@@ -114,6 +117,7 @@ class BodyLimitMiddleware:
         self.app = app
         self._limit_bytes = limit_bytes
         self._by_path = dict(by_path)
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -126,6 +130,7 @@ class BodyLimitMiddleware:
             await loupe_reply(refusal)(scope, receive, send)
             return
         received, waited_s, whole = 0, 0.0, False
+        counted = limit <= _BODIES_BYTES
 
         async def receive_within_limit() -> Message:
             nonlocal received, waited_s, whole
@@ -139,14 +144,21 @@ class BodyLimitMiddleware:
             except TimeoutError:
                 raise HTTPException(status_code=408, headers={"Connection": "close"}) from None
             waited_s += time.monotonic() - asked
-            received += len(message.get("body", b""))
+            size = len(message.get("body", b""))
+            received += size
+            self._held += size if counted else 0
             whole = not message.get("more_body", False)
             if received > limit:
                 # The one kind of error that the framework's body parsing lets through.
                 raise HTTPException(status_code=413, headers={"Connection": "close"})
+            if self._held > _BODIES_BYTES:
+                raise HTTPException(status_code=503, headers={"Connection": "close", "Retry-After": "5"})
             return message
 
-        await self.app(scope, receive_within_limit, send)
+        try:
+            await self.app(scope, receive_within_limit, send)
+        finally:
+            self._held -= received if counted else 0
 
 
 class HostCheckMiddleware:

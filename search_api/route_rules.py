@@ -10,12 +10,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from re import Pattern
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 
-__all__ = ["PREFIX", "RULES", "Rule", "RuledRoute", "RuledRoutes"]
+from search_api.callers import SESSION_COOKIE
+
+__all__ = ["PREFIX", "RULES", "Rule", "RuledRoute", "RuledRoutes", "documented"]
 
 PREFIX = "/api/v1"
 _BUCKET = 3  # "/api/v1/<noun>/..." by "/"
@@ -169,6 +171,21 @@ class RuledRoutes:
             for _, methods, template in routes
             for method in sorted(methods - {"HEAD"})
         ]
+
+
+def documented(document: dict[str, Any]) -> dict[str, Any]:
+    """The OpenAPI document with the ways to prove who asks, and the scope of each operation."""
+    document["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "A key of `loupe keys create`."},
+        "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "Of a signed-in browser."},
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            rule = RULES.get(f"{method.upper()} {path.removeprefix(PREFIX)}", _UNDECLARED)
+            # The last, nothing: on the machine itself no key is needed.
+            operation["security"] = [{"key": []}, {"session": []}, {}] if rule.scope else []
+            operation["x-scope"] = rule.scope or "none"
+    return document
 
 
 def _noun(path: str) -> str:

@@ -12,9 +12,10 @@ from resources.errors import LoupeError
 from resources.library import Library
 from resources.manifest import audit_log
 
-__all__ = ["CHANGING", "audit_command", "note", "note_change"]
+__all__ = ["CHANGING", "UNCHANGING", "audit_command", "note", "note_change"]
 
-# Not what can be made again: backups, the index, models' files. `up` notes the folders it adds itself: it ends late.
+# `up` is not here: it ends late, and notes the folders that it adds itself. A command that asks the running API leaves
+# the API's row too.
 CHANGING = frozenset(
     [
         "ingest",
@@ -23,16 +24,48 @@ CHANGING = frozenset(
         "folders move",
         "folders accept-missing",
         "failures --retry",
+        "pause",
+        "resume",
+        "jobs cancel",
+        "jobs retry",
         "hide",
         "unhide",
         "import",
         "write-sidecars",
         "collections create",
         "models use",
+        "models rollback",
+        "models prune",
         "keys create",
         "keys revoke",
         "keys link",
         "restore",
+    ]
+)
+# What reads, or makes what can be made again: backups, the index, models' files.
+UNCHANGING = frozenset(
+    [
+        "up",
+        "search",
+        "status",
+        "failures",
+        "hidden",
+        "export",
+        "challenge",
+        "verify",
+        "audit",
+        "config",
+        "doctor",
+        "folders list",
+        "jobs list",
+        "jobs show",
+        "models list",
+        "models fetch",
+        "models check",
+        "collections list",
+        "backup list",
+        "index rebuild",
+        "keys list",
     ]
 )
 _TARGET_CHARS = 500

@@ -14,11 +14,13 @@ from search_api.schemas.status import Health, Readiness
 
 router = APIRouter(prefix="/health", tags=["health"])
 
+_VERSION = version("loupe-photos")  # to look it up reads files
+
 
 @router.get("/live", responses={500: {"model": ErrorReply, "description": CODES["INTERNAL"].meaning}})
 async def live() -> Health:
     """The process answers."""
-    return Health(version=version("loupe-photos"))
+    return Health(version=_VERSION)
 
 
 @router.get(

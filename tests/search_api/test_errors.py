@@ -164,6 +164,10 @@ def test_openapi_names_every_error_form_and_no_other_host(client: TestClient) ->
                 if status.startswith(("4", "5")) and status != "416":
                     schema = response["content"]["application/json"]["schema"]
                     assert schema == {"$ref": "#/components/schemas/ErrorReply"}, (method, path, status)
+            assert operation["x-scope"] in ("read", "write", "admin", "none")
+            assert ({"key": []} in operation["security"]) == (operation["x-scope"] != "none")
+            assert {"401", "403", "429"} <= operation["responses"].keys(), (method, path)
+    assert {"key", "session"} <= document["components"]["securitySchemes"].keys()
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert client.get("/docs").status_code == 404
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from running_app import free_port, serving
+from running_app import free_port, serving, wait_until
 from small_library import SmallLibrary
 
 from search_api import request_context
@@ -101,6 +101,23 @@ def test_a_body_that_does_not_come_is_answered_with_408(port: int, opened: ExitS
         received = left_alone(connection)
         assert received.startswith(b"HTTP/1.1 408")
         assert b"REQUEST_TIMEOUT" in received
+
+
+def test_bodies_together_have_a_limit_and_its_room_comes_back(
+    port: int, opened: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_context, "_BODIES_BYTES", 4 << 20)
+    monkeypatch.setattr(request_context, "_PATIENCE_S", 60.0)
+    head = "POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    held = connect(opened, port, f"{head}Content-Length: {4 << 20}\r\n\r\n".encode() + b" " * (4_000_000))
+    url, large = f"http://{ADDRESS}:{port}/api/v1/search", b" " * 1_000_000
+
+    def status() -> int:
+        return httpx.post(url, content=large, headers={"Content-Type": "application/json"}, timeout=20).status_code
+
+    wait_until(lambda: status() == 503, 20)
+    held.close()
+    wait_until(lambda: status() == 422, 20)
 
 
 def test_who_does_not_take_the_reply_is_hung_up_on(port: int, opened: ExitStack) -> None:
