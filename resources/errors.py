@@ -446,6 +446,13 @@ _SERVICES = (
         "Start it, or check QDRANT_URL.",
     ),
     ErrorCode("UPLOADS_BUSY", 503, EX_TEMPFAIL, "Too many pictures are being searched with at once.", _AGAIN_LATER),
+    ErrorCode(
+        "COMPACTION_FAILED",
+        500,
+        EX_SOFTWARE,
+        "The search index could not be compacted; search goes on as before, more slowly in a large library.",
+        "Look at the log for the reason. Loupe tries again by itself; `loupe index rebuild` writes the index anew.",
+    ),
     ErrorCode("INDEX_BEHIND", 503, EX_TEMPFAIL, "The index did not catch up with the manifest in time.", _AGAIN_LATER),
     ErrorCode(
         "DAGSTER_UNREACHABLE",

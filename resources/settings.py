@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port of the search API and the page.")
     dagster_port: int = Field(3000, ge=0, le=65535, description="Port of the Dagster UI.")
 
+    compact_photos: int = Field(
+        100_000,
+        ge=1,
+        description="Photos that came or changed since the embedded index was last compacted, before it is again.",
+    )
+
     qdrant_url: str | None = Field(
         None,
         validation_alias=AliasChoices("LOUPE_QDRANT_URL", "QDRANT_URL", "qdrant_url"),

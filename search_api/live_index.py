@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from resources.library import Library
 from resources.models.identity import ModelIdentity
 from resources.models.presets import DEFAULT_CLIP
 from resources.search import KeptRankings, PhotoSearch
-from resources.vector_index import IndexFollower, IndexModel, VectorIndex, Verification
+from resources.vector_index import CompactionStatus, IndexFollower, IndexModel, VectorIndex, Verification
 from resources.vector_index.points import Vector
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class IndexCounts:
     applied_seq: int | None = None
     model: str | None = None
     error: LoupeError | None = None
+    compaction: CompactionStatus = field(default_factory=CompactionStatus)
 
 
 class WarmEncoder:
@@ -201,10 +202,12 @@ class LiveIndex:
         try:
             index = self._follower.index
             points, embedded, applied_seq = index.point_count(), index.embedded_count(), index.applied_seq
+            compaction = self._follower.compaction
         except LoupeError as error:
             state = "loading" if error.code == "INDEX_LOADING" else "failed"
             return IndexCounts(state, error=error)
-        return IndexCounts("ready", points, embedded, applied_seq, index.model.name if index.model else None)
+        model = index.model.name if index.model else None
+        return IndexCounts("ready", points, embedded, applied_seq, model, compaction=compaction)
 
     def verify(self) -> Verification:
         """How the index and the manifest differ; walks both. Raises `INDEX_LOADING`, `INDEX_BEHIND`."""

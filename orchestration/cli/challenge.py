@@ -95,7 +95,7 @@ def _searching(library: Library, clip: ModelIdentity) -> Iterator[Search]:
     from resources.models import GpuResource, load_clip
     from resources.search import PhotoSearch, SearchRequest
     from resources.vector_index import apply_outbox, open_index
-    from resources.vector_index.follower import vector_store
+    from resources.vector_index.photo_points import vector_store
 
     encoder = load_clip(library.settings, clip.name, GpuResource(library.settings))
     index = open_index(library.settings, clip)

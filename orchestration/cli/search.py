@@ -170,7 +170,7 @@ def _search_here(library: Library, asked: dict[str, Any], picture: bytes | None,
     from resources.models import GpuResource, load_clip
     from resources.search import PhotoSearch, SearchRequest, asking
     from resources.vector_index import SearchFilters, apply_outbox, open_index
-    from resources.vector_index.follower import vector_store
+    from resources.vector_index.photo_points import vector_store
 
     request = SearchRequest(
         negative_texts=tuple((each["text"], 1.0) for each in asked.get("negative_texts", ())),

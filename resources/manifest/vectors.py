@@ -60,9 +60,11 @@ class VectorStore:
             self._open() as tx,
             tx.relation({"pixel_hash": list(pixel_hashes)}, {"pixel_hash": pa.string()}) as wanted,
         ):
+            # By row number: otherwise every vector of the file is read.
             rows = tx.execute(
-                f"SELECT pixel_hash, vector FROM vectors WHERE revision = ? AND preprocess_version = ? "
-                f"AND pixel_hash IN (SELECT pixel_hash FROM {wanted})",
+                f"""SELECT pixel_hash, vector FROM vectors WHERE rowid IN (
+                    SELECT v.rowid FROM vectors v JOIN {wanted} USING (pixel_hash)
+                    WHERE v.revision = ? AND v.preprocess_version = ?)""",
                 self._key,
             ).fetchall()
         return {pixel_hash: np.frombuffer(blob, dtype=np.float32) for pixel_hash, blob in rows}

@@ -4,6 +4,8 @@ Belongs here: points, filters, queries, the outbox, who owns the index. Not here
 (`resources/search`), model code, HTTP.
 """
 
+from resources.vector_index.compacting_now import compact_index
+from resources.vector_index.compaction import CompactionStatus
 from resources.vector_index.conditions import (
     And,
     AnyOf,
@@ -34,6 +36,7 @@ __all__ = [
     "And",
     "AnyOf",
     "AppliedCounts",
+    "CompactionStatus",
     "Condition",
     "Exists",
     "Flag",
@@ -58,6 +61,7 @@ __all__ = [
     "VectorIndex",
     "Verification",
     "apply_outbox",
+    "compact_index",
     "model_in_use",
     "open_index",
     "publish",

@@ -1,36 +1,41 @@
 """The embedded home: one Qdrant shard in this process, in a folder of its own.
 
-A shard belongs to one process; `opening.py` holds the lock that says so. Compaction is not done here: the engine's
-`optimize()` keeps the interpreter lock and stops queries for as long as it takes.
+A shard belongs to one process; `opening.py` holds the lock that says so. Here a copy of the shard is made and taken
+over; another process compacts it (`compaction.py`), as the engine's `optimize()` keeps the interpreter lock and stops
+queries for as long as it takes.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+import psutil
 import qdrant_edge as edge
 import structlog
 
 from resources.errors import LoupeError
-from resources.home import free_bytes, storage_error, write_atomically
-from resources.vector_index.conditions import Condition
+from resources.home import free_bytes, process_lives, storage_error, write_atomically
+from resources.vector_index.conditions import Condition, SearchFilters
 from resources.vector_index.dialects import EdgeDialect
 from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
 from resources.vector_index.qdrant_index import DENSE, WORDS, QdrantIndex, indexed_keys, read_payload, stored_payload
+from resources.vector_index.sparse_copy import copy_tree
 from resources.vector_index.words import SparseWords, document
 
-__all__ = ["EmbeddedIndex", "ShardDamagedError"]
+__all__ = ["Compacted", "CompactedCopy", "EmbeddedIndex", "ShardDamagedError", "compacting_file"]
 
 log = structlog.get_logger(__name__)
 
@@ -41,14 +46,82 @@ _POINTS_PER_CALL = 100
 _ROOM_BYTES = 128 << 20
 # An apply that was killed may have deleted this many points more than the last recorded count knows of.
 _MOST_UNRECORDED_DELETES = 1000
+# Candidates that a search of the graph keeps at least. Its recall is measured in docs/decisions/compaction.md; it falls
+# with each photo that a filter leaves out, so whoever filters further than to the covers is answered without the graph.
+_LEAST_EF = 256
+_BY_GRAPH = (None, SearchFilters().condition())
+
+# More than a key has values.
+_ALL_VALUES = 1_000_000
+# Folders of shards: that of the first, and of those that took over from it.
+_FIRST, _COPY = "shard", "shard-"
 
 
 class ShardDamagedError(Exception):
     """The files cannot be opened, or hold less than was written. The index is a cache: it is built again."""
 
 
+@dataclass(frozen=True)
+class Compacted:
+    """The last compaction of a shard: when it was taken over (UTC, ISO 8601), its photos, and how long it took."""
+
+    at: str
+    points: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Applied:
+    """What `applied.json` says: one file, so that a shard and how far it is always change together.
+
+    `tail` counts the points that were written since the shard was compacted, one that is written twice twice.
+    """
+
+    seq: int | None = None
+    mark: str = ""
+    points: int = 0
+    shard: str = _FIRST
+    tail: int = 0
+    compacted: Compacted | None = None
+
+    @classmethod
+    def read(cls, folder: Path) -> _Applied:
+        """What is recorded; nothing of a folder that was never whole. Raises `ShardDamagedError`."""
+        try:
+            said = json.loads((folder / "applied.json").read_bytes())
+            compacted = said.get("compacted")
+            return cls(
+                seq=said["seq"],
+                mark=str(said["mark"]),
+                points=int(said["points"]),
+                shard=Path(said.get("shard", _FIRST)).name,
+                # One that was written before there was compaction is a tail as a whole.
+                tail=int(said.get("tail", said["points"])),
+                compacted=Compacted(**compacted) if compacted else None,
+            )
+        except FileNotFoundError:
+            return cls()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ShardDamagedError(f"applied.json: {error}") from error
+
+    def write(self, folder: Path) -> None:
+        try:
+            write_atomically(folder / "applied.json", json.dumps(asdict(self)).encode())
+        except OSError as error:
+            raise storage_error(error, folder) from error
+
+
+@dataclass(eq=False)
+class _Opened:
+    """An open shard and how many calls are inside it."""
+
+    shard: edge.EdgeShard
+    path: Path
+    users: int = field(default=0)
+
+
 class EmbeddedIndex(QdrantIndex):
-    """`VectorIndex` over a shard at `folder/shard`. Safe to use from several threads."""
+    """`VectorIndex` over a shard in `folder`. Safe to use from several threads."""
 
     def __init__(self, folder: Path, model: IndexModel | None, on_close: Callable[[], None] | None = None) -> None:
         """Open or create. The caller owns the index folder. Raises `ShardDamagedError` and `DISK_FULL`."""
@@ -57,10 +130,18 @@ class EmbeddedIndex(QdrantIndex):
         self._on_close = on_close
         self._dialect = EdgeDialect(DENSE if model else None, self.spelled)
         self._state = threading.Condition()
-        self._users = 0
         self._changes = threading.RLock()
-        self._shard: edge.EdgeShard | None = _load(folder, model)
-        self._applied_seq, self._applied_mark = _read_applied(folder, self._shard)
+        self._begun_anew = 0
+        self._applied = _Applied.read(folder)
+        self._written = self._applied.tail
+        _sweep(folder, self._applied.shard)
+        path = folder / self._applied.shard
+        self._opened: _Opened | None = _Opened(_load(folder, path, model), path)
+        try:
+            _check_points(self._applied, self._opened.shard)
+        except ShardDamagedError:
+            self._opened.shard.close()
+            raise
 
     # Changes
 
@@ -71,22 +152,23 @@ class EmbeddedIndex(QdrantIndex):
 
     @property
     def applied_seq(self) -> int | None:
-        return self._applied_seq
+        return self._applied.seq
 
     @property
     def applied_mark(self) -> str:
-        return self._applied_mark
+        return self._applied.mark
 
     def set_applied_seq(self, seq: int | None, mark: str = "") -> None:
-        with self._using() as shard:
-            try:
-                shard.flush()
-                content = {"seq": seq, "mark": mark, "points": shard.count(edge.CountRequest(exact=True))}
-                write_atomically(self._folder / "applied.json", json.dumps(content).encode())
-            except OSError as error:
-                raise storage_error(error, self._folder) from error
-            self._applied_seq, self._applied_mark = seq, mark
+        with self._changes:
+            self._begun_anew += seq is None
+            with self._using() as shard:
+                points = _flushed(shard, self._folder)
+            self._record(replace(self._applied, seq=seq, mark=mark, points=points, tail=min(self._written, points)))
             self._changed()
+
+    def _record(self, applied: _Applied) -> None:
+        applied.write(self._folder)
+        self._applied = applied
 
     def upsert(self, points: Iterable[PhotoPoint]) -> int:
         given = list(points)
@@ -95,6 +177,7 @@ class EmbeddedIndex(QdrantIndex):
             engine_points = [_engine_point(point) for point in given[start : start + _POINTS_PER_CALL]]
             with self._using() as shard:
                 shard.update(edge.UpdateOperation.upsert_points(engine_points))
+        self._written += len(given)
         self._changed()
         return len(given)
 
@@ -104,6 +187,69 @@ class EmbeddedIndex(QdrantIndex):
             with self._using() as shard:
                 shard.update(edge.UpdateOperation.delete_points(list(photo_ids)))
             self._changed()
+
+    # Compaction
+
+    @property
+    def tail(self) -> int:
+        """Points at most that are in no graph, so that each search looks at all of them."""
+        return min(self._written, self._applied.points)
+
+    @property
+    def compacted(self) -> Compacted | None:
+        """The last compaction; None before the first."""
+        return self._applied.compacted
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    def shard_bytes(self) -> int:
+        """What the files of the shard take on the disk."""
+        with self._using():
+            assert self._opened is not None
+            return _disk_bytes(self._opened.path)
+
+    def copy_shard(self) -> CompactedCopy:
+        """Copy the shard as it stands between two changes: changes wait meanwhile, searches do not.
+
+        Raises `DISK_FULL`, and `INDEX_LOADING` when the index was never whole.
+        """
+        with self._changes, self._using() as shard:
+            opened = self._opened
+            if self._applied.seq is None or opened is None:
+                raise LoupeError("INDEX_LOADING", "The index is being built.")
+            _flushed(shard, self._folder)
+            path = self._folder / f"{_COPY}{os.urandom(4).hex()}"
+            try:
+                copy_tree(opened.path, path)
+            except BaseException as error:
+                shutil.rmtree(path, ignore_errors=True)
+                if isinstance(error, OSError):
+                    raise storage_error(error, self._folder) from error
+                raise
+            return CompactedCopy(self, path, self._applied, self._begun_anew)
+
+    def take_over(self, copy: CompactedCopy, compacted: Compacted) -> bool:
+        """Search and change `copy` instead, from one call to the next; the shard before is deleted.
+
+        Called under `changing`, with a copy that is at least as far as this. False, and nothing changed, when this was
+        begun anew since it was copied. Raises `INDEX_LOADING` when it was closed meanwhile.
+        """
+        if self._begun_anew != copy.begun_anew:
+            return False
+        with self._state:
+            before = self._opened
+            if before is None:
+                raise LoupeError("INDEX_LOADING", "The index was closed.")
+            # From here on the next opening finds the copy, whatever happens to this process.
+            self._record(replace(copy.position, shard=copy.path.name, tail=copy.written, compacted=compacted))
+            self._written, self._opened = copy.written, copy.hand_over()
+            self._state.wait_for(lambda: before.users == 0)
+        self._changed()
+        before.shard.close()
+        shutil.rmtree(before.path, ignore_errors=True)
+        return True
 
     # Queries
 
@@ -126,11 +272,13 @@ class EmbeddedIndex(QdrantIndex):
         return found
 
     def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
-        # "Exact" counts each value by itself, a hundred times slower; one segment counts exactly either way.
-        request = edge.FacetRequest(key, limit=limit, exact=False, filter=self._dialect.filter(condition))
+        # "Exact" counts each value by itself, a hundred times slower; a segment counts exactly either way. Of several
+        # segments, which there are after a compaction, each cuts its list before they are added up.
+        asked = limit if self.compacted is None else max(limit, _ALL_VALUES)
+        request = edge.FacetRequest(key, limit=asked, exact=False, filter=self._dialect.filter(condition))
         with self._using() as shard:
             hits = shard.facet(request).hits
-        return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda pair: (-pair[1], pair[0]))
+        return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda pair: (-pair[1], pair[0]))[:limit]
 
     def _search(self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None) -> list[Ranked]:
         vector: Any = (
@@ -139,7 +287,10 @@ class EmbeddedIndex(QdrantIndex):
             else np.ascontiguousarray(query, dtype=np.float32)
         )
         request = edge.QueryRequest(
-            limit=limit, query=edge.Query.Nearest(vector, using=using), filter=self._dialect.filter(condition)
+            limit=limit,
+            query=edge.Query.Nearest(vector, using=using),
+            filter=self._dialect.filter(condition),
+            params=edge.SearchParams(hnsw_ef=max(limit, _LEAST_EF), exact=condition not in _BY_GRAPH),
         )
         with self._using() as shard:
             return [Ranked(str(hit.id), hit.score) for hit in shard.query(request)]
@@ -162,7 +313,6 @@ class EmbeddedIndex(QdrantIndex):
             return [str(record.id) for record in shard.scroll(request)[0]]
 
     def stats(self) -> IndexStats:
-        files = [path.stat() for path in self._folder.rglob("*") if path.is_file()]
         return IndexStats(
             home="embedded",
             generation=self.generation,
@@ -170,8 +320,7 @@ class EmbeddedIndex(QdrantIndex):
             points=self.point_count(),
             embedded=self.embedded_count(),
             applied_seq=self.applied_seq,
-            # Blocks, not length: the engine's files are sparse.
-            bytes=sum(stat.st_blocks * 512 for stat in files),
+            bytes=_disk_bytes(self._folder),
         )
 
     # Opening and closing
@@ -181,30 +330,30 @@ class EmbeddedIndex(QdrantIndex):
 
     def close(self) -> None:
         with self._state:
-            shard, self._shard = self._shard, None
-            while self._users:
-                self._state.wait()
-        if shard is not None:
+            opened, self._opened = self._opened, None
+            if opened is not None:
+                self._state.wait_for(lambda: opened.users == 0)
+        if opened is not None:
             try:
-                shard.flush()
-                shard.close()
+                opened.shard.flush()
+                opened.shard.close()
             finally:
                 if self._on_close:
                     self._on_close()
 
     @contextmanager
     def _using(self) -> Iterator[edge.EdgeShard]:
-        """The open shard; `close` waits for those inside. Raises `INDEX_LOADING` after it."""
+        """The open shard; `close` and `take_over` wait for those inside. Raises `INDEX_LOADING` after it was closed."""
         with self._state:
-            shard = self._shard
-            if shard is None:
+            opened = self._opened
+            if opened is None:
                 raise LoupeError("INDEX_LOADING", "The index was closed. Try again in a moment.")
-            self._users += 1
+            opened.users += 1
         try:
-            yield shard
+            yield opened.shard
         finally:
             with self._state:
-                self._users -= 1
+                opened.users -= 1
                 self._state.notify_all()
 
 
@@ -220,6 +369,66 @@ def _require_room(folder: Path) -> None:
         )
 
 
+class CompactedCopy(EmbeddedIndex):
+    """A copy of the shard of `origin` at `path`, brought up to the manifest beside it until it takes over.
+
+    How far it is it keeps to itself: of a copy that did not take over nothing remains.
+    """
+
+    def __init__(self, origin: EmbeddedIndex, path: Path, applied: _Applied, begun_anew: int) -> None:
+        QdrantIndex.__init__(self, origin.generation, origin.model)
+        self.path = path
+        self.begun_anew = begun_anew
+        self._folder = path.parent
+        self._on_close = None
+        self._dialect = EdgeDialect(DENSE if origin.model else None, self.spelled)
+        self._state = threading.Condition()
+        self._changes = threading.RLock()
+        self._begun_anew = 0
+        self._applied = applied
+        self._written = 0
+        self._opened = None
+        self._handed_over = False
+
+    @property
+    def written(self) -> int:
+        """Points written since it was compacted."""
+        return self._written
+
+    @property
+    def position(self) -> _Applied:
+        return self._applied
+
+    def open(self) -> None:
+        """Open what another process compacted. Raises `ShardDamagedError`."""
+        try:
+            shard = edge.EdgeShard.load(str(self.path))
+        except Exception as error:
+            raise ShardDamagedError(str(error)) from error
+        self._opened = _Opened(shard, self.path)
+        _check_points(self._applied, shard)
+
+    def hand_over(self) -> _Opened:
+        """The open shard, which is another's from now on."""
+        with self._state:
+            opened, self._opened = self._opened, None
+        assert opened is not None
+        self._handed_over = True
+        return opened
+
+    def discard(self) -> None:
+        """Close and delete it, unless it was handed over."""
+        if not self._handed_over:
+            try:
+                self.close()
+            except Exception as error:  # a disk that is full: it goes anyway
+                log.warning("compacted copy not closed", reason=str(error))
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def _record(self, applied: _Applied) -> None:
+        self._applied = applied
+
+
 def _engine_point(point: PhotoPoint) -> edge.Point:
     words = document(point.words)
     vector: dict[str, Any] = {WORDS: edge.SparseVector(list(words.indices), list(words.values))} if words else {}
@@ -229,6 +438,7 @@ def _engine_point(point: PhotoPoint) -> edge.Point:
 
 
 def _config(model: IndexModel | None) -> edge.EdgeConfig:
+    """What the shard stores. Nothing of a graph: one that was compacted keeps what it was compacted with."""
     return edge.EdgeConfig(
         vectors={DENSE: edge.EdgeVectorParams(model.dim, edge.Distance.Cosine)} if model else None,
         sparse_vectors={WORDS: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
@@ -243,14 +453,14 @@ _SCHEMAS: dict[str, Callable[[], Any]] = {
 }
 
 
-def _load(folder: Path, model: IndexModel | None) -> edge.EdgeShard:
+def _load(folder: Path, path: Path, model: IndexModel | None) -> edge.EdgeShard:
     """Open the shard, or create it. Raises `ShardDamagedError` and `DISK_FULL`.
 
     Damaged files may end the process instead of raising (a mapped file cut short is a bus error). The marker counts
     the openings that never came back, which a kill or a power cut leaves as well: after the second a process of its
     own tries first.
     """
-    marker, path = folder / "opening", folder / "shard"
+    marker = folder / "opening"
     _require_room(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tried = len(marker.read_bytes()) if marker.exists() else 0
@@ -265,7 +475,7 @@ def _load(folder: Path, model: IndexModel | None) -> edge.EdgeShard:
             shard = edge.EdgeShard.load(str(path), _config(model))
             _index_payload(shard)
         else:  # new, or killed while being created
-            _remove(path)
+            shutil.rmtree(path, ignore_errors=True)
             path.mkdir(parents=True)
             shard = edge.EdgeShard.create(str(path), _config(model))
             _index_payload(shard)
@@ -300,24 +510,52 @@ def _index_payload(shard: edge.EdgeShard) -> None:
             shard.update(edge.UpdateOperation.create_field_index(key, _SCHEMAS[kind]()))
 
 
-def _read_applied(folder: Path, shard: edge.EdgeShard) -> tuple[int | None, str]:
-    try:
-        content = json.loads((folder / "applied.json").read_bytes())
-        seq, mark, recorded = content["seq"], str(content["mark"]), int(content["points"])
-    except FileNotFoundError:
-        return None, ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        shard.close()
-        raise ShardDamagedError(f"applied.json: {error}") from error
+def _check_points(applied: _Applied, shard: edge.EdgeShard) -> None:
+    if not applied.points:
+        return
     points = shard.count(edge.CountRequest(exact=True))
-    if recorded and (points == 0 or points < recorded - _MOST_UNRECORDED_DELETES):
-        shard.close()
-        raise ShardDamagedError(f"{points} photos are left of {recorded}")
-    return seq, mark
+    if points == 0 or points < applied.points - _MOST_UNRECORDED_DELETES:
+        raise ShardDamagedError(f"{points} photos are left of {applied.points}")
 
 
-def _remove(path: Path) -> None:
-    import shutil
+def _flushed(shard: edge.EdgeShard, folder: Path) -> int:
+    """Make all changes durable. Returns how many points there are."""
+    try:
+        shard.flush()
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    return int(shard.count(edge.CountRequest(exact=True)))
 
-    if path.exists():
-        shutil.rmtree(path)
+
+def compacting_file(folder: Path) -> Path:
+    """Which process compacts a copy in this generation's folder: what `this_process` says of it."""
+    return folder / "compacting.json"
+
+
+def _sweep(folder: Path, shard: str) -> None:
+    """Remove what a compaction that was cut off left behind, and end it if it goes on without its owner."""
+    if not folder.is_dir():
+        return
+    try:
+        said = json.loads(compacting_file(folder).read_text())
+    except (OSError, ValueError):
+        said = {}
+    if process_lives(said):
+        log.info("ending a compaction without an owner", pid=said["pid"])
+        try:
+            process = psutil.Process(int(said["pid"]))
+            process.kill()
+            process.wait(10)
+        except psutil.Error as error:
+            log.warning("compaction not ended", reason=str(error))
+    compacting_file(folder).unlink(missing_ok=True)
+    if not (folder / "complete").exists():
+        return
+    for path in folder.iterdir():
+        if path.name != shard and (path.name == _FIRST or path.name.startswith(_COPY)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _disk_bytes(path: Path) -> int:
+    """Blocks, not length: the engine's files are sparse."""
+    return sum(stat.st_blocks * 512 for stat in (file.stat() for file in path.rglob("*") if file.is_file()))

@@ -18,17 +18,20 @@ import structlog
 from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.home import Home, this_process, write_atomically
-from resources.manifest import Manifest, VectorStore, models, outbox, results
+from resources.manifest import Manifest, models, outbox, results
 from resources.manifest.results import ResultKey
 from resources.settings import Settings
+from resources.vector_index.compaction import CompactionStatus, Compactor
 from resources.vector_index.opening import IndexFolder, read_position
 from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
+from resources.vector_index.photo_points import vector_store
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.protocol import VectorIndex
 from resources.vector_index.server import ServerIndex
 
 __all__ = [
     "IndexFollower",
+    "compact_file",
     "drop_generations",
     "model_in_use",
     "owner_file",
@@ -40,7 +43,7 @@ __all__ = [
 
 log = structlog.get_logger(__name__)
 
-_WAKE_LOOK_S = 0.2
+_WAKE_LOOK_S = 0.05
 _POLL_S = 5.0
 # Photos that are taken in during a verification look like differences: what differs is looked at again.
 _VERIFICATIONS = 3
@@ -55,7 +58,8 @@ def owner_file(home: Home) -> Path:
     """Who owns the index and how far it is.
 
     What `this_process` says; "generation", "applied_seq" and "model" that are served; "next" and "next_seq" of the one
-    that is being built; "written", photos written so far, which grows while the owner gets on; "error"; "at".
+    that is being built; "written", photos written so far, which grows while the owner gets on; "error"; "at";
+    "compaction", a `CompactionStatus`.
     """
     return home.run / "index-owner.json"
 
@@ -68,6 +72,11 @@ def rebuild_file(home: Home) -> Path:
 def prune_file(home: Home) -> Path:
     """Stands here while somebody asks the owner to delete generations that are not served: their names, as JSON."""
     return home.run / "index-prune"
+
+
+def compact_file(home: Home) -> Path:
+    """Stands here while somebody asks the owner to compact the index now."""
+    return home.run / "index-compact"
 
 
 class IndexFollower:
@@ -109,6 +118,7 @@ class IndexFollower:
         self._error: LoupeError | None = None
         self._photos_written = 0
         self._said: tuple[Any, ...] = ()
+        self._compactor = Compactor(settings, manifest, self.look)
 
     def start(self) -> IndexFollower:
         """Take the index and begin to follow. Raises `INDEX_BUSY` at once when another process owns it."""
@@ -129,6 +139,7 @@ class IndexFollower:
         """Finish the batch in hand, close the index, give up the ownership."""
         self._stop.set()
         self._look.set()
+        self._compactor.stop()
         if self._thread:
             self._thread.join(timeout_s)
         for index in (self._next, self._index, *(index for _, index in self._retired)):
@@ -170,6 +181,11 @@ class IndexFollower:
     def error(self) -> LoupeError | None:
         """Why the last look failed; None when it did not."""
         return self._error
+
+    @property
+    def compaction(self) -> CompactionStatus:
+        """What compaction of the serving index does."""
+        return self._compactor.status(self.index)
 
     def look(self) -> None:
         """Look at the outbox now."""
@@ -243,6 +259,7 @@ class IndexFollower:
             self._say()  # before the request goes: whoever asked waits from here on
             rebuild_file(self._home).unlink(missing_ok=True)
         self._apply(index)
+        self._compact(index)
         wanted = self._wanted()
         if generation_name(wanted) == index.generation or self._stop.is_set():
             self._drop_next()
@@ -283,6 +300,16 @@ class IndexFollower:
         ended = time.monotonic()
         self._asked = generation_name(wanted), ended + min(_ASK_SHARE * (ended - started), _LONGEST_ASK_WAIT_S)
         return answer
+
+    def _compact(self, index: VectorIndex) -> None:
+        """Begin to compact when somebody asks or it is time; it goes on beside this thread."""
+        asked = compact_file(self._home)
+        if asked.exists() and not self._compactor.running:
+            self._compactor.start(index)
+            self._say()  # before the request goes: whoever asked waits from here on
+            asked.unlink(missing_ok=True)
+        elif self._compactor.is_due(index):
+            self._compactor.start(index)
 
     def _drop_next(self) -> None:
         """Let go of an index that is no longer wanted; it may have served a moment ago."""
@@ -370,7 +397,9 @@ class IndexFollower:
         error = self._error.to_dict()["error"] if self._error else None
         following = self._next.generation if self._next else None
         reached, next_reached = index.applied_seq, self._next.applied_seq if self._next else None
-        state = (index.generation, following, reached, next_reached, self._photos_written, repr(error))
+        compaction = self._compactor.status(index)
+        told = (compaction.state, compaction.compacted, compaction.error)
+        state = (index.generation, following, reached, next_reached, self._photos_written, repr(error), told)
         if state != self._said:
             content = {
                 **this_process(),
@@ -381,6 +410,7 @@ class IndexFollower:
                 "next_seq": next_reached,
                 "written": self._photos_written,
                 "error": error,
+                "compaction": asdict(compaction),
                 "at": utc_now().isoformat(),
             }
             self._home.run.mkdir(parents=True, exist_ok=True)
@@ -441,11 +471,6 @@ def takes_over(manifest: Manifest, serving: IndexModel | None, wanted: IndexMode
     old, new = (ResultKey(model.name, model.revision, model.preprocess_version) for model in (serving, wanted))
     with manifest.read() as tx:
         return not results.count_behind(tx, "embeddings", new, old)
-
-
-def vector_store(home: Home, model: IndexModel | None) -> VectorStore | None:
-    """Where the vectors of this model are kept."""
-    return VectorStore(home, model.name, model.revision, model.preprocess_version) if model else None
 
 
 def _mtime_ns(path: Path) -> int:

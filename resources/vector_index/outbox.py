@@ -19,7 +19,7 @@ from resources.vector_index.photo_points import VectorReader, build_point, read_
 from resources.vector_index.points import IndexModel, PhotoPoint
 from resources.vector_index.protocol import VectorIndex
 
-__all__ = ["AppliedCounts", "Verification", "apply_outbox", "verify"]
+__all__ = ["AppliedCounts", "Verification", "apply_outbox", "verify", "why_rebuild"]
 
 log = structlog.get_logger(__name__)
 
@@ -86,18 +86,22 @@ def apply_outbox(
     """
     with index.changing():
         counts = AppliedCounts(applied_seq=index.applied_seq or 0)
-        reason = _why_rebuild(manifest, index)
-        if reason:
-            counts = _rebuild(manifest, vectors, index, reason, stop, progress)
-        while not (stop and stop.is_set()):
+        more = True
+        while more and not (stop and stop.is_set()):
             with manifest.read() as tx:
-                rows = outbox.after(tx, counts.applied_seq, _OUTBOX_ROWS)
+                # Asked in the transaction that reads the rows: each opening costs an edit more time to be seen.
+                reason = None if counts.rebuilt else _why_rebuild(tx, index)
+                rows = [] if reason else outbox.after(tx, counts.applied_seq, _OUTBOX_ROWS)
                 mark = _mark(tx, rows[-1]["seq"]) if rows else ""
                 # A cover's point shows its mates' words and theirs its caption: whole stacks are built anew.
                 given = dict.fromkeys(row["photo_id"] for row in rows)
                 changed = [*given, *sorted(stacks.mates(tx, given) - given.keys())] if rows else []
+            if reason:
+                counts = _rebuild(manifest, vectors, index, reason, stop, progress)
+                continue
             if not rows:
                 break
+            more = len(rows) == _OUTBOX_ROWS
             for start in range(0, len(changed), BATCH_PHOTOS):
                 counts = _apply(manifest, vectors, index, changed[start : start + BATCH_PHOTOS], counts)
             index.set_applied_seq(rows[-1]["seq"], mark)
@@ -146,14 +150,19 @@ def verify(manifest: Manifest, index: VectorIndex) -> Verification:
         after = last
 
 
-def _why_rebuild(manifest: Manifest, index: VectorIndex) -> str | None:
+def why_rebuild(manifest: Manifest, index: VectorIndex) -> str | None:
+    """Why the outbox alone cannot bring this index up to the manifest; None when it can."""
+    with manifest.read() as tx:
+        return _why_rebuild(tx, index)
+
+
+def _why_rebuild(tx: Transaction, index: VectorIndex) -> str | None:
     seq = index.applied_seq
     if seq is None:
         return "new"
-    with manifest.read() as tx:
-        newest = outbox.newest_seq(tx)
-        oldest = tx.value("SELECT min(seq) FROM index_outbox")
-        mark = _mark(tx, seq)
+    newest = outbox.newest_seq(tx)
+    oldest = tx.value("SELECT min(seq) FROM index_outbox")
+    mark = _mark(tx, seq)
     if seq > newest or (mark and index.applied_mark and mark != index.applied_mark):
         return "the manifest is another one"
     if seq < newest and (oldest is None or oldest > seq + 1):

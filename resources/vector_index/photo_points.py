@@ -17,11 +17,12 @@ import numpy as np
 import pyarrow as pa
 import structlog
 
-from resources.manifest import Transaction, photos, stacks
+from resources.home import Home
+from resources.manifest import Transaction, VectorStore, photos, stacks
 from resources.vector_index.conditions import wall_clock_s
 from resources.vector_index.points import IndexModel, PhotoPoint, Vector
 
-__all__ = ["PhotoFacts", "VectorReader", "build_point", "read_facts", "usable_vectors"]
+__all__ = ["PhotoFacts", "VectorReader", "build_point", "read_facts", "usable_vectors", "vector_store"]
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +117,11 @@ SELECT p.photo_id, f.root_id, f.rel_path, r.path AS root_path, r.state AS root_s
 FROM photos p JOIN {given} USING (photo_id) JOIN files f ON f.photo_id = p.document_id JOIN roots r USING (root_id)
 WHERE f.missing_since IS NULL AND f.skip_reason IS NULL ORDER BY r.path, f.rel_path
 """
+
+
+def vector_store(home: Home, model: IndexModel | None) -> VectorStore | None:
+    """Where the vectors of this model are kept."""
+    return VectorStore(home, model.name, model.revision, model.preprocess_version) if model else None
 
 
 def read_facts(tx: Transaction, photo_ids: Sequence[str], model: IndexModel | None) -> dict[str, PhotoFacts]:

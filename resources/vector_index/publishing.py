@@ -9,9 +9,10 @@ from resources.errors import LoupeError
 from resources.home import Home
 from resources.manifest import Manifest, outbox
 from resources.settings import Settings
-from resources.vector_index.follower import current_model, owner_file, takes_over, vector_store
+from resources.vector_index.follower import current_model, owner_file, takes_over
 from resources.vector_index.opening import IndexFolder, open_index
 from resources.vector_index.outbox import AppliedCounts, apply_outbox
+from resources.vector_index.photo_points import vector_store
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 
 __all__ = ["Patience", "publish", "wake"]

@@ -10,9 +10,10 @@ from resources.errors import LoupeError
 from resources.home import Home
 from resources.manifest import Manifest, outbox
 from resources.settings import Settings
-from resources.vector_index.follower import model_in_use, owner_file, rebuild_file, vector_store
+from resources.vector_index.follower import model_in_use, owner_file, rebuild_file
 from resources.vector_index.opening import IndexFolder, open_index
 from resources.vector_index.outbox import AppliedCounts, apply_outbox
+from resources.vector_index.photo_points import vector_store
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.publishing import Patience, wake
 

@@ -10,13 +10,21 @@ from fastapi import APIRouter
 from resources.errors import CODES, LoupeError
 from resources.library import LibraryStatus
 from resources.manifest.jobs import ENDED
+from resources.vector_index import CompactionStatus
 from search_api.dagster_client import CAPTIONS_JOB, INGEST_JOB
 from search_api.dependencies import Held, Live
 from search_api.error_replies import responses
 from search_api.live_index import IndexCounts, LiveIndex
 from search_api.routers.jobs import job_reply
 from search_api.schemas.search import Warned
-from search_api.schemas.status import IndexStatus, IndexVerification, ModelChangeStatus, ModelInUse, Status
+from search_api.schemas.status import (
+    IndexCompaction,
+    IndexStatus,
+    IndexVerification,
+    ModelChangeStatus,
+    ModelInUse,
+    Status,
+)
 
 router = APIRouter(prefix="/status", tags=["status"])
 
@@ -56,6 +64,7 @@ async def get_status(services: Held) -> Status:
             applied_seq=index.applied_seq,
             newest_seq=now.newest_seq,
             model=index.model,
+            compaction=_compaction(index.compaction),
         ),
         paused_at=now.paused_at,
         job=job_reply(working) if working else None,
@@ -79,6 +88,18 @@ def _models(counts: LibraryStatus) -> list[ModelInUse]:
         for kind in ("clip", "captioner")
         if (used := counts.models.get(kind))
     ]
+
+
+def _compaction(status: CompactionStatus) -> IndexCompaction:
+    last = status.compacted
+    return IndexCompaction(
+        state=status.state,
+        tail=status.tail,
+        last_at=last.at if last else None,
+        last_points=last.points if last else None,
+        last_seconds=last.seconds if last else None,
+        error=status.error,
+    )
 
 
 def _banner(live: LiveIndex, index: IndexCounts, jobs: list[dict[str, Any]]) -> Warned | None:

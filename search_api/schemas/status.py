@@ -10,7 +10,16 @@ from pydantic import BaseModel, Field
 from search_api.schemas.jobs import Job
 from search_api.schemas.search import Warned
 
-__all__ = ["Health", "IndexStatus", "IndexVerification", "ModelChangeStatus", "ModelInUse", "Readiness", "Status"]
+__all__ = [
+    "Health",
+    "IndexCompaction",
+    "IndexStatus",
+    "IndexVerification",
+    "ModelChangeStatus",
+    "ModelInUse",
+    "Readiness",
+    "Status",
+]
 
 
 class Health(BaseModel):
@@ -43,6 +52,17 @@ class ModelChangeStatus(BaseModel):
     waiting: int = Field(description="Pictures that the new model has yet to see.")
 
 
+class IndexCompaction(BaseModel):
+    """Compaction builds the graph that keeps search fast in a large library, beside the searches."""
+
+    state: Literal["idle", "copying", "building", "catching_up", "no_room", "failed"]
+    tail: int = Field(description="Photos at most that came or changed since, which each search looks at one by one.")
+    last_at: str | None = Field(description="UTC, ISO 8601.")
+    last_points: int | None = Field(description="Photos that were compacted then.")
+    last_seconds: float | None = Field(description="How long that took.")
+    error: str | None = Field(description="Why it is not compacted.")
+
+
 class IndexStatus(BaseModel):
     state: Literal["ready", "loading", "failed"]
     points: int = Field(description="Photos that can be found.")
@@ -50,6 +70,7 @@ class IndexStatus(BaseModel):
     applied_seq: int | None
     newest_seq: int = Field(description="Equal to `applied_seq` when the index is up to date.")
     model: str | None
+    compaction: IndexCompaction
 
 
 class IndexVerification(BaseModel):

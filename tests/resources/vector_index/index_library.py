@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +15,22 @@ from typing import Any
 import numpy as np
 
 from resources.clock import utc_now
+from resources.errors import LoupeError
 from resources.home import Home
 from resources.manifest import Manifest, VectorStore, models, outbox, stacks
 from resources.settings import Settings
-from resources.vector_index import IndexModel, VectorIndex
+from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, verify
+from resources.vector_index.opening import IndexFolder
+from resources.vector_index.publishing import wake
+from resources.vector_index.words import query
 
 OpenHome = Callable[[IndexModel | None], VectorIndex]
 
 MODEL = IndexModel("tiny-clip", "r1", "p1", 8)
+
+
+# How often each kill test kills.
+KILLS = 20 if os.environ.get("LOUPE_TEST_KILLS") == "full" else 10
 
 
 @dataclass
@@ -150,3 +160,59 @@ def open_library(path: Path) -> Library:
     """A library that another process made."""
     settings = Settings(home=path)
     return Library(settings, Home(settings.home), Manifest(Home(settings.home)))
+
+
+def own(path: str, poll_s: float, compact_photos: int = 100_000) -> None:
+    """A process that owns the index and follows the outbox until it is killed."""
+    library = open_library(Path(path))
+    settings = library.settings.model_copy(update={"compact_photos": compact_photos})
+    follower = IndexFollower(settings, library.manifest, lambda: MODEL, poll_s=poll_s)
+    while True:
+        try:
+            follower.start()
+            break
+        except LoupeError:
+            time.sleep(0.05)
+    print("own", flush=True)
+    time.sleep(600)
+
+
+def write(path: str, rounds: int) -> None:
+    """A process that changes the library as the pipeline and a person do."""
+    library = open_library(Path(path))
+    for number in range(rounds):
+        start = number * 20
+        library.add(range(start, start + 20), taken_at=datetime(2020, 1, 1 + number % 28))
+        library.embed(range(start, start + 15))
+        if number % 3 == 2:
+            library.set_missing(start - 10, datetime(2024, 1, 1))
+            library.caption(start - 9, f"caption of round {number}")
+        wake(library.home)
+
+
+def check_like_new(library: Library) -> None:
+    """The index that lived through all that equals one built from nothing."""
+    folder = IndexFolder(library.home)
+    folder.own()
+    index = folder.open(MODEL)
+    assert verify(library.manifest, index).same
+    lived = everything(index)
+    index.close()
+    (library.home.index / index.generation).rename(library.home.index / "kept-for-comparison")
+    fresh = folder.open(MODEL)
+    apply_outbox(library.manifest, library.vectors(), fresh)
+    assert everything(fresh) == lived
+    fresh.close()
+    folder.release()
+
+
+def everything(index: VectorIndex) -> dict[str, Any]:
+    ids = index.ids(None, 100_000)
+    held = index.get(ids, vectors=True)
+    points = {
+        found: (photo.payload, None if photo.vector is None else np.round(photo.vector, 5).tolist())
+        for found, photo in held.items()
+    }
+    words = [hit.photo_id for hit in index.matching(query([("caption of round 8", 1.0)]), 50)]
+    values = {key: index.values(key, 10_000) for key in ("format", "flags", "folders")}
+    return {"points": points, "values": values, "count": index.count(), "browse": index.browse(1000), "words": words}

@@ -15,12 +15,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from index_library import MODEL, Library, content_hash, make_library, open_library, photo_id, vector
+from index_library import (
+    KILLS,
+    MODEL,
+    Library,
+    check_like_new,
+    content_hash,
+    make_library,
+    open_library,
+    own,
+    photo_id,
+    vector,
+    write,
+)
 from qdrant_client import QdrantClient
 
 from resources.errors import LoupeError
 from resources.manifest import failures
-from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, open_index, publish, verify
+from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, open_index, publish
 from resources.vector_index import follower as follower_module
 from resources.vector_index import outbox as outbox_module
 from resources.vector_index.embedded import EmbeddedIndex
@@ -313,37 +325,10 @@ def test_publish_waits_as_long_as_the_owner_gets_on(library: Library, monkeypatc
         assert follower.index.count() == 40
 
 
-def _own(path: str, poll_s: float) -> None:
-    """A process that owns the index and follows the outbox until it is killed."""
-    library = open_library(Path(path))
-    follower = IndexFollower(library.settings, library.manifest, lambda: MODEL, poll_s=poll_s)
-    while True:
-        try:
-            follower.start()
-            break
-        except LoupeError:
-            time.sleep(0.05)
-    print("own", flush=True)
-    time.sleep(600)
-
-
-def _write(path: str, rounds: int) -> None:
-    """A process that changes the library as the pipeline and a person do."""
-    library = open_library(Path(path))
-    for number in range(rounds):
-        start = number * 20
-        library.add(range(start, start + 20), taken_at=datetime(2020, 1, 1 + number % 28))
-        library.embed(range(start, start + 15))
-        if number % 3 == 2:
-            library.set_missing(start - 10, datetime(2024, 1, 1))
-            library.caption(start - 9, f"caption of round {number}")
-        wake(library.home)
-
-
 def test_two_processes_one_writing_and_one_following(tmp_path: Path) -> None:
     library = make_library(tmp_path / "home")
-    owner = _spawn.Process(target=_own, args=(str(library.home.path), 0.2))
-    writer = _spawn.Process(target=_write, args=(str(library.home.path), 8))
+    owner = _spawn.Process(target=own, args=(str(library.home.path), 0.2))
+    writer = _spawn.Process(target=write, args=(str(library.home.path), 8))
     owner.start()
     writer.start()
     try:
@@ -354,19 +339,19 @@ def test_two_processes_one_writing_and_one_following(tmp_path: Path) -> None:
     finally:
         owner.kill()
         owner.join()
-    _check_like_new(library)
+    check_like_new(library)
 
 
 @pytest.mark.slow
 def test_an_owner_killed_while_applying_leaves_each_change_applied_once(tmp_path: Path) -> None:
     library = make_library(tmp_path / "home")
-    writer = _spawn.Process(target=_write, args=(str(library.home.path), 25))
+    writer = _spawn.Process(target=write, args=(str(library.home.path), 25))
     writer.start()
     kills = 0
     rng = np.random.default_rng(7)
     try:
-        while writer.is_alive() or kills < 6:
-            owner = _spawn.Process(target=_own, args=(str(library.home.path), 0.05))
+        while writer.is_alive() or kills < KILLS:
+            owner = _spawn.Process(target=own, args=(str(library.home.path), 0.05))
             owner.start()
             assert owner.pid is not None
             _until(lambda: owner_file(library.home).exists() or not writer.is_alive(), 30)
@@ -379,9 +364,9 @@ def test_an_owner_killed_while_applying_leaves_each_change_applied_once(tmp_path
         assert writer.exitcode == 0
     finally:
         writer.kill()
-    assert kills >= 6
+    assert kills >= KILLS
     publish(library.manifest, library.settings, MODEL, 60)
-    _check_like_new(library)
+    check_like_new(library)
     assert not list(library.home.index.glob("damaged-*"))
 
 
@@ -422,35 +407,4 @@ def test_killed_right_after_any_step_the_next_owner_ends_where_it_would_have(
     doomed.join(60)
     assert doomed.exitcode == -signal.SIGKILL
     publish(library.manifest, library.settings, MODEL, 10)
-    _check_like_new(library)
-
-
-def _check_like_new(library: Library) -> None:
-    """The index that lived through all that equals one built from nothing."""
-    from resources.vector_index.opening import IndexFolder
-
-    folder = IndexFolder(library.home)
-    folder.own()
-    index = folder.open(MODEL)
-    assert verify(library.manifest, index).same
-    lived = _everything(index)
-    index.close()
-    (library.home.index / index.generation).rename(library.home.index / "kept-for-comparison")
-    fresh = folder.open(MODEL)
-    apply_outbox(library.manifest, library.vectors(), fresh)
-    assert _everything(fresh) == lived
-    fresh.close()
-    folder.release()
-
-
-def _everything(index: VectorIndex) -> dict[str, Any]:
-    from resources.vector_index.words import query
-
-    ids = index.ids(None, 100_000)
-    held = index.get(ids, vectors=True)
-    points = {
-        found: (photo.payload, None if photo.vector is None else np.round(photo.vector, 5).tolist())
-        for found, photo in held.items()
-    }
-    words = [hit.photo_id for hit in index.matching(query([("caption of round 8", 1.0)]), 50)]
-    return {"points": points, "count": index.count(), "browse": index.browse(1000), "words": words}
+    check_like_new(library)
