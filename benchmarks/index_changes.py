@@ -95,10 +95,10 @@ def measure(settings: Settings, manifest: Manifest, rounds: int) -> dict[str, st
     rng = np.random.default_rng(1)
     with manifest.read() as tx:
         total = tx.value("SELECT count(*) FROM photos")
+        newest = outbox.newest_seq(tx)
     rows: dict[str, str] = {}
     with IndexFollower(settings, manifest, lambda: MODEL) as follower:
-        with manifest.read() as tx:
-            follower.wait_for(outbox.newest_seq(tx), 60)
+        follower.wait_for(newest, 600)
         taken: list[float] = []
         committed: list[float] = []
         for number in range(rounds):
