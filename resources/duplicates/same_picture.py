@@ -7,6 +7,7 @@ same scene differs much somewhere. Thresholds: docs/decisions/duplicates.md.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,7 +49,7 @@ def candidates(
             yield index, near
 
 
-def grid_of(thumbnail: Path) -> Grid | None:
+def grid_of(thumbnail: Path | io.BytesIO) -> Grid | None:
     """The picture averaged over areas: float32 `[24, 24, 3]`, 0 to 255; None when the thumbnail is not there."""
     try:
         with Image.open(thumbnail) as picture:
