@@ -16,6 +16,7 @@ import argparse
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, default=100_000)
     parser.add_argument("--warm-up", type=float, default=0.2, help="Share of the photos before the slope is taken.")
+    parser.add_argument("--minutes", type=float, default=600.0, help="Stop then, and report what was seen.")
     parser.add_argument("--captions", action="store_true", help="Caption them as well, in the same runs.")
     parser.add_argument("--plot", type=Path, help="Write a picture of the curves here.")
     parser.add_argument("--samples", type=Path, help="Write the samples here, as JSON Lines.")
@@ -61,7 +63,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="loupe-soak-") as place:
         photos = Path(place, "photos")
         draw(photos, options.photos)
-        samples, counts = soak(Path(place, "home"), photos, options.captions)
+        samples, counts = soak(Path(place, "home"), photos, options.captions, options.minutes)
     if options.samples:
         options.samples.write_text("".join(json.dumps(vars(each)) + "\n" for each in samples))
     print(table(samples, options.warm_up))
@@ -85,7 +87,7 @@ def draw(folder: Path, count: int) -> None:
         (shelf / f"IMG_{number:06d}.jpg").write_bytes(out.getvalue())
 
 
-def soak(home: Path, photos: Path, captions: bool) -> tuple[list[Sample], dict[str, int]]:
+def soak(home: Path, photos: Path, captions: bool, minutes: float) -> tuple[list[Sample], dict[str, int]]:
     """Take the pictures in and follow them; the samples, and what the ingest says of itself at the end."""
     command = [sys.executable, __file__, *(["--captions"] if captions else [])]
     quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}
@@ -106,6 +108,9 @@ def soak(home: Path, photos: Path, captions: bool) -> tuple[list[Sample], dict[s
     samples: list[Sample] = []
     started = time.monotonic()
     while stream.poll() is None:
+        if time.monotonic() - started > 60 * minutes:
+            stream.terminate()
+            break
         if owner is None and said["done"]:
             owner = subprocess.Popen([*command, "--run", "own", str(home), str(photos)], env=quiet)
         time.sleep(_EVERY_S)
@@ -118,7 +123,7 @@ def soak(home: Path, photos: Path, captions: bool) -> tuple[list[Sample], dict[s
     if owner:
         owner.terminate()
         owner.wait()
-    if stream.returncode:
+    if stream.wait() not in (0, -signal.SIGTERM):
         raise SystemExit(stream.returncode)
     return samples, said
 
