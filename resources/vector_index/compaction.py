@@ -45,9 +45,9 @@ CompactionState = Literal["idle", "copying", "building", "catching_up", "no_room
 _LOOK_S = 0.2
 # After one that failed, or for which there was no room, the next is tried so much later.
 _TRY_AGAIN_S = 3600.0
-# The copy, the compacted segment beside what it is made of, and the log: measured at 2.2 times the shard.
+# The copy, the compacted segment beside what it is made of, and the log: somewhat more than twice the shard.
 _ROOM = 3
-# Vectors and graph are built in memory; measured at 2.4 times the shard.
+# Vectors and graph are built in memory, beside what the copy maps.
 _MEMORY = 3
 _SPARE_BYTES = 256 << 20
 
