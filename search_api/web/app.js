@@ -171,6 +171,7 @@ const TITLES = {
   OFFLINE: "Loupe does not answer",
   SEARCH_BY_CONTENT_OFF: "Search by content is off",
   MODEL_LOADING: "Search by content is starting",
+  QUERY_INVALID: "The search cannot be read",
   QUERY_WORDS_UNKNOWN: "None of these words is known",
   PHOTO_NOT_FOUND: "That photo is not in your library",
   NOT_AN_IMAGE: "That is not a picture",

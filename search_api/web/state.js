@@ -74,7 +74,7 @@ export function resultsDiffer(before) {
 export function searchBody(offset, limit) {
   const { q, not, like, mode, sort } = view.values;
   const body = { limit, offset, filters: filters(), sort: sort ?? (hasQuery() ? "relevance" : "newest") };
-  if (q) body.text = q;
+  if (q) body.q = q;
   if (not) {
     const parts = not.split(",").map((part) => part.trim());
     body.negative_texts = parts.filter(Boolean).map((text) => ({ text }));
