@@ -67,6 +67,7 @@ UNCHANGING = frozenset(
         "models check",
         "collections list",
         "backup list",
+        "index compact",
         "index rebuild",
         "keys list",
     ]

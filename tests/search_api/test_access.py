@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -398,6 +399,28 @@ def test_no_text_of_a_request_reaches_another_file(guarded: Guarded, sent: str) 
                 assert reply.status_code != 500, (path, parameters)
                 assert "root:" not in reply.text, (path, parameters)
                 assert "Traceback" not in reply.text, (path, parameters)
+
+
+@pytest.mark.parametrize("sent", [*each_way_out("etc/passwd"), "/etc", "a\x00b", "x" * 5000])
+def test_no_path_in_a_body_reaches_another_file(guarded: Guarded, sent: str) -> None:
+    """Every property of a body that takes text, of every route but signing in."""
+    client = guarded.ask(base_url="http://localhost", client=LOCAL)
+    document = client.get("/api/v1/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    tried = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+            if not name or path.endswith("/session"):
+                continue
+            texts = [field for field, schema in schemas[name]["properties"].items() if '"string"' in json.dumps(schema)]
+            for body in (dict.fromkeys(texts, sent), {field: [sent] for field in texts}):
+                reply = client.request(method, re.sub(r"\{[^}]*\}", "none", path), json=body)
+                assert reply.status_code < 500 or code(reply) not in (None, "INTERNAL"), (path, body, reply.text)
+                assert "root:" not in reply.text, (path, body)
+                tried += 1
+    assert tried >= 10
 
 
 @pytest.mark.parametrize("path", each_way_out("etc/passwd"))
