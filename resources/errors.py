@@ -692,6 +692,11 @@ _WARNINGS = (
         "The file has more pages than are taken in; the later ones are left out.",
         "Raise LOUPE_MAX_PAGES before you add such files.",
     ),
+    WarningCode(
+        "METADATA_UNREADABLE",
+        "The picture is whole, but what the file says of itself (date, camera, place, words) could not be read.",
+        "Report it with the lines of the log and, if you can, the file; a newer Loupe may read it.",
+    ),
 )
 
 CODES: dict[str, ErrorCode] = {row.code: row for rows in _GROUPS.values() for row in rows}

@@ -5,8 +5,9 @@ What the blocks mean belongs to `metadata`. Nothing here raises for bad bytes: a
 
 from __future__ import annotations
 
+import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from resources.imaging.ciff import ciff_metadata
@@ -19,7 +20,7 @@ from resources.imaging.sniff import Sniffed
 from resources.imaging.tiff import Directory
 from resources.imaging.xmp import MAX_XMP_BYTES, Xmp, read_xmp
 
-__all__ = ["Blocks", "photo_metadata", "tiff_blocks"]
+__all__ = ["Blocks", "metadata_or_warning", "photo_metadata", "tiff_blocks"]
 
 _XMP_TAG, _IPTC_TAG, _PHOTOSHOP_TAG, _PANASONIC_JPEG = 0x02BC, 0x83BB, 0x8649, 0x002E
 _IPTC_RESOURCE, _EXIF_RESOURCE, _XMP_RESOURCE = 0x0404, 0x0422, 0x0424
@@ -57,8 +58,25 @@ class Blocks:
         )
 
 
+def metadata_or_warning(read: Callable[[], PhotoMetadata]) -> tuple[PhotoMetadata, tuple[str, ...]]:
+    """What `read` finds, and warnings: a fault of ours in reading metadata costs what it says, never the picture.
+
+    The fault goes to the log of the decode worker.
+    """
+    try:
+        return read(), ()
+    except MemoryError:
+        raise
+    except Exception:
+        logging.getLogger(__name__).exception("reading metadata failed")
+        return PhotoMetadata(), ("METADATA_UNREADABLE",)
+
+
 def photo_metadata(buffer: bytes, sniffed: Sniffed) -> PhotoMetadata:
-    """What a photo says about itself. Costs under a millisecond; never raises for bad bytes."""
+    """What a photo says about itself. Costs under a millisecond; never raises for bad bytes.
+
+    Decoders ask by `metadata_or_warning` all the same: files are stranger than any test.
+    """
     if sniffed.format == "CRW":
         return ciff_metadata(buffer)
     read = _READERS.get(sniffed.format)

@@ -37,7 +37,7 @@ class DecodedPhoto:
     format: str
     mime: str
     rung: str  # "raster", "draft" (JPEG scaled while decoding), "embedded_preview", "half_size", "full"
-    warnings: tuple[str, ...]  # codes: "TRUNCATED", "CORRUPT", "PREVIEW_ONLY", "PAGE_UNREADABLE", "PAGES_LEFT_OUT"
+    warnings: tuple[str, ...]  # codes of `resources.errors.WARNINGS`
     metadata: PhotoMetadata
     page: int = 1  # of a multi-page TIFF, from 1; every other photo is one page
     pages: int = 1  # how many the file holds, with those that are unreadable or left out

@@ -7,7 +7,7 @@ import pillow_heif
 from PIL import Image
 
 from resources.errors import DecodeError
-from resources.imaging.blocks import photo_metadata
+from resources.imaging.blocks import metadata_or_warning, photo_metadata
 from resources.imaging.color import coded_to_srgb, flatten_depth, to_srgb
 from resources.imaging.heif_track import still_of_sequence
 from resources.imaging.isobmff import Container
@@ -56,8 +56,8 @@ def decode_heif(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) -
     pixels = np.asarray(to_srgb(image, icc))
     if not icc and container is not None and (coded := container.color_code()):
         pixels = coded_to_srgb(pixels, coded)
-    metadata = photo_metadata(buffer, _HEIC)
-    return Raster(pixels, width, height, rung, tuple(warnings), metadata)
+    metadata, faults = metadata_or_warning(lambda: photo_metadata(buffer, _HEIC))
+    return Raster(pixels, width, height, rung, (*warnings, *faults), metadata)
 
 
 # What code values of zero come out as: BT.601 and BT.709, full and limited range.

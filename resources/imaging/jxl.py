@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from resources.errors import DecodeError
-from resources.imaging.blocks import photo_metadata
+from resources.imaging.blocks import metadata_or_warning, photo_metadata
 from resources.imaging.color import Coded, samples_picture
 from resources.imaging.isobmff import boxes
 from resources.imaging.previews import fit_within
@@ -73,12 +73,13 @@ def decode_jxl(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) ->
     except DecodeError as error:
         raise DecodeError(error.code, f"{name} is cut inside its JPEG XL header.") from error
     check_size(width, height, max_pixels, name)
-    metadata = photo_metadata(_unpacked_boxes(buffer), _JXL)
+    metadata, faults = metadata_or_warning(lambda: photo_metadata(_unpacked_boxes(buffer), _JXL))
     try:
         if jpeg := _packed_jpeg(buffer):
             raster = decode_raster(jpeg, _JPEG, name=name, preview_px=preview_px, max_pixels=max_pixels)
             own = raster.metadata if raster.metadata.camera_model or not metadata.camera_model else metadata
-            return Raster(raster.pixels, raster.width, raster.height, raster.rung, raster.warnings, own)
+            warnings = tuple(dict.fromkeys((*raster.warnings, *faults)))
+            return Raster(raster.pixels, raster.width, raster.height, raster.rung, warnings, own)
         values = np.asarray(imagecodecs.jpegxl_decode(buffer, index=0, numthreads=1))
         image = _picture(values)
         pixels = finished(image, fit_within(*image.size, preview_px), coded=coded)
@@ -88,7 +89,7 @@ def decode_jxl(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) ->
         if "NEED_MORE_INPUT" in str(error):
             raise DecodeError("TRUNCATED", f"{name} ends before its JPEG XL picture does.") from error
         raise plain(RuntimeError("libjxl cannot decode it"), _JXL, name) from error
-    return Raster(pixels, *image.size, "raster", (), metadata)
+    return Raster(pixels, *image.size, "raster", faults, metadata)
 
 
 def _picture(values: np.ndarray) -> Image.Image:

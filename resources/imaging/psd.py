@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from resources.errors import DecodeError
-from resources.imaging.blocks import photo_metadata
+from resources.imaging.blocks import metadata_or_warning, photo_metadata
 from resources.imaging.color import samples_picture
 from resources.imaging.previews import fit_within
 from resources.imaging.raster import (
@@ -67,7 +67,7 @@ def decode_psd(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) ->
         transparent = _has_transparency(buffer, at + size_bytes, header)
         at += size_bytes + layers_size
         warnings: tuple[str, ...] = ()
-        metadata = photo_metadata(buffer, _PSD)
+        metadata, faults = metadata_or_warning(lambda: photo_metadata(buffer, _PSD))
         if not _has_picture(resources):
             return _thumbnail(resources, header, name, preview_px, max_pixels)
         values, rows = _picture(buffer, at, header)
@@ -88,7 +88,7 @@ def decode_psd(buffer: bytes, *, name: str, preview_px: int, max_pixels: int) ->
         raise
     except PILLOW_ERRORS as error:
         raise plain(error, _PSD, name) from error
-    return Raster(pixels, header.width, header.height, "raster", warnings, metadata)
+    return Raster(pixels, header.width, header.height, "raster", (*warnings, *faults), metadata)
 
 
 def _header(buffer: bytes) -> _Header:

@@ -28,7 +28,7 @@ from PIL import (  # the imports register the openers; `Image.open` would otherw
 
 from resources.errors import DecodeError
 from resources.imaging import jpeg, jpeg2000, png
-from resources.imaging.blocks import photo_metadata
+from resources.imaging.blocks import metadata_or_warning, photo_metadata
 from resources.imaging.color import ADOBE_RGB, Coded, coded_to_srgb, flatten_depth, to_srgb
 from resources.imaging.isobmff import Container
 from resources.imaging.metadata import PhotoMetadata, exif_directories, read_metadata
@@ -295,11 +295,16 @@ def _decode(
             width, height = image.size
             target = fit_within(width, height, preview_px)
     # A picture inside another photo is turned as that one says, and has nothing to add to what it says.
-    metadata = PhotoMetadata() if given_orientation else photo_metadata(buffer, sniffed)
+    metadata = PhotoMetadata()
+    if not given_orientation:
+        metadata, faults = metadata_or_warning(lambda: photo_metadata(buffer, sniffed))
+        warnings.extend(faults)
     orientation = given_orientation or metadata.orientation or 1
     if sniffed.format == "AVIF":
         # Pillow writes the container's rotation, which it has not applied, into the EXIF block it hands out.
-        orientation = read_metadata(exif_directories(image.info.get("exif"))).orientation or 1
+        left, faults = metadata_or_warning(lambda: read_metadata(exif_directories(image.info.get("exif"))))
+        orientation = left.orientation or 1
+        warnings.extend(faults)
         container = Container.parse(buffer)
         coded = container.color_code() if container else None
     elif sniffed.format == "PNG":

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resources.errors import DecodeError
-from resources.imaging.blocks import photo_metadata
+from resources.imaging.blocks import metadata_or_warning, photo_metadata
 from resources.imaging.isobmff import boxes
 from resources.imaging.metadata import PhotoMetadata
 from resources.imaging.previews import NEAR_ENOUGH, Pixels, fit_within, orient, reduce_to
@@ -73,9 +73,16 @@ def decode_raw(buffer: bytes, sniffed: Sniffed, *, name: str, preview_px: int, m
     """One RAW photo; `rung` says how far down the ladder it went.
 
     Warnings: "PREVIEW_ONLY" where the sensor data could not be developed and the preview is all there is,
-    "TRUNCATED" where sensor data is missing from the file. Raises `DecodeError`.
+    "TRUNCATED" where sensor data is missing from the file, "METADATA_UNREADABLE". Raises `DecodeError`.
     """
-    metadata = photo_metadata(buffer, sniffed)
+    metadata, faults = metadata_or_warning(lambda: photo_metadata(buffer, sniffed))
+    raster = _decoded(buffer, sniffed, metadata, name, preview_px, max_pixels)
+    return replace(raster, warnings=(*raster.warnings, *faults))
+
+
+def _decoded(
+    buffer: bytes, sniffed: Sniffed, metadata: PhotoMetadata, name: str, preview_px: int, max_pixels: int
+) -> Raster:
     previews = stored_previews(buffer, sniffed)
     try:
         with silenced(), rawpy.imread(io.BytesIO(_padded(buffer))) as raw:

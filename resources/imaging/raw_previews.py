@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resources.errors import DecodeError
+from resources.imaging.blocks import metadata_or_warning
 from resources.imaging.color import ADOBE_RGB, PROPHOTO_RGB, Coded
 from resources.imaging.isobmff import boxes
 from resources.imaging.metadata import PhotoMetadata, exif_directories, read_metadata
@@ -81,8 +82,9 @@ class Preview:
         try:
             with Image.open(io.BytesIO(jpeg), formats=["JPEG"]) as image:
                 exif = image.info.get("exif")
-                tag = read_metadata(exif_directories(exif)).orientation if isinstance(exif, bytes) else None
-                return cls(*image.size, tag, jpeg=jpeg, coded=coded)
+                block = exif if isinstance(exif, bytes) else None
+                said, _ = metadata_or_warning(lambda: read_metadata(exif_directories(block)))
+                return cls(*image.size, said.orientation, jpeg=jpeg, coded=coded)
         except PILLOW_ERRORS:
             return None
 

@@ -53,14 +53,18 @@ class _Entry:
 
 
 class Directory:
-    """One directory (IFD). Values are decoded on request; what cannot be read is None."""
+    """One directory (IFD). Values are decoded on request; what cannot be read is None.
 
-    __slots__ = ("_entries", "_tiff", "next_offset")
+    `ends_early`: the file ends before all of its entries.
+    """
 
-    def __init__(self, tiff: Tiff, entries: dict[int, _Entry], next_offset: int) -> None:
+    __slots__ = ("_entries", "_tiff", "ends_early", "next_offset")
+
+    def __init__(self, tiff: Tiff, entries: dict[int, _Entry], next_offset: int, ends_early: bool) -> None:
         self._tiff = tiff
         self._entries = entries
         self.next_offset = next_offset
+        self.ends_early = ends_early
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._entries
@@ -181,9 +185,10 @@ class Tiff:
         count_size = struct.calcsize("=" + count_code)
         if offset < 8 or offset + count_size > len(buffer):
             return None
-        (count,) = struct.unpack_from(order + count_code, buffer, offset)
+        (declared,) = struct.unpack_from(order + count_code, buffer, offset)
         start = offset + count_size
-        count = min(count, _MAX_ENTRIES, (len(buffer) - start) // entry_size)
+        fitting = (len(buffer) - start) // entry_size
+        count = min(declared, _MAX_ENTRIES, fitting)
         entries: dict[int, _Entry] = {}
         for index in range(count):
             at = start + index * entry_size
@@ -202,7 +207,7 @@ class Tiff:
         next_offset = 0
         if end + inline <= len(buffer):
             (next_offset,) = struct.unpack_from(order + next_code, buffer, end)
-        return Directory(self, entries, next_offset)
+        return Directory(self, entries, next_offset, ends_early=declared > fitting)
 
     def first(self) -> Directory | None:
         return self.directory(self.first_offset)

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from resources.errors import DecodeError
-from resources.imaging.blocks import tiff_blocks
+from resources.imaging.blocks import metadata_or_warning, tiff_blocks
 from resources.imaging.color import samples_picture
 from resources.imaging.metadata import ExifDirectories, exif_directories
 from resources.imaging.previews import fit_within
@@ -68,8 +68,9 @@ class TiffPage:
 def decode_tiff(buffer: bytes, *, name: str, preview_px: int, max_pixels: int, page: TiffPage | None = None) -> Raster:
     """One picture of a TIFF: the first, or `page`. Raises `DecodeError`.
 
-    Warnings: "TRUNCATED" where rows lie beyond the end of the file, "CORRUPT" where they cannot be decoded; what is
-    missing is grey, and a quarter of the picture must be there.
+    Warnings: "TRUNCATED" where rows lie beyond the end of the file, or the end of the directory, which may have said how
+    the rows are to be read; "CORRUPT" where rows cannot be decoded. What is missing is grey, and a quarter of the
+    picture must be there.
     """
     directory = page.directory if page else _first(buffer, name)
     width, height = directory.integer(_WIDTH) or 0, directory.integer(_HEIGHT) or 0
@@ -77,10 +78,8 @@ def decode_tiff(buffer: bytes, *, name: str, preview_px: int, max_pixels: int, p
     if (directory.integer(_SAMPLES) or 1) > _MOST_SAMPLES:
         raise DecodeError("UNSUPPORTED_FORMAT", f"{name} has more channels than a photo.")
     rows = _rows_in_file(directory, height, len(buffer))
-    warnings: tuple[str, ...] = ()
-    if rows < height:
-        _check_rows(rows / height, name)
-        warnings = ("TRUNCATED",)
+    warnings: tuple[str, ...] = ("TRUNCATED",) if rows < height or directory.ends_early else ()
+    _check_rows(rows / height, name)
     try:
         image, found = _image(buffer, directory, page, rows)
     except MemoryError as error:
@@ -92,8 +91,9 @@ def decode_tiff(buffer: bytes, *, name: str, preview_px: int, max_pixels: int, p
     if found < rows:
         _check_rows(found / height, name, "CORRUPT")
         warnings = (*warnings, "CORRUPT")
-    exif = page.exif_directories() if page else exif_directories(buffer)
-    metadata = tiff_blocks(exif).metadata()
+    metadata, faults = metadata_or_warning(
+        lambda: tiff_blocks(page.exif_directories() if page else exif_directories(buffer)).metadata()
+    )
     orientation = metadata.orientation or 1
     size = fit_within(*image.size, preview_px)
     try:
@@ -107,7 +107,7 @@ def decode_tiff(buffer: bytes, *, name: str, preview_px: int, max_pixels: int, p
     width, height = image.size
     if orientation in (5, 6, 7, 8):
         width, height = height, width
-    return Raster(pixels, width, height, "raster", warnings, metadata)
+    return Raster(pixels, width, height, "raster", (*warnings, *faults), metadata)
 
 
 def _first(buffer: bytes, name: str) -> Directory:

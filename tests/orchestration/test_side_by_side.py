@@ -115,13 +115,13 @@ def test_a_request_waits_its_time_for_a_manifest_that_is_held(tmp_path: Path) ->
     with running(small, model=False) as client:
         with foreign_holder(small.library.home.manifest):
             started = time.monotonic()
-            busy = client.get("/api/v1/status")
+            busy = client.get("/api/v1/collections")
             assert busy.json()["error"]["code"] == "MANIFEST_BUSY"
             assert time.monotonic() - started >= _REQUEST_WAITS_S
             found = client.post("/api/v1/search", json={"text": "gold", "mode": "words"})
             assert found.status_code == 200, found.text
             assert found.json()["hits"]
-        assert client.get("/api/v1/status").status_code == 200
+        assert client.get("/api/v1/collections").status_code == 200
 
 
 def test_a_second_ingest_does_not_wait_for_ever(tmp_path: Path) -> None:

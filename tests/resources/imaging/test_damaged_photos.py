@@ -13,6 +13,8 @@ from sample_pictures import photoshop, saved
 
 from resources.errors import DecodeError
 from resources.imaging import DecodedPhoto, decode
+from resources.imaging.blocks import Blocks
+from resources.imaging.metadata import PhotoMetadata
 
 
 def read(buffer: bytes, name: str = "photo.jpg") -> DecodedPhoto:
@@ -141,6 +143,25 @@ def test_the_strips_and_tiles_of_a_cut_tiff_come_in(
     assert (photo.pixels[-4:] == MISSING_GREY).all()
 
 
+def test_a_tiff_whose_directory_is_cut_near_its_end_carries_a_warning(textured: Image.Image) -> None:
+    """What is missing may be the kind of the samples: signed ones read as unsigned are another picture."""
+    import tifffile
+
+    out = io.BytesIO()
+    signed = (np.asarray(textured.convert("L")).astype(np.int16) - 128).astype(np.int8)
+    tifffile.imwrite(out, signed, photometric="minisblack", metadata=None)
+    written = out.getvalue()
+    start = int.from_bytes(written[4:8], "little")
+    entries = int.from_bytes(written[start : start + 2], "little")
+    table = written[start : start + 2 + 12 * entries + 4]
+    whole = written[:4] + len(written).to_bytes(4, "little") + written[8:] + table
+    assert read(whole).warnings == ()
+    kind = next(at for at in range(2, len(table), 12) if table[at : at + 2] == (339).to_bytes(2, "little"))
+    photo = read(whole[: len(written) + kind])
+    assert np.abs(photo.pixels.astype(int) - read(whole).pixels).mean() > 20, "it does decode to something else"
+    assert photo.warnings == ("TRUNCATED",)
+
+
 @pytest.mark.parametrize("form", ["PNG", "GIF", "PPM", "BMP", "TIFF"])
 def test_a_picture_of_which_hardly_anything_is_left_is_refused(textured: Image.Image, form: str) -> None:
     whole = saved(textured, form)
@@ -248,9 +269,29 @@ def test_random_damage_never_raises_anything_else(
     assert capfd.readouterr() == ("", "")  # decoders keep quiet
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "AVIF", "HEIF", "DNG", "JXL", "PSD"])
+def test_a_fault_in_reading_metadata_costs_no_picture(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _file_of(form, Image.linear_gradient("L").resize((640, 480)).convert("RGB"))
+    expected = read(whole)
+
+    def fault(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(Blocks, "metadata", fault)
+    photo = read(whole)
+    assert photo.warnings == ("METADATA_UNREADABLE",)
+    assert photo.metadata == PhotoMetadata()
+    assert np.array_equal(photo.pixels, expected.pixels)
+
+
 def _file_of(form: str, image: Image.Image) -> bytes:
     import imagecodecs
+    import pillow_heif
 
+    if form == "HEIF":
+        out = io.BytesIO()
+        pillow_heif.from_pillow(image).save(out)
+        return out.getvalue()
     if form == "DNG":
         return bayer_dng(np.asarray(image))
     if form == "JXL":
