@@ -68,8 +68,8 @@ class TiffPage:
 def decode_tiff(buffer: bytes, *, name: str, preview_px: int, max_pixels: int, page: TiffPage | None = None) -> Raster:
     """One picture of a TIFF: the first, or `page`. Raises `DecodeError`.
 
-    Warnings: "TRUNCATED" where rows lie beyond the end of the file, or the end of the directory, which may have said how
-    the rows are to be read; "CORRUPT" where rows cannot be decoded. What is missing is grey, and a quarter of the
+    Warnings: "TRUNCATED" where rows lie beyond the end of the file, or the end of the directory, which may have said
+    how the rows are to be read; "CORRUPT" where rows cannot be decoded. What is missing is grey, and a quarter of the
     picture must be there.
     """
     directory = page.directory if page else _first(buffer, name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,8 @@ import psutil
 import pytest
 
 from demo.postcards import draw_postcards
+from orchestration.active_runs import active_runs
+from orchestration.instance import dagster_instance
 from orchestration.services import free_port
 from resources.home import Home
 from resources.library import Library
@@ -156,23 +157,33 @@ def test_new_folder_is_searchable_within_a_minute_and_ctrl_c_leaves_nothing(up: 
 
 
 def test_tree_killed_in_mid_run_goes_on_where_it_was(up: Up) -> None:
-    chance = random.Random(5)
+    """Every process at once, as a power cut does: when the first picture is there, and in the run after that."""
     _draw(up.photos / "2024 Lofoten", 60, seed=3)
-    for _ in range(2):
+    for reached in (lambda: any((up.home / "previews").glob("*/*.jpg")), lambda: _states(up)[:1] == ["running"]):
         up.start()
-        up.wait(lambda: bool(list((up.home / "previews").glob("*/*.jpg"))), 120)
-        time.sleep(chance.uniform(0.0, 4.0))
+        up.wait(reached, 120)
         family = up.tree()
         for process in family:
             process.kill()
         psutil.wait_procs(family, timeout=20)
+        assert _processes_on(up.home) == []
+        with Library(Settings.load(home=up.home)).manifest.read() as tx:
+            assert tx.value("SELECT count(*) FROM captions") < 60, "it was in the middle"
     up.start()
     up.wait(lambda: up.searchable() == 60, 180)
     up.wait(lambda: up.get("/status")["captions"] == 60, 180)
+    up.wait(lambda: _states(up)[0] == "done", 60)
     assert len(up.search("a house")["hits"]) == 60
+    assert set(_states(up)) == {"done", "failed"}, "the killed runs have ended too"
+    assert up.get("/status/index")["same"]
     up.stop()
+    assert _processes_on(up.home) == []
     _exactly_once(up, 60)
-    assert not Home(up.home).dagster_file.exists()
+    home = Home(up.home)
+    assert not home.dagster_file.exists()
+    with dagster_instance(home) as instance:
+        assert active_runs(instance, ("ingest",)) == []
+        assert instance.event_log_storage.get_concurrency_info("gpu").active_slot_count == 0
 
 
 def test_cancelled_run_keeps_what_is_done_and_leaves_no_child(up: Up) -> None:
@@ -193,6 +204,27 @@ def test_cancelled_run_keeps_what_is_done_and_leaves_no_child(up: Up) -> None:
     up.wait(lambda: up.get("/status")["captions"] == 400, 240)
     up.stop()
     _exactly_once(up, 400)
+
+
+def _states(up: Up) -> list[str]:
+    """Of the jobs, the newest first."""
+    return [job["state"] for job in up.get("/jobs")["jobs"]]
+
+
+def _processes_on(home: Path) -> list[psutil.Process]:
+    """All that were started for this home, whoever their parent is now."""
+    return [
+        process
+        for process in psutil.process_iter()
+        if process.pid != os.getpid() and _environment(process).get("LOUPE_HOME") == str(home)
+    ]
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ() if process.status() != psutil.STATUS_ZOMBIE else {}
+    except psutil.Error:
+        return {}
 
 
 def _workers(up: Up) -> list[psutil.Process]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from small_library import build
 from test_cli import Draw
 
 from orchestration.active_runs import active_runs
-from orchestration.ingest import ingest
+from orchestration.ingest import IngestCounts, ingest
 from orchestration.instance import dagster_instance
 from resources.errors import LoupeError
 from resources.library import Library
@@ -35,6 +35,8 @@ pytestmark = pytest.mark.slow
 _REQUEST_WAITS_S = 1.0
 _HOLD = """
 import sys, time, duckdb
+print("ready", flush=True)
+sys.stdin.readline()
 while True:
     try:
         held = duckdb.connect(sys.argv[1])
@@ -63,13 +65,21 @@ def assert_each_once(library: Library, photos: int) -> None:
 
 
 @contextmanager
-def foreign_holder(path: Path) -> Iterator[None]:
-    """A program that has the manifest open and knows nothing of our lock file."""
-    with subprocess.Popen([sys.executable, "-c", _HOLD, str(path)], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
+def foreign_holder(path: Path) -> Iterator[Callable[[], None]]:
+    """A program that knows nothing of our lock file and has the manifest open from the call on to the block's end."""
+    command = [sys.executable, "-c", _HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        said, asked = process.stdout, process.stdin
+        assert said is not None
+        assert asked is not None
+        assert said.readline() == "ready\n"
+
+        def hold() -> None:
+            print(file=asked, flush=True)
+            assert said.readline() == "held\n"
+
         try:
-            yield
+            yield hold
         finally:
             process.kill()
 
@@ -109,11 +119,39 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
+def test_a_run_waits_for_a_manifest_that_is_held_and_goes_on(tmp_path: Path, draw_photos: Draw) -> None:
+    """For longer than a request does, and nothing that was decoded meanwhile is lost."""
+    draw_photos(tmp_path / "photos", 60)
+    library = Library(Settings(home=tmp_path / "home", captions="off", decode_workers=1)).open()
+    outcome: list[object] = []
+
+    def take_in() -> None:
+        try:
+            outcome.append(ingest(library, [str(tmp_path / "photos")])[0])
+        except BaseException as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=take_in)
+    with foreign_holder(library.home.manifest) as hold:
+        thread.start()
+        wait_until(lambda: any(library.home.previews.glob("*/*.jpg")) or bool(outcome), 200)
+        hold()
+        time.sleep(3 * _REQUEST_WAITS_S)
+        assert not outcome, "it waits"
+    thread.join(120)
+    [counts] = outcome
+    assert isinstance(counts, IngestCounts), counts
+    assert (counts.decoded, counts.left, counts.runs) == (60, 0, 1)
+    assert_each_once(library, 60)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_request_waits_its_time_for_a_manifest_that_is_held(tmp_path: Path) -> None:
     """Search needs the index alone; what asks the manifest says that it is busy, after its time and not before."""
     small = build(tmp_path, with_model=False)
     with running(small, model=False) as client:
-        with foreign_holder(small.library.home.manifest):
+        with foreign_holder(small.library.home.manifest) as hold:
+            hold()
             started = time.monotonic()
             busy = client.get("/api/v1/collections")
             assert busy.json()["error"]["code"] == "MANIFEST_BUSY"
