@@ -102,7 +102,7 @@ def _run(arguments: list[str]) -> None:
     """
     command = typer.main.get_command(app)
     try:
-        with command.make_context("loupe", arguments) as context:
+        with command.make_context("loupe", list(arguments)) as context:  # parsing takes options out of its list
             command.invoke(context)
     except typer.Exit as ended:
         if ended.exit_code:
