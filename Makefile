@@ -19,6 +19,7 @@ lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python deploy/build_page.py --test
 
 # Coverage is measured in every process that the tests start.
 unit:
@@ -39,6 +40,7 @@ setup:
 			|| { cat .venv/install.log >&2; exit 1; }; \
 		cp pyproject.toml .venv/.pyproject; cp constraints.txt $(STAMP); \
 	fi
+	@$(BIN)/python deploy/build_page.py
 
 clean:
-	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .demo search_api/web/node_modules search_api/web/dist search_api/web/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

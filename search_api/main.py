@@ -7,7 +7,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from resources import logs
 from resources.home import this_process, write_atomically
 from resources.settings import Settings
-from search_api import error_replies
+from search_api import error_replies, page
 from search_api.access import AccessMiddleware
 from search_api.audit import AuditMiddleware
 from search_api.metrics import Metrics
@@ -47,7 +46,6 @@ from search_api.services import Services
 
 __all__ = ["create_app"]
 
-WEB = Path(__file__).with_name("web")
 _NOUNS = (
     health,
     search,
@@ -110,7 +108,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for noun in _NOUNS:
         api.include_router(noun.router)
     app.include_router(api)
-    app.frontend("/", directory=WEB, fallback=None)
+    page.install(app)
     error_replies.install(app)
     plain = app.openapi
     app.openapi = lambda: documented(plain())  # type: ignore[method-assign]

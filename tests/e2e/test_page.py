@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from served_page import opened, playwright, served
+from served_page import names, opened, photos, playwright, served, title
 from small_library import SmallLibrary, build
 
 from resources.manifest import jobs
@@ -38,26 +38,14 @@ def page(url: str, console: list[str]) -> Iterator[Any]:
         yield page
 
 
-def title(page: Any) -> Any:
-    """Assertions on the line above the grid, which wait for it."""
-    return expect(page.locator("#result-title"))
-
-
-def names(page: Any) -> list[str]:
-    titles: list[str] = page.locator("#grid .tile a").evaluate_all(
-        "links => links.map(link => link.title.split(' · ')[0])"
-    )
-    return titles
-
-
 def test_the_grid_shows_all_photos_newest_first_with_captions_as_alt_text(page: Any) -> None:
     assert len(names(page)) == 8
     assert names(page)[0] == "blue.png", "it says no date, so its file's counts"
     assert names(page)[1].startswith("gold")
-    assert page.locator("#result-title").inner_text() == "8 photos"
+    title(page).to_have_text("8 photos")
     assert page.get_by_alt_text("a red circle on a blue wall").count() == 1
     assert page.get_by_alt_text("violet.jpg").count() == 1
-    expect(page.locator(".tile.loaded")).to_have_count(8)
+    assert photos(page).locator("img").evaluate_all("images => images.every(image => image.naturalWidth > 0)")
 
 
 def test_typing_searches_and_the_address_keeps_it(page: Any) -> None:
@@ -68,7 +56,7 @@ def test_typing_searches_and_the_address_keeps_it(page: Any) -> None:
     assert names(page)[0] == "blue.png"
     page.reload()
     title(page).to_contain_text("blue square")
-    assert page.locator("#query").input_value() == "blue square beside the sea"
+    assert page.get_by_role("searchbox").input_value() == "blue square beside the sea"
     assert names(page)[0] == "blue.png"
     page.get_by_role("link", name="Loupe").click()
     title(page).to_have_text("8 photos")
@@ -81,8 +69,7 @@ def test_a_photo_opens_with_its_facts_and_leads_to_similar_ones(page: Any) -> No
     assert "ISO 200" in dialog.inner_text()
     assert dialog.get_by_text("/Photos/Lisbon 2023/red.jpg").count() == 1
     assert "photo=" in page.url
-    dialog.locator("#neighbours img").first.wait_for()
-    assert dialog.locator("#neighbours img").count() == 7
+    expect(dialog.get_by_role("region", name="Similar photos").get_by_role("img")).to_have_count(7)
     with page.expect_popup() as popup:
         dialog.get_by_role("link", name="Open original").click()
     assert popup.value.url.endswith("/original")
@@ -101,25 +88,27 @@ def test_the_grid_and_the_dialog_work_with_the_keyboard_alone(page: Any) -> None
     second = names(page)[1]
     assert page.evaluate("document.activeElement.title").startswith(second)
     page.keyboard.press("Enter")
-    expect(page.locator("#details")).to_be_visible()
+    expect(page.get_by_role("dialog", name=second)).to_be_visible()
     page.keyboard.press("ArrowRight")
-    third = page.locator("#grid .tile").nth(2).get_attribute("data-id")
+    third = photos(page).nth(2).get_attribute("data-id")
     page.wait_for_url(f"**photo={third}")
     page.keyboard.press("Escape")
-    expect(page.locator("#details")).to_be_hidden()
+    expect(page.get_by_role("dialog")).to_be_hidden()
     assert "photo=" not in page.url
-    assert page.evaluate("document.activeElement.closest('li').dataset.id") == third
+    expect(photos(page).nth(2)).to_be_focused()
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys").get_by_text("Previous and next photo").wait_for()
 
 
 def test_a_chosen_picture_finds_its_like(page: Any, small: SmallLibrary) -> None:
-    page.locator("#image-file").set_input_files(str(small.photos / "Garden/violet.jpg"))
+    page.locator("input[type=file]").set_input_files(str(small.photos / "Garden/violet.jpg"))
     title(page).to_have_text("Photos like your picture")
     assert names(page)[0] == "violet.jpg"
 
 
 def test_filters_narrow_and_can_be_cleared(page: Any) -> None:
     page.get_by_role("button", name="Filters").click()
-    page.locator('[name="format"] option[value="PNG"]').wait_for(state="attached")
+    page.get_by_label("Kind of file").locator('option[value="PNG"]').wait_for(state="attached")
     page.get_by_label("Kind of file").select_option("PNG")
     title(page).to_have_text("1 photo")
     assert names(page) == ["blue.png"]
@@ -135,7 +124,7 @@ def test_progress_is_shown_while_a_job_runs_and_goes_with_it(page: Any, small: S
     with manifest.write() as tx:
         jobs.start(tx, "run-page", "ingest", "1 folder")
         jobs.progress(tx, "run-page", {"decoded": {"done": 3, "total": 120}}, 12.0, 300.0)
-    strip = page.locator("#progress")
+    strip = page.get_by_role("region", name="Progress")
     strip.get_by_text("about 5 min left").wait_for()
     strip.get_by_role("button", name="Pause").click()
     strip.get_by_role("button", name="Resume").wait_for()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from related_photos import PEOPLE, draw_related
-from served_page import opened, playwright, served
+from served_page import opened, photo_link, playwright, served, title
 from small_library import SmallLibrary, build
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -42,17 +42,13 @@ def page(url: str, console: list[str]) -> Iterator[Any]:
         yield page
 
 
-def tile(page: Any, name: str) -> Any:
-    return page.locator(f'#grid a[title^="{name} "]')
-
-
 def test_tiles_say_that_they_stand_for_several_are_a_page_or_move(page: Any) -> None:
-    expect(page.locator("#result-title")).to_have_text("14 photos")
-    expect(tile(page, "harbour-edit.jpg").locator(".badge")).to_have_text("2 versions")
-    expect(tile(page, "harbour.jpg")).to_have_count(0)
-    expect(tile(page, "live.jpg").locator(".badge")).to_have_text("Live")
-    expect(tile(page, "letter.tif")).to_have_count(3)
-    assert sorted(tile(page, "letter.tif").locator(".badge").all_inner_texts()) == [
+    title(page).to_have_text("14 photos")
+    expect(photo_link(page, "harbour-edit.jpg").locator(".mark")).to_have_text("2 versions")
+    expect(photo_link(page, "harbour.jpg")).to_have_count(0)
+    expect(photo_link(page, "live.jpg").locator(".mark")).to_have_text("Live")
+    expect(photo_link(page, "letter.tif")).to_have_count(3)
+    assert sorted(photo_link(page, "letter.tif").locator(".mark").all_inner_texts()) == [
         "Page 1 of 3",
         "Page 2 of 3",
         "Page 3 of 3",
@@ -62,7 +58,7 @@ def test_tiles_say_that_they_stand_for_several_are_a_page_or_move(page: Any) -> 
 
 def test_a_photo_shows_people_place_label_and_where_its_date_is_from(page: Any, related: SmallLibrary) -> None:
     page.goto(f"{page.url.rstrip('/')}/?photo={related.photo_id('harbour.jpg')}")
-    facts = page.locator("#details-facts")
+    facts = page.get_by_role("dialog")
     facts.get_by_text(PEOPLE[0]).wait_for()
     said = facts.inner_text()
     assert PEOPLE[1] in said
@@ -74,54 +70,54 @@ def test_a_photo_shows_people_place_label_and_where_its_date_is_from(page: Any, 
 
 
 def test_a_live_photo_leads_to_its_video(page: Any) -> None:
-    tile(page, "live.jpg").click()
+    photo_link(page, "live.jpg").click()
     link = page.get_by_role("link", name="Open the video")
     link.wait_for()
     assert link.get_attribute("href").endswith("/motion")
-    assert "/Related/live.mov" in page.locator("#details-paths").inner_text()
+    assert "/Related/live.mov" in page.get_by_role("region", name="Where the file is").inner_text()
 
 
 def test_filters_find_people_and_places_and_open_stacks(page: Any) -> None:
     page.get_by_role("button", name="Filters").click()
-    page.locator('[name="person"] option').nth(2).wait_for(state="attached")
+    page.get_by_label("Person").locator("option").nth(2).wait_for(state="attached")
     page.get_by_label("Person").select_option(PEOPLE[1])
-    expect(page.locator("#result-title")).to_have_text("1 photo")
-    expect(tile(page, "harbour-edit.jpg")).to_have_count(1)
+    title(page).to_have_text("1 photo")
+    expect(photo_link(page, "harbour-edit.jpg")).to_have_count(1)
     assert "person=" in page.url
     page.get_by_label("Person").select_option("")
     page.get_by_label("Stacks").select_option("all")
-    expect(page.locator("#result-title")).to_have_text("15 photos")
+    title(page).to_have_text("15 photos")
     page.get_by_label("Stacks").select_option("only")
-    expect(page.locator("#result-title")).to_have_text("1 photo")
+    title(page).to_have_text("1 photo")
     page.get_by_label("Stacks").select_option("")
     page.get_by_label("Motion").select_option("yes")
-    expect(page.locator("#result-title")).to_have_text("1 photo")
+    title(page).to_have_text("1 photo")
     page.get_by_label("Motion").select_option("")
     page.get_by_label("Country").select_option("Portugal")
-    expect(page.locator("#result-title")).to_have_text("1 photo")
+    title(page).to_have_text("1 photo")
 
 
 def test_a_stack_opens_gets_another_cover_and_is_taken_apart_and_back(page: Any) -> None:
-    tile(page, "harbour-edit.jpg").click()
-    stack = page.locator("#details-stack")
-    expect(stack.locator("h3")).to_have_text("2 versions of one photo")
-    members = stack.locator("li a")
+    photo_link(page, "harbour-edit.jpg").click()
+    dialog = page.get_by_role("dialog")
+    stack = dialog.get_by_role("region", name="2 versions of one photo")
+    members = stack.get_by_role("link")
     expect(members).to_have_count(2)
     expect(members.first).to_have_attribute("aria-current", "true")
     members.nth(1).click()
-    expect(page.locator("#details-name")).to_have_text("harbour.jpg")
+    expect(dialog.get_by_role("heading", level=2)).to_have_text("harbour.jpg")
     stack.get_by_role("button", name="Make this the cover").click()
-    notice = page.locator("#details-missing")
+    notice = dialog.get_by_role("status")
     expect(notice).to_contain_text("Search shows this photo for the stack now.")
     expect(stack.get_by_role("button", name="Make this the cover")).to_have_count(0)
-    expect(tile(page, "harbour.jpg")).to_have_count(1)
-    expect(tile(page, "harbour-edit.jpg")).to_have_count(0)
+    expect(photo_link(page, "harbour.jpg")).to_have_count(1)
+    expect(photo_link(page, "harbour-edit.jpg")).to_have_count(0)
 
     stack.get_by_role("button", name="Take the stack apart").click()
     expect(notice).to_contain_text("These photos stand alone now.")
     expect(stack).to_be_hidden()
-    expect(tile(page, "harbour-edit.jpg")).to_have_count(1)
+    expect(photo_link(page, "harbour-edit.jpg")).to_have_count(1)
     notice.get_by_role("button", name="Undo").click()
     expect(notice).to_contain_text("They stand together again.")
     expect(stack).to_be_visible()
-    expect(page.locator("#result-title")).to_have_text("14 photos")
+    title(page).to_have_text("14 photos")

@@ -16,7 +16,7 @@ import pytest
 from running_app import free_port
 from small_library import PRESET, SmallLibrary
 
-__all__ = ["opened", "playwright", "served"]
+__all__ = ["names", "opened", "photo_link", "photos", "playwright", "served", "title"]
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
@@ -50,6 +50,27 @@ def served(small: SmallLibrary) -> Iterator[str]:
         process.wait(timeout=30)
 
 
+def title(page: Any) -> Any:
+    """Assertions on the line above the photos, which wait for it."""
+    return playwright.expect(page.get_by_role("heading", level=1))
+
+
+def photos(page: Any) -> Any:
+    """The photos that are drawn now, in their order."""
+    return page.get_by_role("main").locator("a[data-index]")
+
+
+def photo_link(page: Any, name: str) -> Any:
+    """The photos of the grid whose file has this name."""
+    return page.get_by_role("main").locator(f'a[data-index][title^="{name} "]')
+
+
+def names(page: Any) -> list[str]:
+    """The names of their files."""
+    found: list[str] = photos(page).evaluate_all("links => links.map(link => link.title.split(' · ')[0])")
+    return found
+
+
 def _searchable(address: str) -> bool:
     try:
         ready = httpx.get(f"{address}/api/v1/health/ready", timeout=5)
@@ -62,13 +83,13 @@ def _searchable(address: str) -> bool:
 
 
 @contextmanager
-def opened(url: str, console: list[str]) -> Iterator[Any]:
+def opened(url: str, console: list[str], scheme: str = "light") -> Iterator[Any]:
     """A page whose console must stay free of errors, and which must ask no other host for anything."""
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         )
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
         page.set_default_timeout(15_000)
         page.on("console", lambda entry: console.append(entry.text) if entry.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: console.append(str(error)))
@@ -77,7 +98,7 @@ def opened(url: str, console: list[str]) -> Iterator[Any]:
             lambda request: None if request.url.startswith((url, "data:", "blob:")) else console.append(request.url),
         )
         page.goto(url)
-        page.locator("#grid .tile a").first.wait_for()
+        photos(page).first.wait_for()
         yield page
         browser.close()
     assert console == []

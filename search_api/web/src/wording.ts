@@ -4,31 +4,31 @@ const numbers = new Intl.NumberFormat();
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short" });
 
-export const number = (value) => numbers.format(value);
+export const number = (value: number): string => numbers.format(value);
 
-/** @param {number} count @param {string} one @param {string} [many] */
-export const counted = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
+export const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${number(count)} ${count === 1 ? one : many}`;
 
 /** Wall-clock time without a zone, as the camera wrote it. */
-export function wallClock(text, withTime = true) {
+export function wallClock(text: string, withTime = true): string {
   const date = new Date(text);
   if (Number.isNaN(date.getTime())) return text;
   return (withTime ? dayAndTime : day).format(date);
 }
 
 /** A moment of this machine's own records (UTC without a zone), in the person's time. */
-export const moment = (text) => dayAndTime.format(new Date(`${text}Z`));
+export const moment = (text: string): string => dayAndTime.format(new Date(/Z|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`));
 
-/** Minutes east of UTC as "UTC+2", "UTC-3:30". */
-export function offset(minutes) {
+/** Minutes east of UTC as "UTC+2", "UTC−3:30". */
+export function offset(minutes: number): string {
+  if (minutes === 0) return "UTC";
   const hours = Math.floor(Math.abs(minutes) / 60);
   const rest = Math.abs(minutes) % 60;
-  if (minutes === 0) return "UTC";
   return `UTC${minutes < 0 ? "−" : "+"}${hours}${rest ? `:${String(rest).padStart(2, "0")}` : ""}`;
 }
 
-export function bytes(value) {
-  const units = ["B", "KB", "MB", "GB"];
+export function bytes(value: number): string {
+  const units = ["B", "KB", "MB", "GB", "TB"];
   let size = value;
   let unit = 0;
   while (size >= 1000 && unit < units.length - 1) {
@@ -39,7 +39,7 @@ export function bytes(value) {
 }
 
 /** Seconds as "about 3 min". */
-export function duration(seconds) {
+export function duration(seconds: number): string {
   if (seconds < 60) return "less than a minute";
   const minutes = Math.round(seconds / 60);
   if (minutes < 60) return `about ${minutes} min`;
@@ -50,18 +50,17 @@ export function duration(seconds) {
 }
 
 /** Exposure time as on the camera's dial. */
-export function exposure(seconds) {
+export function exposure(seconds: number): string {
   if (seconds >= 0.4) return `${Number(seconds.toFixed(1))} s`;
   return `1/${number(Math.round(1 / seconds))} s`;
 }
 
-export function place(latitude, longitude) {
-  const part = (value, positive, negative) => `${Math.abs(value).toFixed(4)}° ${value >= 0 ? positive : negative}`;
+export function position(latitude: number, longitude: number): string {
+  const part = (value: number, positive: string, negative: string) =>
+    `${Math.abs(value).toFixed(4)}° ${value >= 0 ? positive : negative}`;
   return `${part(latitude, "N", "S")}, ${part(longitude, "E", "W")}`;
 }
 
-/** The last two parts of a path: enough to recognise a folder by. */
-export function shortPath(path) {
-  const parts = path.split("/").filter(Boolean);
-  return parts.length > 2 ? `… / ${parts.slice(-2).join(" / ")}` : path;
-}
+export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1) || path;
+export const folderOf = (path: string): string => path.slice(0, path.lastIndexOf("/")) || "/";
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

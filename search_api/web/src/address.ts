@@ -1,0 +1,61 @@
+// What is shown, kept in the address, so that it can be bookmarked, shared and gone back to.
+// A picture dropped on the page is the one thing that an address cannot hold (picture.tsx).
+
+import { useMemo } from "react";
+import { useLocation, useSearch } from "wouter";
+
+export const FILTER_KEYS = [
+  ...(["not", "from", "to", "camera", "format", "folder", "collection", "mode"] as const),
+  ...(["person", "country", "region", "city", "label", "motion", "stacks"] as const),
+];
+const KEYS = ["q", "like", ...FILTER_KEYS, "sort", "photo", "under"] as const;
+export type ViewKey = (typeof KEYS)[number];
+export type FilterKey = (typeof FILTER_KEYS)[number];
+/** Only keys with a value are present. */
+export type View = Partial<Record<ViewKey, string>>;
+export type Changes = Partial<Record<ViewKey, string | null>>;
+
+export function read(search: string): View {
+  const params = new URLSearchParams(search);
+  return Object.fromEntries(KEYS.map((key) => [key, params.get(key)]).filter(([, value]) => value)) as View;
+}
+
+/** The address of `view` with `changes`, below `path`. */
+export function address(view: View, changes: Changes = {}, path = "/"): string {
+  const merged: Changes = { ...view, ...changes };
+  const params = new URLSearchParams();
+  for (const key of KEYS) {
+    const value = merged[key];
+    if (value) params.set(key, value);
+  }
+  const text = params.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+export const withoutFilters = (): Changes => Object.fromEntries(FILTER_KEYS.map((key) => [key, null]));
+
+export interface Showing {
+  view: View;
+  path: string;
+  /** Change what is shown here; `replace` keeps the history as it is (while typing). */
+  show: (changes: Changes, options?: { replace?: boolean }) => void;
+  /** Go to another view. */
+  go: (path: string, view?: View) => void;
+}
+
+export function useView(): Showing {
+  const search = useSearch();
+  const [path, navigate] = useLocation();
+  return useMemo(() => {
+    const view = read(search);
+    return {
+      view,
+      path,
+      show: (changes, options) => {
+        const target = address(view, changes, path);
+        if (target !== address(view, {}, path)) navigate(target, { replace: options?.replace ?? false });
+      },
+      go: (to, next = {}) => navigate(address(next, {}, to)),
+    };
+  }, [search, path, navigate]);
+}

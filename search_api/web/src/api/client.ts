@@ -1,0 +1,67 @@
+// Talks to the API. Every failure becomes an ApiError with a code and a sentence for a person.
+
+import type { components, paths } from "#api";
+import createClient from "openapi-fetch";
+
+import { t } from "../texts";
+
+type Schemas = components["schemas"];
+export type PhotoCard = Schemas["PhotoCard"];
+export type Photo = Schemas["Photo"];
+export type PhotoStack = Schemas["PhotoStack"];
+export type Status = Schemas["Status"];
+export type Job = Schemas["Job"];
+export type Folder = Schemas["Folders"]["folders"][number];
+export type Failure = Schemas["Failure"];
+export type FailureKind = Schemas["FailureKind"];
+export type FailureStage = Schemas["FailureStage"];
+export type RetryFailures = Schemas["RetryFailures"];
+export type WarnedPhoto = Schemas["WarnedPhoto"];
+export type SkippedFile = Schemas["SkippedFile"];
+export type Duplicate = Schemas["Duplicate"];
+export type DuplicateGroup = Schemas["DuplicateGroup"];
+export type SearchQuery = Schemas["SearchQuery"];
+export type SearchReply = Schemas["SearchReply"];
+export type Filters = Schemas["Filters"];
+export type Facet = Schemas["Facet"];
+export type Facets = Schemas["Facets"];
+
+export class ApiError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+export const client = createClient<paths>({ baseUrl: "", querySerializer: { array: { style: "form", explode: true } } });
+
+interface Reply<Data> {
+  data?: Data;
+  error?: unknown;
+  response: Response;
+}
+
+/** What was asked for. Throws ApiError; an abort stays an abort. */
+export async function answer<Data>(request: Promise<Reply<Data>>): Promise<Data> {
+  let reply: Reply<Data>;
+  try {
+    reply = await request;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError("OFFLINE", t.states.offline, 0);
+  }
+  if (reply.response.ok) return reply.data as Data;
+  const said = (reply.error as { error?: { code?: string; message?: string } } | undefined)?.error;
+  throw new ApiError(
+    said?.code ?? "INTERNAL",
+    (said?.message ?? t.states.answeredWith(reply.response.status)).replaceAll("`", ""),
+    reply.response.status,
+  );
+}
+
+export function asApiError(error: unknown): ApiError {
+  return error instanceof ApiError ? error : new ApiError("INTERNAL", String((error as Error)?.message ?? error), 0);
+}

@@ -1,0 +1,249 @@
+// The photos of a search, of which only those near the window exist: blocks are fetched, laid out and drawn as a person
+// comes near them, so a hundred thousand results cost what a screen of them costs.
+
+import { useQueries, useQueryClient } from "@tanstack/react-query";
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import {
+  type KeyboardEvent,
+  type MouseEvent,
+  type Ref,
+  useCallback,
+  useImperativeHandle,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "react";
+
+import type { SearchReply } from "../api/client";
+import { BLOCK, blockOptions, type Search } from "../search/request";
+import { t } from "../texts";
+import { beside, type BlockLayout, type Box, layOut, ratioOf, type Shape } from "./justified";
+import { Tile } from "./Tile";
+
+export interface GridHandle {
+  /** Put the focus on a photo, scrolling to it. */
+  focus: (photoId: string) => void;
+  focusFirst: () => void;
+}
+
+interface Props {
+  search: Search;
+  total: number;
+  relevant: number | null;
+  labelledBy: string;
+  hrefOf: (photoId: string) => string;
+  onOpen: (photoId: string) => void;
+  stale: boolean;
+  ref?: Ref<GridHandle>;
+}
+
+// What a block looks like before it is known.
+const UNKNOWN = Array.from({ length: BLOCK }, (_, at) => [1.5, 0.75, 1.33, 1.5, 1, 1.5, 0.67, 1.78][at % 8] ?? 1.5);
+
+export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen, stale, ref }: Props) {
+  const list = useRef<HTMLUListElement>(null);
+  const queries = useQueryClient();
+  const { width, top } = usePlace(list);
+  const shape = useMemo(() => shapeFor(width), [width]);
+  const blocks = width > 0 ? Math.ceil(total / BLOCK) : 0;
+  const cutAt = relevant !== null && relevant > 0 && relevant < total ? relevant : null;
+
+  const layoutOf = useCallback(
+    (block: number, reply: SearchReply | undefined): BlockLayout => {
+      const count = Math.min(BLOCK, total - block * BLOCK);
+      const ratios = reply ? reply.hits.map((hit) => ratioOf(hit.width, hit.height)) : UNKNOWN.slice(0, count);
+      const cut = cutAt === null ? null : cutAt - block * BLOCK;
+      return layOut(ratios, shape, block === Math.ceil(total / BLOCK) - 1, cut !== null && cut >= 0 ? cut : null);
+    },
+    [shape, total, cutAt],
+  );
+  const known = useCallback(
+    (block: number) => queries.getQueryData(blockOptions(search, block).queryKey),
+    [queries, search],
+  );
+  const virtualizer = useWindowVirtualizer({
+    count: blocks,
+    estimateSize: (block) => layoutOf(block, known(block)).height,
+    // Sizes belong to one search at one width.
+    getItemKey: useCallback((block: number) => `${search.key} ${width} ${block}`, [search.key, width]),
+    overscan: 1,
+    scrollMargin: top,
+  });
+  const items = virtualizer.getVirtualItems();
+  const replies = useQueries({ queries: items.map((item) => blockOptions(search, item.index)) });
+
+  const drawn = items.map((item, at) => {
+    const reply = replies[at]?.data;
+    return { block: item.index, start: item.start - top, size: item.size, reply, layout: layoutOf(item.index, reply) };
+  });
+  useLayoutEffect(() => {
+    for (const { block, size, layout } of drawn) {
+      if (Math.abs(size - layout.height) > 0.5) virtualizer.resizeItem(block, layout.height);
+    }
+  });
+
+  // Walking with the keyboard: one photo can be tabbed to, the arrows go on from there.
+  const [active, setActive] = useState(0);
+  const wanted = useRef<number | null>(null);
+  const firstDrawn = (drawn[0]?.block ?? 0) * BLOCK;
+  const lastDrawn = Math.min(((drawn.at(-1)?.block ?? 0) + 1) * BLOCK, total) - 1;
+  const tabbable = active >= firstDrawn && active <= lastDrawn ? active : firstDrawn;
+
+  const moveTo = useCallback(
+    (index: number) => {
+      setActive(index);
+      const tile = list.current?.querySelector<HTMLElement>(`a[data-index="${index}"]`);
+      if (tile) {
+        tile.focus({ preventScroll: true });
+        tile.scrollIntoView({ block: "nearest" });
+      } else {
+        wanted.current = index;
+        virtualizer.scrollToIndex(Math.floor(index / BLOCK), { align: index % BLOCK > BLOCK / 2 ? "end" : "start" });
+      }
+    },
+    [virtualizer],
+  );
+  useLayoutEffect(() => {
+    if (wanted.current === null) return;
+    const tile = list.current?.querySelector<HTMLElement>(`a[data-index="${wanted.current}"]`);
+    if (!tile) return;
+    wanted.current = null;
+    tile.focus({ preventScroll: true });
+    tile.scrollIntoView({ block: "nearest" });
+  });
+  useImperativeHandle(ref, () => ({
+    focus: (photoId) => {
+      for (let block = 0; block < blocks; block += 1) {
+        const at = known(block)?.hits.findIndex((hit) => hit.photo_id === photoId) ?? -1;
+        if (at >= 0) moveTo(block * BLOCK + at);
+      }
+    },
+    focusFirst: () => moveTo(tabbable),
+  }));
+
+  const onKeyDown = (event: KeyboardEvent<HTMLUListElement>) => {
+    const link = (event.target as HTMLElement).closest<HTMLElement>("a[data-index]");
+    if (!link || event.altKey || event.ctrlKey || event.metaKey) return;
+    const index = Number(link.dataset.index);
+    const step = (direction: 1 | -1) => {
+      const boxes: Box[] = drawn.flatMap(({ start, layout }) =>
+        layout.boxes.map((box) => ({ ...box, top: box.top + start })),
+      );
+      const found = beside(boxes, index - firstDrawn, direction);
+      return found === null ? null : found + firstDrawn;
+    };
+    const target =
+      event.key === "ArrowRight" ? index + 1
+      : event.key === "ArrowLeft" ? index - 1
+      : event.key === "ArrowDown" ? step(1)
+      : event.key === "ArrowUp" ? step(-1)
+      : event.key === "Home" ? 0
+      : event.key === "End" ? total - 1
+      : undefined;
+    if (target === undefined) return;
+    event.preventDefault();
+    if (target !== null && target >= 0 && target < total) moveTo(target);
+  };
+  const onClick = (event: MouseEvent<HTMLUListElement>) => {
+    const link = (event.target as HTMLElement).closest<HTMLElement>("a[data-index]");
+    if (!link?.dataset.id || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    setActive(Number(link.dataset.index));
+    onOpen(link.dataset.id);
+  };
+
+  return (
+    <div className={stale ? "grid-place stale" : "grid-place"}>
+      <ul
+        ref={list}
+        className="grid"
+        aria-labelledby={labelledBy}
+        style={{ height: blocks ? virtualizer.getTotalSize() : shape.row }}
+        onKeyDown={onKeyDown}
+        onClick={onClick}
+        onFocus={(event) => {
+          const index = (event.target as HTMLElement).dataset.index;
+          if (index) setActive(Number(index));
+        }}
+      >
+        {drawn.flatMap(({ block, start, reply, layout }) =>
+          layout.boxes.map((box, at) => {
+            const photo = reply?.hits[at];
+            const index = block * BLOCK + at;
+            const place = { left: box.left, top: start + box.top, width: box.width, height: box.height };
+            return photo ? (
+              <Tile
+                key={`${photo.photo_id} ${block}`}
+                photo={photo}
+                index={index}
+                total={total}
+                tabbable={index === tabbable}
+                href={hrefOf(photo.photo_id)}
+                {...place}
+              />
+            ) : (
+              <li
+                key={index}
+                className="tile placeholder"
+                aria-hidden="true"
+                style={{ transform: `translate(${place.left}px, ${place.top}px)`, width: place.width, height: place.height }}
+              />
+            );
+          }),
+        )}
+      </ul>
+      {drawn.map(
+        ({ block, start, layout }) =>
+          layout.cutTop !== null && (
+            <p key={block} className="cut" style={{ top: start + layout.cutTop, height: shape.cut }}>
+              <span>{t.results.lessAlike}</span>
+            </p>
+          ),
+      )}
+    </div>
+  );
+}
+
+/** Grey boxes while the first photos load. */
+export function GridPlaceholder() {
+  const list = useRef<HTMLDivElement>(null);
+  const { width } = usePlace(list);
+  const { boxes, height } = layOut(UNKNOWN.slice(0, 30), shapeFor(width), false, null);
+  return (
+    <div className="grid-place" aria-hidden="true">
+      <div ref={list} className="grid" style={{ height }}>
+        {boxes.map((box, at) => (
+          <div
+            key={at}
+            className="tile placeholder"
+            style={{ transform: `translate(${box.left}px, ${box.top}px)`, width: box.width, height: box.height }}
+          />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function shapeFor(width: number): Shape {
+  const phone = width < 600;
+  return { width, row: phone ? 116 : width < 1100 ? 180 : 216, gap: phone ? 3 : 6, cut: 52 };
+}
+
+/** Width of an element and how far it stands below the top of the document. */
+function usePlace(element: React.RefObject<HTMLElement | null>): { width: number; top: number } {
+  const [place, setPlace] = useState({ width: 0, top: 0 });
+  const look = useCallback(() => {
+    if (!element.current) return;
+    const box = element.current.getBoundingClientRect();
+    const now = { width: Math.floor(box.width), top: Math.round(box.top + window.scrollY) };
+    setPlace((before) => (before.width === now.width && before.top === now.top ? before : now));
+  }, [element]);
+  useLayoutEffect(look);
+  useLayoutEffect(() => {
+    const observer = new ResizeObserver(look);
+    if (element.current) observer.observe(element.current);
+    return () => observer.disconnect();
+  }, [element, look]);
+  return place;
+}

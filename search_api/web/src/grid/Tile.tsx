@@ -1,0 +1,66 @@
+import { memo } from "react";
+
+import type { PhotoCard } from "../api/client";
+import { t } from "../texts";
+import { wallClock } from "../wording";
+import { altText, marksOf } from "./marks";
+
+const EAGER = 24; // about a screen
+
+interface Props {
+  photo: PhotoCard;
+  index: number;
+  total: number;
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+  tabbable: boolean;
+  href: string;
+}
+
+/** One photo of the grid: a link, so that it opens in a new tab as any other. */
+export const Tile = memo(function Tile({ photo, index, total, left, top, width, height, tabbable, href }: Props) {
+  const marks = marksOf(photo);
+  const date = photo.taken_at && wallClock(photo.taken_at, false);
+  return (
+    <li
+      className="tile"
+      style={{ transform: `translate(${left}px, ${top}px)`, width, height }}
+      aria-setsize={total}
+      aria-posinset={index + 1}
+    >
+      <a
+        href={href}
+        tabIndex={tabbable ? 0 : -1}
+        data-index={index}
+        data-id={photo.photo_id}
+        title={[photo.file_name, date].filter(Boolean).join(" · ")}
+      >
+        <img
+          key={photo.thumbnail_url}
+          src={photo.thumbnail_url}
+          alt={[altText(photo), ...marks].join(", ")}
+          loading={index < EAGER ? "eager" : "lazy"}
+          decoding="async"
+          draggable={false}
+          onLoad={(event) => event.currentTarget.classList.add("loaded")}
+          onError={(event) => event.currentTarget.classList.add("broken")}
+        />
+        <span className="tile-label" aria-hidden="true">
+          {photo.caption || photo.file_name}
+        </span>
+        {photo.offline && <span className="mark missing">{t.results.missing}</span>}
+        {marks.length > 0 && (
+          <span className="marks" aria-hidden="true">
+            {marks.map((mark) => (
+              <span className="mark" key={mark}>
+                {mark}
+              </span>
+            ))}
+          </span>
+        )}
+      </a>
+    </li>
+  );
+});

@@ -1,0 +1,103 @@
+// What is done to the library, and what was: every run with its stages, rate and end.
+
+import { Button, Progress } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useState } from "react";
+
+import { answer, asApiError, client, type Job } from "../api/client";
+import { ENDED, statusOptions, useFollowed, useStatus } from "../api/library";
+import { t } from "../texts";
+import { capital, duration, moment } from "../wording";
+
+export function Activity() {
+  const { data: status } = useStatus();
+  const { data, error } = useQuery({
+    queryKey: ["jobs"],
+    queryFn: ({ signal }) => answer(client.GET("/api/v1/jobs", { params: { query: { limit: 50 } }, signal })),
+    refetchInterval: status?.job ? 4000 : 15_000,
+  });
+  if (error) return <p className="muted">{asApiError(error).message}</p>;
+  if (!data) return null;
+  if (data.jobs.length === 0) return <p className="muted">{t.activity.none}</p>;
+  return (
+    <ul className="jobs">
+      {data.jobs.map((job) => (ENDED.has(job.state) ? <Row key={job.job_id} job={job} /> : <LiveRow key={job.job_id} job={job} />))}
+    </ul>
+  );
+}
+
+function LiveRow({ job }: { job: Job }) {
+  const queries = useQueryClient();
+  const refresh = useCallback(() => void queries.invalidateQueries({ queryKey: ["jobs"] }), [queries]);
+  return <Row job={useFollowed(job, refresh) ?? job} />;
+}
+
+function Row({ job }: { job: Job }) {
+  const queries = useQueryClient();
+  const [said, setSaid] = useState<string | null>(null);
+  const live = !ENDED.has(job.state);
+  const name = t.activity.kinds[job.kind] ?? capital(job.kind.replaceAll("_", " "));
+  const stop = async () => {
+    try {
+      await answer(client.POST("/api/v1/jobs/{job_id}/cancel", { params: { path: { job_id: job.job_id } } }));
+      setSaid(t.progress.stopping);
+    } catch (problem) {
+      setSaid(asApiError(problem).message);
+    }
+    void queries.invalidateQueries({ queryKey: statusOptions.queryKey });
+    void queries.invalidateQueries({ queryKey: ["jobs"] });
+  };
+  const again = async () => {
+    try {
+      await answer(client.POST("/api/v1/jobs/{job_id}/retry", { params: { path: { job_id: job.job_id } } }));
+      setSaid(t.activity.begunAgain);
+    } catch (problem) {
+      setSaid(asApiError(problem).message);
+    }
+    void queries.invalidateQueries({ queryKey: statusOptions.queryKey });
+    void queries.invalidateQueries({ queryKey: ["jobs"] });
+  };
+  const seconds =
+    job.ended_at && job.started_at ? (Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000 : null;
+  const line = [
+    job.target,
+    t.activity.began(moment(job.started_at ?? job.created_at)),
+    seconds !== null && t.activity.took(duration(seconds)),
+    live && (job.photos_per_s ?? 0) >= 0.1 && t.progress.rate(job.photos_per_s ?? 0),
+    live && job.eta_s && t.progress.left(duration(job.eta_s)),
+  ];
+  return (
+    <li className={`job ${job.state}`}>
+      <div className="job-head">
+        <h2>{name}</h2>
+        <span className={`tag ${job.state}`}>{t.activity.states[job.state] ?? job.state}</span>
+        {(job.state === "failed" || job.state === "cancelled") && (
+          <Button size="compact-sm" variant="default" aria-label={t.activity.again(name)} onClick={() => void again()}>
+            {t.tryAgain}
+          </Button>
+        )}
+        {live && (
+          <Button size="compact-sm" variant="default" aria-label={t.activity.stop(name)} onClick={() => void stop()}>
+            {t.progress.stop}
+          </Button>
+        )}
+      </div>
+      <p className="muted">{line.filter(Boolean).join(" · ")}</p>
+      {job.error_message && job.state === "failed" && <p className="state">{job.error_message}</p>}
+      {said && <p role="status">{said}</p>}
+      {live && (
+        <div className="stages">
+          {Object.entries(job.stages).map(([stage, { done, total }]) => {
+            const label = t.activity.stage(t.progress.stages[stage] ?? capital(stage), done, total);
+            return (
+              <div key={stage}>
+                <p>{label}</p>
+                <Progress size="sm" value={total > 0 ? (100 * done) / total : 0} aria-label={label} />
+              </div>
+            );
+          })}
+        </div>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,43 @@
+// Files beside photos that are left out on purpose, by reason.
+
+import { useQuery } from "@tanstack/react-query";
+
+import { answer, asApiError, client, type SkippedFile } from "../api/client";
+import { t } from "../texts";
+import { capital } from "../wording";
+import { FileName, Kind } from "./Kind";
+
+export function Skipped({ under }: { under?: string }) {
+  const { data, error } = useQuery({
+    queryKey: ["skipped", under ?? null],
+    queryFn: ({ signal }) => answer(client.GET("/api/v1/skipped", { params: { query: { under, limit: 1 } }, signal })),
+  });
+  if (error) return <p className="muted">{asApiError(error).message}</p>;
+  if (!data) return null;
+  if (data.total === 0) return <p className="muted">{t.skipped.none}</p>;
+  return (
+    <>
+      <div className="intro">
+        <p>{t.skipped.intro(data.total)}</p>
+      </div>
+      {data.by_reason.map(({ reason, count }) => (
+        <Kind<SkippedFile>
+          key={reason}
+          title={capital(reason)}
+          count={count}
+          advice={t.skipped.reasons[reason]}
+          queryKey={["skipped", under ?? null, reason]}
+          load={async (offset, limit, signal) => {
+            const query = { reason: [reason], under, limit, offset };
+            return (await answer(client.GET("/api/v1/skipped", { params: { query }, signal }))).files;
+          }}
+          row={(file) => (
+            <li key={file.path}>
+              <FileName path={file.path} />
+            </li>
+          )}
+        />
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,83 @@
+// The bar above every view: the way home, the search box, the views.
+
+import { Button } from "@mantine/core";
+import { Copy, Images, Library as LibraryIcon, Plus, Settings, TriangleAlert } from "lucide-react";
+import type { ComponentType, MouseEvent, ReactNode } from "react";
+import { Link, useRoute } from "wouter";
+
+import { useView } from "../address";
+import { useStatus } from "../api/library";
+import { usePicture } from "../search/picture";
+import { SearchBox } from "../search/SearchBox";
+import { t } from "../texts";
+import { number } from "../wording";
+import { useAddPhotos } from "./AddPhotos";
+
+interface Props {
+  filtersOpen: boolean;
+  setFiltersOpen: (open: boolean) => void;
+}
+
+export function TopBar({ filtersOpen, setFiltersOpen }: Props) {
+  const { go } = useView();
+  const { setPicture } = usePicture();
+  const { data: status } = useStatus();
+  const add = useAddPhotos();
+  const home = (event: MouseEvent) => {
+    if (event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    setPicture(null);
+    setFiltersOpen(false);
+    go("/");
+    window.scrollTo({ top: 0 });
+  };
+  const problems = status?.failures ?? 0;
+  const warned = status?.warned ?? 0;
+  const look = problems > 0 ? t.nav.problemFiles(problems) : t.nav.worthALook(warned);
+  return (
+    <header className="top-bar">
+      <a className="brand" href="/" aria-label={t.brand} onClick={home}>
+        <svg viewBox="0 0 32 32" aria-hidden="true">
+          <circle cx="13.5" cy="13.5" r="9" />
+          <path d="M20.2 20.2 28 28" />
+        </svg>
+        <span>{t.brand}</span>
+      </a>
+      <SearchBox filtersOpen={filtersOpen} setFiltersOpen={setFiltersOpen} />
+      <nav className="views" aria-label={t.nav.label}>
+        {problems + warned > 0 && (
+          <Link className="problems" href={problems > 0 ? "/library/problems" : "/library/warnings"} aria-label={look}>
+            <TriangleAlert size={16} aria-hidden="true" />
+            <span className="long">{look}</span>
+            <span className="short">{number(problems || warned)}</span>
+          </Link>
+        )}
+        <View href="/" icon={Images}>
+          {t.nav.photos}
+        </View>
+        <View href="/library" icon={LibraryIcon}>
+          {t.nav.library}
+        </View>
+        <View href="/duplicates" icon={Copy}>
+          {t.nav.duplicates}
+        </View>
+        <View href="/settings" icon={Settings}>
+          {t.nav.settings}
+        </View>
+        <Button className="add" leftSection={<Plus size={16} aria-hidden="true" />} onClick={add.open} aria-label={t.nav.addPhotos}>
+          <span>{t.nav.addPhotos}</span>
+        </Button>
+      </nav>
+    </header>
+  );
+}
+
+function View({ href, icon: Icon, children }: { href: string; icon: ComponentType<{ size: number; "aria-hidden"?: "true" }>; children: ReactNode }) {
+  const [here] = useRoute(href === "/library" ? "/library/*?" : href);
+  return (
+    <Link href={href} className="view" aria-current={here ? "page" : undefined} aria-label={String(children)} title={String(children)}>
+      <Icon size={19} aria-hidden="true" />
+      <span>{children}</span>
+    </Link>
+  );
+}

@@ -1,0 +1,143 @@
+// One photo over the whole window: the picture, what is known about it, what belongs to it, what is like it.
+
+import { ActionIcon, Modal } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { ChevronLeft, ChevronRight, Info, X } from "lucide-react";
+import { useCallback, useEffect, useState } from "react";
+
+import { useView } from "../address";
+import type { PhotoCard } from "../api/client";
+import { photoOptions } from "../api/library";
+import { BLOCK, blockOptions, type Search } from "../search/request";
+import { usePicture } from "../search/picture";
+import { t } from "../texts";
+import { useHide } from "./Edits";
+import { Facts } from "./Facts";
+import { Stage } from "./Stage";
+
+interface Props {
+  photoId: string;
+  /** The results it is one of, to go on from it. */
+  search: Search | null;
+  total: number;
+  onClosed: (photoId: string) => void;
+  onStacksChanged: () => void;
+}
+
+export function Viewer({ photoId, search, total, onClosed, onStacksChanged }: Props) {
+  const { show, go } = useView();
+  const { setPicture } = usePicture();
+  const hide = useHide();
+  const [info, setInfo] = useState(true);
+  const { data: photo, error } = useQuery(photoOptions(photoId));
+  const { card, previous, next } = useNeighbours(search, total, photoId);
+  const shown = photo?.photo_id === photoId ? photo : card;
+
+  const close = useCallback(() => {
+    show({ photo: null }, { replace: true });
+    // The grid takes the focus once the dialog has let it go.
+    window.setTimeout(() => onClosed(photoId));
+  }, [show, onClosed, photoId]);
+  const similar = useCallback(() => {
+    setPicture(null);
+    go("/", { like: photoId });
+  }, [go, setPicture, photoId]);
+  const step = useCallback(
+    (to: PhotoCard | undefined) => to && show({ photo: to.photo_id }, { replace: true }),
+    [show],
+  );
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || (event.target as HTMLElement).matches?.("input, textarea, select"))
+        return;
+      if (event.key === "ArrowLeft") step(previous);
+      else if (event.key === "ArrowRight") step(next);
+      else if (event.key === "i") setInfo((before) => !before);
+      else if (event.key === "l") similar();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [step, previous, next, similar]);
+  // The next picture is there before it is asked for.
+  useEffect(() => {
+    for (const neighbour of [next, previous]) if (neighbour) new Image().src = neighbour.preview_url;
+  }, [next, previous]);
+
+  const name = shown ? shown.title || shown.file_name : "";
+  return (
+    <Modal.Root opened onClose={close} fullScreen returnFocus={false} transitionProps={{ duration: 0 }}>
+      <Modal.Content className="viewer" aria-label={name || t.results.photos} radius={0}>
+        <div className={info ? "viewer-body" : "viewer-body without-facts"}>
+          <div className="viewer-stage">
+            <Stage photo={shown} photoId={photoId} />
+            <div className="viewer-bar">
+              <ActionIcon variant="transparent" size="lg" aria-label={t.photo.close} onClick={close} data-autofocus>
+                <X aria-hidden="true" />
+              </ActionIcon>
+              <ActionIcon
+                variant="transparent"
+                size="lg"
+                aria-label={t.photo.info}
+                aria-pressed={info}
+                onClick={() => setInfo(!info)}
+              >
+                <Info aria-hidden="true" />
+              </ActionIcon>
+            </div>
+            {previous && (
+              <button type="button" className="step previous" aria-label={t.photo.previous} onClick={() => step(previous)}>
+                <ChevronLeft aria-hidden="true" />
+              </button>
+            )}
+            {next && (
+              <button type="button" className="step next" aria-label={t.photo.next} onClick={() => step(next)}>
+                <ChevronRight aria-hidden="true" />
+              </button>
+            )}
+          </div>
+          {info && (
+            <Facts
+              key={photoId}
+              card={shown}
+              photo={photo?.photo_id === photoId ? photo : undefined}
+              error={error}
+              onSimilar={similar}
+              onHide={() => {
+                void hide([photoId]);
+                if (next ?? previous) step(next ?? previous);
+                else close();
+              }}
+              onStacksChanged={onStacksChanged}
+            />
+          )}
+        </div>
+      </Modal.Content>
+    </Modal.Root>
+  );
+}
+
+/** The photo in its results, and those beside it, fetched when they are in another block. */
+function useNeighbours(search: Search | null, total: number, photoId: string) {
+  const queries = useQueryClient();
+  let index = -1;
+  if (search) {
+    for (let block = 0; block * BLOCK < total && index < 0; block += 1) {
+      const hits = queries.getQueryData(blockOptions(search, block).queryKey)?.hits;
+      const at = hits?.findIndex((hit) => hit.photo_id === photoId) ?? -1;
+      if (at >= 0) index = block * BLOCK + at;
+    }
+  }
+  const before = useHit(search, index > 0 ? index - 1 : -1);
+  const after = useHit(search, index >= 0 && index + 1 < total ? index + 1 : -1);
+  const card = useHit(search, index);
+  return { card, previous: before, next: after };
+}
+
+function useHit(search: Search | null, index: number): PhotoCard | undefined {
+  const block = Math.max(0, Math.floor(index / BLOCK));
+  const asked = search ?? NONE;
+  const { data } = useQuery({ ...blockOptions(asked, block), enabled: search !== null && index >= 0 });
+  return search && index >= 0 ? data?.hits[index % BLOCK] : undefined;
+}
+
+const NONE: Search = { body: {} as Search["body"], picture: null, key: "none" };

@@ -1,0 +1,138 @@
+"""Every view, light and dark, wide and on a phone: no serious or critical finding of axe, and nothing cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from related_photos import draw_related
+from served_page import opened, photo_link, photos, playwright, served
+from small_library import SmallLibrary, build
+
+from resources.duplicates import find_duplicates
+from resources.manifest import jobs
+from search_api.page import BUILT
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+AXE = BUILT.parent / "node_modules" / "axe-core" / "axe.min.js"
+_RUN = """async () => {
+    const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+    return violations.filter(({ impact }) => ["serious", "critical"].includes(impact))
+        .flatMap(({ id, nodes }) => nodes.map(node => `${id}: ${node.target} ${node.failureSummary}`));
+}"""
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    small = build(tmp_path_factory.mktemp("page"))
+    folder = small.settings.home.parent / "Related"
+    folder.mkdir()
+    draw_related(folder)
+    (folder / "zero.jpg").write_bytes(b"")
+    (folder / "text.jpg").write_text("not a photo at all")
+    small.add_folder(folder)
+    small.take_in()
+    find_duplicates(small.library.manifest, small.library.home, None, limit_s=60)
+    with small.library.manifest.write() as tx:
+        jobs.start(tx, "run-failed", "ingest", "1 folder")
+        jobs.finish(tx, "run-failed", "failed", "DISK_FULL", "No space is left for /home/me.")
+        jobs.start(tx, "run-page", "ingest", "1 folder")
+        jobs.progress(tx, "run-page", {"decoded": {"done": 3, "total": 120}}, 12.0, 300.0)
+    with served(small) as address:
+        yield address
+
+
+def _photos(page: Any) -> None:
+    photos(page).first.hover()
+
+
+def _filters(page: Any) -> None:
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Person").wait_for()
+
+
+def _photo(page: Any) -> None:
+    photo_link(page, "harbour-edit.jpg").click()
+    page.get_by_role("region", name="Similar photos").wait_for()
+    page.get_by_role("region", name="2 versions of one photo").wait_for()
+
+
+def _button(name: str) -> Callable[[Any], None]:
+    def press(page: Any) -> None:
+        page.get_by_role("button", name=name).click()
+        page.get_by_role("dialog", name=name).get_by_text("left out").first.wait_for()
+
+    return press
+
+
+def _keys(page: Any) -> None:
+    photos(page).first.wait_for()
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys").wait_for()
+
+
+def _text(text: str) -> Callable[[Any], None]:
+    return lambda page: page.get_by_text(text).first.wait_for()
+
+
+VIEWS: list[tuple[str, Callable[[Any], None]]] = [
+    ("/", _photos),
+    ("/", _filters),
+    ("/?q=red&format=PNG", _photos),
+    ("/?country=Portugal&camera=none", _text("No photo matches")),
+    ("/", _photo),
+    ("/", _button("Add photos")),
+    ("/", _keys),
+    ("/library", _text("left out")),
+    ("/library/activity", _text("No space is left")),
+    ("/library/problems", _text("zero.jpg")),
+    ("/library/warnings", _text("cut.jpg")),
+    ("/library/skipped", _text("live.mov")),
+    ("/duplicates", _text("harbour")),
+    ("/settings", _text("Appearance")),
+]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_view_keeps_anybody_out(url: str, scheme: str, width: int) -> None:
+    console: list[str] = []
+    found: list[str] = []
+    with opened(url, console, scheme) as page:
+        page.set_viewport_size({"width": width, "height": 800})
+        for address, reach in VIEWS:
+            page.goto(url + address)
+            reach(page)
+            page.evaluate("document.getAnimations().forEach(animation => animation.finish())")
+            page.evaluate(AXE.read_text())
+            found += [f"{address}: {finding}" for finding in page.evaluate(_RUN)]
+            wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            if wide > 0:
+                found.append(f"{address}: {wide} pixels stand out to the right")
+    assert found == []
+
+
+def test_every_view_can_be_gone_to_by_keys(url: str) -> None:
+    console: list[str] = []
+    with opened(url, console) as page:
+        page.keyboard.press("Tab")
+        playwright.expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        reached = []
+        for _ in range(8):
+            reached.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.title"))
+            page.keyboard.press("Tab")
+        assert any(".jpg" in name or ".tif" in name for name in reached), reached
+        page.get_by_role("link", name="Library").focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="Library").wait_for()
+        page.get_by_role("tab", name="Folders").focus()
+        page.keyboard.press("ArrowRight")
+        page.get_by_role("tabpanel", name="Activity").get_by_text("Taking photos in").first.wait_for()
+        page.get_by_role("button", name="Add photos").focus()
+        page.keyboard.press("Enter")
+        playwright.expect(page.get_by_label("Folder on this computer")).to_be_focused()
+        page.keyboard.press("Escape")
+        playwright.expect(page.get_by_role("button", name="Add photos")).to_be_focused()

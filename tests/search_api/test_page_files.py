@@ -1,0 +1,59 @@
+"""The page's files: served as built, or a plain word on how to build them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from search_api import page
+
+HTML = {"accept": "text/html"}
+
+
+def served(built: Path) -> TestClient:
+    app = FastAPI()
+    page.install(app, built)
+    return TestClient(app)
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Path:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<title>Loupe</title>")
+    (tmp_path / "assets/index-1234.js").write_text("export {};")
+    return tmp_path
+
+
+def test_without_a_built_page_every_view_says_how_to_build_it(tmp_path: Path) -> None:
+    client = served(tmp_path / "nothing")
+    for view in ("/", "/library/problems", "/settings"):
+        reply = client.get(view, headers=HTML)
+        assert reply.status_code == 503
+        assert "make setup" in reply.text
+        assert reply.headers["content-type"].startswith("text/html")
+
+
+def test_every_view_is_the_one_page_and_is_asked_for_anew(built: Path) -> None:
+    client = served(built)
+    for view in ("/", "/library", "/library/problems", "/settings"):
+        reply = client.get(view, headers=HTML)
+        assert reply.status_code == 200
+        assert reply.text == "<title>Loupe</title>"
+        assert reply.headers["cache-control"] == "no-cache"
+    assert "javascript" in client.get("/assets/index-1234.js").headers["content-type"]
+
+
+def test_what_is_no_view_is_not_found(built: Path) -> None:
+    client = served(built)
+    assert client.get("/libary", headers=HTML).status_code == 404
+    assert client.get("/api/v1/nothing", headers=HTML).status_code == 404
+    assert client.get("/assets/index-old.js").status_code == 404
+
+
+def test_nothing_that_is_committed_says_where_packages_come_from() -> None:
+    lock = (page.BUILT.parent / "package-lock.json").read_text()
+    assert '"resolved"' not in lock
+    assert '"integrity"' in lock
