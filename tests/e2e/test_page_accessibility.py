@@ -89,7 +89,7 @@ VIEWS: list[tuple[str, Callable[[Any], None]]] = [
     ("/library/problems", _text("zero.jpg")),
     ("/library/warnings", _text("cut.jpg")),
     ("/library/skipped", _text("live.mov")),
-    ("/duplicates", _text("harbour")),
+    ("/duplicates", _text("gold.jpg")),
     ("/settings", _text("Appearance")),
 ]
 

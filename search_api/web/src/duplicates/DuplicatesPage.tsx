@@ -173,9 +173,10 @@ function Group({ group, may, keep }: { group: DuplicateGroup; may: boolean; keep
     <section className="duplicates" aria-label={t.duplicates.tiers[group.tier]}>
       <div className="kind-head">
         <h2>
-          {t.duplicates.tiers[group.tier]} <span className="count">{number(group.photos.length)}</span>
+          {t.duplicates.tiers[group.tier]}{" "}
+          <span className="count">{number(copies ? (group.photos[0]?.paths?.length ?? 1) : group.photos.length)}</span>
         </h2>
-        {may && (
+        {may && !copies && (
           <Button size="compact-sm" variant="subtle" color="gray" onClick={() => void differ()}>
             {t.duplicates.theyDiffer}
           </Button>

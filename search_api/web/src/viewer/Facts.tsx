@@ -56,17 +56,17 @@ export function Facts({ card, photo, error, onSimilar, onHide, onStacksChanged }
         <Button variant="default" onClick={onSimilar}>
           {t.photo.moreLikeThis}
         </Button>
-        {may && photo && (
-          <Button variant="subtle" color="gray" onClick={onHide}>
-            {t.edits.hide}
-          </Button>
-        )}
       </div>
       {photo?.stack && <Stack photo={photo} change={change} />}
       {photo && <Known photo={photo} />}
       {photo && <Tags photo={photo} />}
       {photo && <Places photo={photo} />}
       {photo?.searchable_by_content && <Similar photoId={photo.photo_id} />}
+      {may && photo && (
+        <Button className="hide" variant="subtle" color="gray" onClick={onHide}>
+          {t.edits.hide}
+        </Button>
+      )}
     </aside>
   );
 }
