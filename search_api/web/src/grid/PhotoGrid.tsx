@@ -49,15 +49,25 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
   const blocks = width > 0 ? Math.ceil(total / BLOCK) : 0;
   const cutAt = relevant !== null && relevant > 0 && relevant < total ? relevant : null;
 
-  const layoutOf = useCallback(
-    (block: number, reply: SearchReply | undefined): BlockLayout => {
+  // Each block is laid out once for a width, and all that are not known yet together.
+  const layoutOf = useMemo(() => {
+    const made = new WeakMap<SearchReply, BlockLayout>();
+    const unknown = new Map<string, BlockLayout>();
+    return (block: number, reply: SearchReply | undefined): BlockLayout => {
+      const ends = block === Math.ceil(total / BLOCK) - 1;
+      const cut = cutAt === null || cutAt < block * BLOCK ? null : cutAt - block * BLOCK;
+      if (reply) {
+        const layout = made.get(reply) ?? layOut(reply.hits.map((hit) => ratioOf(hit.width, hit.height)), shape, ends, cut);
+        made.set(reply, layout);
+        return layout;
+      }
       const count = Math.min(BLOCK, total - block * BLOCK);
-      const ratios = reply ? reply.hits.map((hit) => ratioOf(hit.width, hit.height)) : UNKNOWN.slice(0, count);
-      const cut = cutAt === null ? null : cutAt - block * BLOCK;
-      return layOut(ratios, shape, block === Math.ceil(total / BLOCK) - 1, cut !== null && cut >= 0 ? cut : null);
-    },
-    [shape, total, cutAt],
-  );
+      const key = `${count} ${ends} ${cut !== null && cut < count ? cut : ""}`;
+      const layout = unknown.get(key) ?? layOut(UNKNOWN.slice(0, count), shape, ends, cut);
+      unknown.set(key, layout);
+      return layout;
+    };
+  }, [shape, total, cutAt]);
   const known = useCallback(
     (block: number) => queries.getQueryData(blockOptions(search, block).queryKey),
     [queries, search],

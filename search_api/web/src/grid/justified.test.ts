@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { beside, guessHeight, layOut, ratioOf, type Shape } from "./justified";
+import { beside, layOut, ratioOf, type Shape } from "./justified";
 
 const shape: Shape = { width: 1000, row: 200, gap: 6, cut: 40 };
 /** Ratios as cameras make them, the same at each run. */
@@ -39,11 +39,6 @@ describe("a block of photos", () => {
     expect(ratioOf(null, null)).toBe(1.5);
     const phone = layOut([2.6, 2.6, 0.5, 0.5], { ...shape, width: 300, row: 120 }, false, null);
     expect(phone.boxes).toHaveLength(4);
-  });
-  it("guesses what it does not know well enough for the scroll bar", () => {
-    const known = layOut(photos(60), shape, false, null).height;
-    expect(guessHeight(60, shape) / known).toBeGreaterThan(0.7);
-    expect(guessHeight(60, shape) / known).toBeLessThan(1.4);
   });
 });
 

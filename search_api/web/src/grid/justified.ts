@@ -59,12 +59,6 @@ export function layOut(ratios: number[], shape: Shape, ends: boolean, cutAt: num
   };
 }
 
-/** The height of a block that was not fetched yet. */
-export function guessHeight(count: number, shape: Shape): number {
-  const inRow = Math.max(1, Math.round((shape.width + shape.gap) / (shape.row * USUAL + shape.gap)));
-  return Math.ceil(count / inRow) * (shape.row + shape.gap);
-}
-
 function rows(ratios: number[], shape: Shape, ends: boolean, top: number): { boxes: Box[]; height: number } {
   const { width, row, gap } = shape;
   const count = ratios.length;

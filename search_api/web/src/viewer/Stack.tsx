@@ -54,7 +54,8 @@ export function useStackChange(photoId: string, onChanged: () => void): StackCha
       setSeparated(action === "apart" || action === "takeOut");
       await Promise.all([
         queries.invalidateQueries({ queryKey: ["photo"] }),
-        queries.invalidateQueries({ queryKey: ["stack"] }),
+        // A photo that stands alone now has no stack to ask for.
+        queries.invalidateQueries({ queryKey: ["stack"], refetchType: action === "cover" ? "active" : "none" }),
       ]);
     } catch (error) {
       setSaid(asApiError(error).message);
