@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from related_photos import draw_related
 from served_page import opened, photo_link, photos, playwright, served
-from small_library import SmallLibrary, build
+from small_library import build
 
 from resources.duplicates import find_duplicates
 from resources.manifest import jobs
