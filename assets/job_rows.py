@@ -24,7 +24,7 @@ from resources.library import Library
 from resources.manifest import jobs
 from resources.manifest.jobs import Request, StopReason
 
-__all__ = ["PROCESS_TAG", "ProgressReporter", "StageRates", "job_row"]
+__all__ = ["PROCESS_TAG", "ProgressReporter", "StageRates", "interrupt", "job_row", "stop_reason"]
 
 PROCESS_TAG = "loupe/process"
 _OBSERVE_EVERY_S = 30.0
@@ -54,7 +54,7 @@ def job_row(
     logs.configure(library.settings)
     try:
         if stop:
-            _interrupt(context)
+            interrupt(context)
         with structlog.contextvars.bound_contextvars(run_id=run_id):
             yield
     except dg.DagsterExecutionInterruptedError:
@@ -73,12 +73,18 @@ def job_row(
             jobs.complete(tx, run_id)
 
 
-def _interrupt(context: dg.AssetExecutionContext) -> None:
+def interrupt(context: dg.AssetExecutionContext) -> None:
     """End the run as Dagster ends one that is terminated."""
     run = context.instance.get_run_by_id(context.run.run_id)
     if run and run.status != dg.DagsterRunStatus.CANCELING:
         context.instance.report_run_canceling(run)  # else Dagster would call the interruption a failure
     raise dg.DagsterExecutionInterruptedError("cancelled by a person")
+
+
+def stop_reason(context: dg.AssetExecutionContext, library: Library) -> StopReason | None:
+    """Why the step should end early: a person cancelled the run or paused reading photos."""
+    with library.manifest.read() as tx:
+        return jobs.stop_asked(tx, context.run.run_id, reads_photos=True)
 
 
 def _finish(library: Library, run_id: str, state: str, code: str | None, message: str | None) -> None:
@@ -172,7 +178,7 @@ class ProgressReporter:
     def end(self, counts: StreamCounts) -> None:
         """Call after the stream: a run that was cancelled ends here, one that was paused goes on to show its work."""
         if self.stopped == "cancelled":
-            _interrupt(self._context)
+            interrupt(self._context)
         if self.stopped == "paused" and counts.left:
             with self._library.manifest.write() as tx:
                 jobs.pause(tx, self._context.run.run_id, counts.left)

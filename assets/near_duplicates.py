@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.job_rows import job_row
+from assets.job_rows import interrupt, job_row, stop_reason
 from resources.duplicates import ContentModel, find_duplicates
 from resources.library import Library, result_key
 from resources.models import GpuResource, load_clip
@@ -22,5 +22,13 @@ def near_duplicates(
         else None
     )
     with job_row(context, library):
-        counts = find_duplicates(library.manifest, library.home, model, limit_s=library.settings.run_minutes * 60)
+        counts = find_duplicates(
+            library.manifest,
+            library.home,
+            model,
+            limit_s=library.settings.run_minutes * 60,
+            goes_on=lambda: stop_reason(context, library) is None,
+        )
+        if stop_reason(context, library) == "cancelled":
+            interrupt(context)
     return dg.MaterializeResult(metadata={**vars(counts), "groups": dict(counts.groups)})

@@ -38,6 +38,10 @@ _BEGINNING_S = 60.0
 _ALL = 1_000_000_000
 
 
+# What a run can lessen, by the names of its counts.
+_WORK = ("decoded", "known", "failed", "skipped", "sidecars", "stacked", "embedded", "captioned")
+
+
 @dataclass
 class IngestCounts(StreamCounts):
     """What an ingest did over all its runs: the streams' counts added up, and `files` present in the folders.
@@ -93,7 +97,7 @@ def ingest(
                 due = set()
                 with library.manifest.read() as tx:
                     counts.paused = counts.left > 0 and pauses.paused_at(tx) is not None
-                did = any(run.get(name) for name in ("decoded", "known", "failed", "skipped", "embedded", "captioned"))
+                did = any(run.get(name) for name in _WORK)
                 if counts.left == 0 or counts.paused or not did:  # what a run could not lessen, another will not
                     break
     counts.files, counts.skipped = _files(library, keys)

@@ -20,6 +20,7 @@ __all__ = ["Asked", "build_new_folders_sensor", "next_request"]
 
 # The same work asked for again in vain (a folder that cannot be read) is asked for ever more seldom.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 10.0, 3600.0
+_MOST_DOUBLINGS = 20
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def next_request(asked: Asked, fingerprint: str, now: float) -> Asked | None:
     """The request to make now, or None while the same work was asked for in vain a short time ago."""
     if fingerprint != asked.fingerprint:
         return Asked(fingerprint, 0, now, asked.requests + 1)
-    wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**asked.attempt)
+    wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(asked.attempt, _MOST_DOUBLINGS))
     if 0 <= now - asked.at < wait:  # one of the future was made by a clock that was wrong
         return None
     return Asked(fingerprint, asked.attempt + 1, now, asked.requests + 1)

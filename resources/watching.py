@@ -37,8 +37,9 @@ _FRESH = timedelta(minutes=2)
 class WatchReport:
     """Partitions by what they need.
 
-    `due` were added, changed or removed, and have settled; `pending` hold files that wait to be read; `settling`
-    changed between this look and the last one. `fingerprint` names the due folders as they look now.
+    `due` were added, changed or removed, and have settled, those that are there first; `pending` hold files that wait
+    to be read; `settling` changed between this look and the last one. `fingerprint` names the due folders as they look
+    now.
     """
 
     known: tuple[str, ...]
@@ -128,9 +129,15 @@ def look(
     pending = memory.answer(manifest, "pending files", lambda tx: files.pending_partitions(tx, DECODER_VERSION))
     changed = {key: row for key, row in rows.items() if row["signature"] != row["inventoried_signature"]}
     due = {key for key, row in changed.items() if not settle or row["stable_ticks"] >= 1}
+    vanished = {root["root_id"] for root in watched if root["state"] == "vanished"}
+
+    def turn(key: str) -> tuple[bool, bool, str]:
+        """What cannot be believed until a person says so stays due: it must not stand before what can be done."""
+        return rows[key]["root_id"] in vanished, rows[key]["signature"] == "", key
+
     return WatchReport(
         known=tuple(rows),
-        due=tuple(sorted(due)),
+        due=tuple(sorted(due, key=turn)),
         pending=tuple(key for key in pending if key in rows),
         settling=tuple(sorted(changed.keys() - due)),
         offline_roots=tuple(offline),

@@ -7,7 +7,6 @@ operations a pair of vectors).
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -73,13 +72,13 @@ def find_duplicates(
     model: ContentModel | None,
     *,
     limit_s: float,
-    stop: threading.Event | None = None,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> DuplicateCounts:
-    """Compare what is new, for at most about `limit_s` seconds, and make the groups anew.
+    """Compare what is new, for about `limit_s` seconds at most and while `goes_on` says so; make the groups anew.
 
     Without a model photos are compared by bytes, pixels and areas alone. Raises what loading the model raises.
     """
-    work = _Work(manifest, home, time.monotonic() + limit_s, stop or threading.Event())
+    work = _Work(manifest, home, time.monotonic() + limit_s, goes_on)
     work.compare_areas()
     threshold = _threshold(manifest, home, model) if model else None
     if model and threshold is not None:
@@ -95,11 +94,11 @@ def find_duplicates(
 
 
 class _Work:
-    def __init__(self, manifest: Manifest, home: Home, deadline: float, stop: threading.Event) -> None:
+    def __init__(self, manifest: Manifest, home: Home, deadline: float, goes_on: Callable[[], bool]) -> None:
         self._manifest = manifest
         self._home = home
         self._deadline = deadline
-        self._stop = stop
+        self._asked = goes_on
         self.compared = self.compared_vectors = self.pairs = self.left = 0
 
     def compare_areas(self) -> None:
@@ -162,7 +161,7 @@ class _Work:
         self.pairs += len(found)
 
     def _goes_on(self) -> bool:
-        return time.monotonic() < self._deadline and not self._stop.is_set()
+        return time.monotonic() < self._deadline and self._asked()
 
 
 def _matrices(store: VectorStore) -> Iterator[tuple[list[str], npt.NDArray[np.float32]]]:

@@ -219,11 +219,12 @@ def groups(
 
 
 def group(tx: Transaction, group_id: str) -> dict[str, Any]:
-    """One group, as `groups` tells it. Raises `DUPLICATE_GROUP_NOT_FOUND`."""
+    """One group, as `groups` tells it. Raises `DUPLICATE_GROUP_NOT_FOUND`, also when fewer than two are left of it."""
     row = tx.one(
-        """SELECT group_id, tier, list(photo_id ORDER BY position) AS photo_ids,
+        f"""SELECT group_id, tier, list(photo_id ORDER BY position) AS photo_ids,
             list(score ORDER BY position) AS scores, any_value(reasons) AS reasons
-        FROM duplicate_groups WHERE group_id = ? GROUP BY group_id, tier""",
+        FROM duplicate_groups WHERE group_id = ? AND photo_id IN (SELECT p.photo_id FROM {_SHOWN})
+        GROUP BY group_id, tier HAVING count(*) > 1 OR tier = 'same_bytes'""",
         [group_id],
     )
     if row is None:

@@ -48,7 +48,15 @@ ENDED = frozenset(["done", "failed", "cancelled", "paused"])
 KEPT = 1000
 _PAUSED = "INGEST_PAUSED"
 # Jobs that can be asked for by name, and whether they read the photos of given folders.
-_KINDS = {"ingest": True, "captions": True, "reconcile": True, "refresh_map": False, "backup": False, "tidy": False}
+_KINDS = {
+    "ingest": True,
+    "captions": True,
+    "reconcile": True,
+    "refresh_map": False,
+    "find_duplicates": False,
+    "backup": False,
+    "tidy": False,
+}
 
 
 def queue(

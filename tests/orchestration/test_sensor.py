@@ -75,6 +75,7 @@ def test_vain_requests_come_ever_more_seldom_and_news_comes_at_once() -> None:
     assert again is not None
     assert again.attempt == 1
     assert next_request(again, "work", now=11.0 + 19.0) is None
+    assert next_request(Asked("work", attempt=2000, at=0.0), "work", now=3601.0) is not None  # weeks in vain
     assert next_request(again, "work", now=11.0 + 21.0) is not None
     assert next_request(again, "other work", now=11.5) == Asked("other work", 0, 11.5, 3)
     patient = Asked("work", attempt=30, at=0.0, requests=31)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_rotation_comes_round_to_every_folder(shelf: Shelf, monkeypatch: pytest.
     for _ in range(8):
         due |= set(tick(shelf).due)
     assert len(due) == 7
+
+
+def test_folders_that_are_there_come_before_those_that_are_gone(settled: Shelf) -> None:
+    """What has vanished may have to wait for a person, and must not stand in front of what is new."""
+    draw_photos(settled.photos, ["z/9.jpg"])
+    shutil.rmtree(settled.photos / "a")
+    gone = key(settled, "a")
+    report = look(settled.library.manifest, settle=False)
+    assert report.due == (key(settled, "z"), gone)
 
 
 def test_removed_folder_is_due_once(settled: Shelf) -> None:

@@ -11,7 +11,8 @@ from drawn_photos import draw_photos
 from PIL import Image, ImageEnhance
 from shelf import CLIP, InProcessEngine, PixelModel, Shelf
 
-from resources.duplicates import ContentModel, DuplicateCounts, find_duplicates, regroup
+from resources.duplicates import ContentModel, DuplicateCounts, find_duplicates, keep, regroup
+from resources.errors import LoupeError
 from resources.manifest import duplicates as table
 from resources.manifest import hidden
 from resources.models.preprocess import ModelInputSpec
@@ -150,6 +151,36 @@ def test_removed_and_missing_photos_leave_their_groups(shelf: Shelf) -> None:
     (shelf.photos / "06.jpg").unlink()
     shelf.take_in()
     assert find(shelf).groups == {}
+
+
+def test_a_photo_that_went_since_is_not_kept_in_place_of_those_that_are_there(shelf: Shelf) -> None:
+    saved(shelf, "05-small.jpg", "05.jpg", lambda picture: picture.resize((120, 90)))
+    saved(shelf, "05-tiny.jpg", "05.jpg", lambda picture: picture.resize((100, 75)))
+    shelf.watch()
+    shelf.take_in()
+    find(shelf)
+    [(group_id, best)] = [
+        (row["group_id"], row["photo_id"])
+        for row in shelf.rows("SELECT * FROM duplicate_groups WHERE tier = 'same_picture' AND position = 0")
+    ]
+    assert best == shelf.photo_id("05.jpg")
+    (shelf.photos / "05.jpg").unlink()
+    shelf.take_in()
+    small, tiny = shelf.photo_id("05-small.jpg"), shelf.photo_id("05-tiny.jpg")
+    with shelf.library.manifest.write() as tx:
+        kept = keep(tx, group_id)
+    assert (kept.photo_id, kept.hidden) == (small, (tiny,))
+    with shelf.library.manifest.read() as tx, pytest.raises(LoupeError) as refused:
+        keep(tx, group_id)
+    assert refused.value.code == "DUPLICATE_GROUP_NOT_FOUND"
+
+
+def test_asked_to_stop_it_keeps_what_it_compared(shelf: Shelf) -> None:
+    shelf.watch()
+    shelf.take_in()
+    manifest, home = shelf.library.manifest, shelf.library.home
+    assert find_duplicates(manifest, home, None, limit_s=60, goes_on=lambda: False).left == 12
+    assert find_duplicates(manifest, home, None, limit_s=60).compared == 12
 
 
 def test_many_equal_pictures_are_one_group_at_little_cost(shelf: Shelf) -> None:
