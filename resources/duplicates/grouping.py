@@ -143,7 +143,10 @@ def ranked(tier: Tier, members: Collection[Candidate]) -> tuple[list[Candidate],
 _Rule = tuple[str, Callable[[Candidate, int, float], float]]
 
 _RAW: _Rule = ("raw", lambda each, most, sharpest: each.is_raw)
-_PIXELS: _Rule = ("more_pixels", lambda each, most, sharpest: each.pixels >= _AS_MANY * most)
+_PIXELS: _Rule = (
+    "more_pixels",
+    lambda each, most, sharpest: 1.0 if each.pixels >= _AS_MANY * most else each.pixels / most,
+)
 _CAMERA: _Rule = ("from_the_camera", lambda each, most, sharpest: bool(each.camera) and each.moment is not None)
 _SHARP: _Rule = ("sharper", lambda each, most, sharpest: (each.sharpness or 0.0) >= _AS_SHARP * sharpest)
 _GIVEN: _Rule = ("given", lambda each, most, sharpest: each.given > 0)
