@@ -31,7 +31,6 @@ def error(reply: Any) -> dict[str, Any]:
         ("GET", "/nothing.html", 404, "NOT_FOUND"),
         ("GET", "/../../etc/passwd", 404, "NOT_FOUND"),
         ("DELETE", "/api/v1/search", 405, "METHOD_NOT_ALLOWED"),
-        ("GET", "/api/v1/search", 405, "METHOD_NOT_ALLOWED"),
         ("GET", "/api/v1/jobs/none", 404, "JOB_NOT_FOUND"),
         ("GET", "/api/v1/jobs/none/events", 404, "JOB_NOT_FOUND"),
         ("POST", "/api/v1/jobs/none/cancel", 404, "JOB_NOT_FOUND"),
