@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from running_app import free_port, serving, wait_until
-from served_page import CHROMIUM, playwright
+from served_page import CHROMIUM, photos, playwright
 from small_library import build
 
 from resources import keys
@@ -44,9 +44,9 @@ def test_a_link_signs_in_once_and_leaves_no_secret_behind(tmp_path: Path) -> Non
 
         link = _link(small.library, settings.port)
         page.goto(link)
-        page.locator("#grid .tile.loaded").first.wait_for()
+        photos(page).first.wait_for()
         assert page.url == f"http://127.0.0.2:{settings.port}/"
-        assert page.locator("#grid .tile").count() == 8
+        assert photos(page).count() == 8
         assert page.evaluate("document.cookie") == "", "no script can read the session"
         assert [each for each in complaints if "Content Security Policy" in each or "Refused" in each] == []
 
