@@ -161,6 +161,20 @@ _REQUESTS = (
         "The photo stands in no stack.",
         "Nothing: it may have been taken out of its stack meanwhile.",
     ),
+    ErrorCode(
+        "JOB_LOGS_NOT_KEPT",
+        404,
+        EX_NOINPUT,
+        "Dagster keeps no log of this job.",
+        "Look into the log files in the home; Dagster may have forgotten the run.",
+    ),
+    ErrorCode(
+        "CHALLENGE_ROUND_GONE",
+        410,
+        EX_NOINPUT,
+        "The round is answered already, or was begun too long ago.",
+        "Begin another one.",
+    ),
     ErrorCode("JOB_NOT_FOUND", 404, EX_NOINPUT, "No job has this id.", "`GET /api/v1/jobs` lists them."),
     ErrorCode(
         "JOB_FAILED",
@@ -233,6 +247,34 @@ _ACCESS = (
 )
 
 _FOLDERS = (
+    ErrorCode(
+        "DIR_NOT_ALLOWED",
+        403,
+        EX_NOPERM,
+        "The folder lies outside of those that may be looked into.",
+        "Choose one below a folder that is offered, or add it to LOUPE_BROWSE_ROOTS.",
+    ),
+    ErrorCode(
+        "UPLOAD_PATH_INVALID",
+        422,
+        EX_USAGE,
+        "The name or folder of an uploaded file cannot be used.",
+        "Send a path below the folder, with `/` between its parts.",
+    ),
+    ErrorCode(
+        "UPLOAD_REFUSED",
+        422,
+        EX_DATAERR,
+        "The uploaded file is neither a photo nor a sidecar, by its content.",
+        "Nothing: it was not kept.",
+    ),
+    ErrorCode(
+        "FILE_EXISTS",
+        409,
+        EX_CANTCREAT,
+        "Another file has this name already.",
+        "Rename one of the two; nothing is overwritten.",
+    ),
     ErrorCode("DIR_NOT_FOUND", 404, EX_NOINPUT, "The folder does not exist.", "Check the path."),
     ErrorCode(
         "DIR_EMPTY",
@@ -446,6 +488,16 @@ _SERVICES = (
         "Start it, or check QDRANT_URL.",
     ),
     ErrorCode("UPLOADS_BUSY", 503, EX_TEMPFAIL, "Too many pictures are being searched with at once.", _AGAIN_LATER),
+    ErrorCode(
+        "QUEUE_FULL", 429, EX_TEMPFAIL, "Too much waits for the model already.", "Try again when Retry-After says."
+    ),
+    ErrorCode(
+        "INFERENCE_TIMEOUT",
+        504,
+        EX_TEMPFAIL,
+        "The model did not come to it in time.",
+        "Send fewer at once, or try again when less is going on.",
+    ),
     ErrorCode(
         "COMPACTION_FAILED",
         500,

@@ -175,7 +175,7 @@ class GpuResource:
         results: list[Result] = []
         start = 0
         while start < len(items):
-            size = self._next_size(stage, most)
+            size = self.batch_size(stage, most)
             chunk = items[start : start + size]
             reason = None
             try:
@@ -206,6 +206,13 @@ class GpuResource:
                 self._halvings[stage] = self._halvings.get(stage, 0) + 1
             _log.warning("batch halved", stage=stage, device=str(self.device), batch=len(chunk) // 2, reason=reason)
         return results
+
+    def batch_size(self, stage: str, most: int | None = None) -> int:
+        """Examples that the next batch of a stage takes: what was learnt, else what is set, else a careful guess."""
+        size = self._batch_sizes.get(stage) or self._settings.batch_size
+        if size is None:
+            size = _PROBE_IMAGES if self.is_gpu else _CPU_IMAGES
+        return max(1, min(size, most) if most else size)
 
     def memory(self) -> dict[str, float]:
         """Device memory in MB: `allocated`, `peak`, `free`; on a CPU the process's and the machine's."""
@@ -266,12 +273,6 @@ class GpuResource:
     @cached_property
     def _lock(self) -> DeviceLock:
         return DeviceLock(self._settings.home / "run", str(self.device))
-
-    def _next_size(self, stage: str, most: int | None) -> int:
-        size = self._batch_sizes.get(stage) or self._settings.batch_size
-        if size is None:
-            size = _PROBE_IMAGES if self.is_gpu else _CPU_IMAGES
-        return max(1, min(size, most) if most else size)
 
     def _on_device(self, chunk: np.ndarray) -> torch.Tensor:
         import torch
