@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     hub_url: str | None = Field(None, description="Mirror of the model hub; unset: the public hub.")
     compile: bool = Field(False, description="Compile models with torch.compile (slower start, faster long runs).")
     batch_size: int | None = Field(None, ge=1, description="Images per device batch; unset: probed from free memory.")
+    inference_queue: int = Field(512, ge=1, description="Pictures and texts that may wait for the model in the API.")
+    inference_timeout_s: float = Field(120.0, gt=0, description="Seconds one request may wait for the model.")
     cpu_threads: int | None = Field(None, ge=1, description="Threads for model arithmetic; unset: one per core.")
 
     preview_px: int = Field(1024, ge=256, le=4096, description="Long edge of stored previews, pixels.")

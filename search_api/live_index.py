@@ -17,6 +17,7 @@ import structlog
 
 from resources.errors import LoupeError
 from resources.library import Library
+from resources.models import GpuResource
 from resources.models.identity import ModelIdentity
 from resources.models.presets import DEFAULT_CLIP
 from resources.search import KeptRankings, PhotoSearch
@@ -95,8 +96,12 @@ class WarmEncoder:
 
     def embed_image(self, pixels: npt.NDArray[np.uint8]) -> Vector:
         """float32 `[dim]`, unit norm, from uint8 `[size, size, 3]` of `input_spec`."""
-        vector: Vector = self._encoder.embed_images(pixels[None])[0]
+        vector: Vector = self.embed_images(pixels[None])[0]
         return vector
+
+    def embed_images(self, pixels: npt.NDArray[np.uint8], /) -> Vector:
+        """float32 `[n, dim]`, unit norm, from uint8 `[n, size, size, 3]` of `input_spec`."""
+        return self._encoder.embed_images(pixels)
 
     def unknown_words(self, text: str, /) -> list[str]:
         """Words that a closed vocabulary does not have."""
@@ -112,9 +117,10 @@ class LiveIndex:
     another, and never finds no encoder.
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, gpu: GpuResource) -> None:
         self._library = library
         self._settings = library.settings
+        self._gpu = gpu
         self._follower: IndexFollower | None = None
         self._encoders: dict[IndexModel, WarmEncoder] = {}
         self._kept = KeptRankings()
@@ -265,9 +271,9 @@ class LiveIndex:
         with self._loading:
             if model in self._encoders:
                 return
-            from resources.models import GpuResource, load_clip
+            from resources.models import load_clip
 
-            encoder = load_clip(self._settings, model.name, GpuResource(self._settings))
+            encoder = load_clip(self._settings, model.name, self._gpu)
             encoder.warm()
             warm = WarmEncoder(encoder)
             if warm.model != model:

@@ -32,6 +32,7 @@ from search_api.routers import (
     health,
     hidden,
     images,
+    inference,
     ingest,
     jobs,
     metrics,
@@ -51,6 +52,7 @@ _NOUNS = (
     search,
     browse,
     images,
+    inference,
     edits,
     hidden,
     stacks,
@@ -120,7 +122,9 @@ def _protect(app: FastAPI, settings: Settings) -> None:
     """What stands before every route; the last that is added comes first."""
     app.add_middleware(AuditMiddleware)
     app.add_middleware(
-        BodyLimitMiddleware, limit_bytes=_MAX_BODY_BYTES, by_path={search.IMAGE_PATH: search.IMAGE_BYTES}
+        BodyLimitMiddleware,
+        limit_bytes=_MAX_BODY_BYTES,
+        by_path=dict.fromkeys((search.IMAGE_PATH, *inference.PATHS), search.IMAGE_BYTES),
     )
     app.add_middleware(AccessMiddleware, settings=settings)
     names, any_address = allowed_names(settings.host, socket.gethostname(), settings.hosts)

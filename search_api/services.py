@@ -11,11 +11,13 @@ from typing import Any
 
 from resources.clock import utc_now
 from resources.errors import LoupeError
+from resources.inference import ServedModels
 from resources.keys import KeyRing
 from resources.library import Library, LibraryStatus
 from resources.manifest import Manifest, jobs, outbox, pauses, problems
 from resources.manifest.problems import Which
 from resources.model_change import ModelChange, model_changes
+from resources.models import GpuResource
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
 from search_api.live_index import IndexCounts, LiveIndex
@@ -59,7 +61,11 @@ class Services:
         self.owner_secret = secrets.token_urlsafe(32)
         self.library = Library(settings)
         self.dagster = DagsterClient(settings)
-        self.live = LiveIndex(self.library)
+        gpu = GpuResource(settings)
+        self.live = LiveIndex(self.library, gpu)
+        self.models = ServedModels(
+            self.library, gpu, most_waiting=settings.inference_queue, timeout_s=settings.inference_timeout_s
+        )
         self.uploads = UploadDecoder(settings)
         self.previews = LostPreviews(self.library)
         self.status: Snapshot[LibraryNow] = Snapshot(self._load_status, _STATUS_AGE_S)
@@ -79,6 +85,7 @@ class Services:
         self.stopping.set()
         self.uploads.close()
         self.previews.close()
+        self.models.close()
         self.live.stop()
         self.dagster.close()
         with suppress(LoupeError):  # when a key was used last is no reason to fail at the end

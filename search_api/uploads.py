@@ -53,7 +53,11 @@ class UploadDecoder:
         self._starting = threading.Lock()
 
     def model_input(self, data: bytes, spec: ModelInputSpec) -> npt.NDArray[np.uint8]:
-        """uint8 `[size, size, 3]` of a picture.
+        """uint8 `[size, size, 3]` of a picture. Raises as `model_inputs`."""
+        return self.model_inputs(data, (spec,))[0]
+
+    def model_inputs(self, data: bytes, specs: tuple[ModelInputSpec, ...]) -> tuple[npt.NDArray[np.uint8], ...]:
+        """uint8 `[size, size, 3]` of a picture, one for each of `specs`.
 
         Raises `DecodeError` as decoding a file does, `UPLOADS_BUSY` when too many others wait before it.
         """
@@ -67,7 +71,7 @@ class UploadDecoder:
             path.write_bytes(data)
             # Read like a stored preview: decoded, never stored or hashed.
             try:
-                self._tasks.put(DecodeTask(str(path), "preview", number, (spec,)), timeout=_PLACE_S)
+                self._tasks.put(DecodeTask(str(path), "preview", number, specs), timeout=_PLACE_S)
                 outcome = future.result(timeout=3 * _TIMEOUT_S)
             except (queue.Full, TimeoutError) as error:
                 raise LoupeError(
@@ -78,7 +82,7 @@ class UploadDecoder:
         if outcome.status != "decoded":
             code = outcome.code or "CORRUPT"
             raise DecodeError(code, outcome.message or CODES[code].meaning)
-        return outcome.inputs[0]
+        return outcome.inputs
 
     @property
     def waiting(self) -> int:

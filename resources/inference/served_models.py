@@ -99,7 +99,7 @@ class ServedModels:
                 if identity is None:
                     raise LoupeError(
                         "MODEL_NOT_FETCHED",
-                        f"There is no captioner here, or captions are off: run `loupe models fetch {DEFAULT_CAPTIONER}`.",
+                        f"Captions are off, or no captioner is here: run `loupe models fetch {DEFAULT_CAPTIONER}`.",
                     )
                 self._captioner = load_captioner(self._library.settings, identity.name, self.gpu)
                 log.info("captioner_loaded", model=identity.name)

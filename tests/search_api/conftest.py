@@ -16,6 +16,10 @@ from fastapi.testclient import TestClient
 from running_app import free_port, running
 from small_library import SmallLibrary, build
 
+from demo.evidence import distinct_cards
+from resources.models import DEMO_MODEL
+from resources.settings import Settings
+
 _WORKSPACE = Path(__file__).with_name("dagster_workspace.py")
 
 
@@ -74,3 +78,28 @@ def webserver(dagster_home: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def postcards(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
+    """Two dozen drawn postcards that the demo's models never saw, taken in with them; never changed by a test."""
+    folder = tmp_path_factory.mktemp("postcards")
+    photos = folder / "Photos"
+    photos.mkdir()
+    for number, card in enumerate(distinct_cards(24, 7, held_out=False)):
+        card.draw(480, 360).save(photos / f"card_{number:02d}.jpg", quality=88)
+    settings = Settings(
+        home=folder / "home", model=DEMO_MODEL, captions="later", device="cpu", decode_workers=1, cpu_threads=1
+    )
+    cards = SmallLibrary(settings, photos)
+    cards.library.open()
+    cards.add_folder(photos)
+    cards.take_in()
+    return cards
+
+
+@pytest.fixture(scope="session")
+def postcards_client(postcards: SmallLibrary) -> Iterator[TestClient]:
+    """Of an app over `postcards`; only reads, uploads and rounds of the challenge."""
+    with running(postcards) as client:
+        yield client
