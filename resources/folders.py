@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _SKIPPED_FOLDERS = {
+    ".loupe-uploads": "uploads that are not whole",
     "@eadir": "NAS index folder",
     "#recycle": "recycle bin",
     "$recycle.bin": "recycle bin",

@@ -108,6 +108,12 @@ class Home:
         return self.path / "backups"
 
     @property
+    def uploads(self) -> Path:
+        """Where photos that are sent go unless a setting or a request names another folder. The one folder of the
+        home that may be watched, and the one that holds originals."""
+        return self.path / "uploads"
+
+    @property
     def restoring(self) -> Path:
         """What a restore prepares. While `commit.json` stands in it the home is neither the old one nor the new."""
         return self.path / "restoring"

@@ -79,7 +79,8 @@ def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> 
     text = to_text(str(absolute))
     own = os.path.realpath(home.path)
     real = os.path.realpath(absolute)
-    if is_inside(real, own) or is_inside(own, real):
+    received = os.path.realpath(home.uploads)
+    if (is_inside(real, own) and not is_inside(real, received)) or is_inside(own, real):
         raise LoupeError("ROOT_IN_HOME", f"'{text}' overlaps Loupe's own data in {own}.", path=text)
     found = survey(absolute)
     if found.unreadable.get(""):

@@ -63,6 +63,16 @@ class Settings(BaseSettings):
     max_pages: int = Field(1000, ge=1, description="Pages of one file that are taken in.")
     max_file_bytes: int = Field(4 << 30, ge=1, description="Largest file that is read, bytes.")
 
+    upload_folder: Path | None = Field(
+        None, description="Folder for photos that are sent; unset: uploads/ in the home. It becomes a watched folder."
+    )
+    upload_max_bytes: int = Field(64 << 30, ge=1, description="Bytes that one upload of photos may have.")
+    upload_keep_free_bytes: int = Field(1 << 30, ge=0, description="Bytes that an upload leaves free on its disk.")
+    browse_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Folders whose folders the API lists; with commas. Unset: the home directory and mounted media.",
+    )
+
     purge_missing_days: int = Field(
         30, ge=0, description="Days after which photos whose files are missing are forgotten; 0: never."
     )
@@ -117,7 +127,7 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
 
-    @field_validator("hosts", "cors_origins", mode="before")
+    @field_validator("hosts", "cors_origins", "browse_roots", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -135,7 +145,12 @@ class Settings(BaseSettings):
                 raise ValueError(f"'{origin}' is not of the form https://host or https://host:port")
         return tuple(origin.lower() for origin in value)
 
-    @field_validator("home", "backup_folder", mode="after")
+    @field_validator("browse_roots", mode="after")
+    @classmethod
+    def _absolute_all(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(Path(os.path.abspath(path.expanduser())) for path in value)
+
+    @field_validator("home", "backup_folder", "upload_folder", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else Path(os.path.abspath(value.expanduser()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from resources.folder_runs import PARTITIONS_NAME, folder_run
 from resources.home import Home
 from resources.settings import Settings
 
-__all__ = ["CAPTIONS_JOB", "INGEST_JOB", "DagsterClient"]
+__all__ = ["CAPTIONS_JOB", "INGEST_JOB", "DagsterClient", "LogPage", "LoggedLine"]
 
 INGEST_JOB = "ingest"
 CAPTIONS_JOB = "captions"
@@ -69,6 +70,44 @@ mutation LoupeTerminate($runId: String!) {
     ... on Error { message }
   }
 }"""
+
+
+_LOGS = """
+query LoupeLogs($runId: ID!, $cursor: String, $limit: Int!) {
+  logsForRun(runId: $runId, afterCursor: $cursor, limit: $limit) {
+    __typename
+    ... on EventConnection {
+      cursor
+      hasMore
+      events {
+        __typename
+        ... on MessageEvent { message timestamp level stepKey eventType }
+        ... on ErrorEvent { error { message } }
+      }
+    }
+    ... on PythonError { message }
+  }
+}"""
+
+
+@dataclass(frozen=True)
+class LoggedLine:
+    """One entry of a run's event log; `at` is UTC."""
+
+    at: datetime
+    level: str
+    message: str
+    step: str | None
+    event: str | None
+
+
+@dataclass(frozen=True)
+class LogPage:
+    """Entries, oldest first; `cursor` asks for what comes after them, `more` says that there is some already."""
+
+    lines: tuple[LoggedLine, ...]
+    cursor: str
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -171,6 +210,19 @@ class DagsterClient:
             raise LoupeError("JOB_NOT_FOUND", f"There is no job {run_id}.", job_id=run_id)
         self._expect(answer, "TerminateRunSuccess", "Dagster does not stop the run")
 
+    def logs(self, run_id: str, cursor: str | None, limit: int) -> LogPage:
+        """A page of a run's event log. Raises `JOB_LOGS_NOT_KEPT`, and `INVALID_REQUEST` for a cursor that is none."""
+        try:
+            answer = self._ask(_LOGS, {"runId": run_id, "cursor": cursor, "limit": limit})["logsForRun"]
+        except LoupeError as error:
+            if cursor is not None and error.code == "JOB_FAILED":  # whatever a cursor of another kind provokes
+                raise LoupeError("INVALID_REQUEST", "The cursor is not one of this log.") from error
+            raise
+        if answer["__typename"] == "RunNotFoundError":
+            raise LoupeError("JOB_LOGS_NOT_KEPT", "Dagster keeps no log of this job.", job_id=run_id)
+        self._expect(answer, "EventConnection", "Dagster does not show the log")
+        return LogPage(tuple(_line(event) for event in answer["events"]), answer["cursor"], answer["hasMore"])
+
     def _find(self, job_name: str) -> _Job:
         answer = self._ask(_FIND_JOB, {})["repositoriesOrError"]
         self._expect(answer, "RepositoryConnection", "Dagster has not loaded Loupe's pipeline")
@@ -214,6 +266,19 @@ def _reaching(url: str) -> Iterator[None]:
             f"Dagster does not answer at {url}, so no work can be started or stopped. Run `loupe up`. Search goes on.",
             url=url,
         ) from error
+
+
+def _line(event: Mapping[str, Any]) -> LoggedLine:
+    message = event.get("message") or ""
+    reason = (event.get("error") or {}).get("message") or ""
+    return LoggedLine(
+        at=datetime.fromtimestamp(int(event.get("timestamp") or 0) / 1000, UTC).replace(tzinfo=None),
+        level=str(event.get("level") or "INFO"),
+        # The reason, not the stack: where the program stands on this machine is nobody's business.
+        message="\n".join(filter(None, [message, _first_line(reason)])),
+        step=event.get("stepKey"),
+        event=event.get("eventType"),
+    )
 
 
 def _first_line(text: str) -> str:

@@ -25,6 +25,7 @@ from search_api.routers import (
     audit,
     browse,
     collections,
+    directories,
     duplicates,
     edits,
     failures,
@@ -41,6 +42,7 @@ from search_api.routers import (
     skipped,
     stacks,
     status,
+    uploads,
     warnings,
 )
 from search_api.services import Services
@@ -57,6 +59,8 @@ _NOUNS = (
     hidden,
     stacks,
     folders,
+    directories,
+    uploads,
     collections,
     ingest,
     duplicates,
@@ -124,7 +128,10 @@ def _protect(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(
         BodyLimitMiddleware,
         limit_bytes=_MAX_BODY_BYTES,
-        by_path=dict.fromkeys((search.IMAGE_PATH, *inference.PATHS), search.IMAGE_BYTES),
+        by_path={
+            **dict.fromkeys((search.IMAGE_PATH, *inference.PATHS), search.IMAGE_BYTES),
+            uploads.PATH: settings.upload_max_bytes,
+        },
     )
     app.add_middleware(AccessMiddleware, settings=settings)
     names, any_address = allowed_names(settings.host, socket.gethostname(), settings.hosts)

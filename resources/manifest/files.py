@@ -213,6 +213,18 @@ def photo_at(tx: Transaction, path: str) -> str | None:
     )
 
 
+def paths_of(tx: Transaction, sha256: str) -> list[str]:
+    """Where, as stored, files with these bytes stand, as far as is known."""
+    return [
+        path
+        for (path,) in tx.execute(
+            """SELECT r.path || '/' || f.rel_path FROM files f JOIN roots r USING (root_id)
+            WHERE f.sha256 = ? AND f.missing_since IS NULL AND f.skip_reason IS NULL ORDER BY 1""",
+            [sha256],
+        ).fetchall()
+    ]
+
+
 class Relocated(NamedTuple):
     """A file whose path is another one now; its bytes are the same."""
 

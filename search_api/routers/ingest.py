@@ -5,9 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from resources.manifest import pauses
-from search_api.dependencies import Held
+from search_api.dependencies import CurrentJob, Held
 from search_api.error_replies import responses
-from search_api.schemas.jobs import Ingest
+from search_api.routers.jobs import job_reply
+from search_api.schemas.jobs import Ingest, Job
 from search_api.services import Services
 
 router = APIRouter(prefix="/ingest", tags=["jobs"])
@@ -19,6 +20,12 @@ def get_ingest(services: Held) -> Ingest:
     with services.library.manifest.read() as tx:
         since = pauses.paused_at(tx)
     return Ingest(paused=since is not None, paused_at=since)
+
+
+@router.get("/status/{job_id}", responses=responses("JOB_NOT_FOUND", "MANIFEST_BUSY"))
+async def ingest_status(job: CurrentJob) -> Job:
+    """One run: the same as `GET /jobs/{job_id}`."""
+    return job_reply(job)
 
 
 @router.post("/pause", responses=responses("MANIFEST_BUSY"))

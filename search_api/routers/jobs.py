@@ -15,7 +15,7 @@ from resources.manifest import jobs
 from resources.manifest.jobs import ENDED
 from search_api.dependencies import CurrentJob, Held
 from search_api.error_replies import responses
-from search_api.schemas.jobs import Job, Jobs, JobState, Stage
+from search_api.schemas.jobs import Job, JobLogs, Jobs, JobState, LogLine, Stage
 
 __all__ = ["job_reply", "router"]
 
@@ -74,6 +74,32 @@ async def job_events(
         rows = await services.jobs.get()
         row = next((each for each in rows if each["run_id"] == job["run_id"]), None)
     yield ServerSentEvent(data=last, event="end", id=shown)
+
+
+@router.get(
+    "/{job_id}/logs",
+    responses=responses(
+        "JOB_NOT_FOUND", "JOB_LOGS_NOT_KEPT", "INVALID_REQUEST", "DAGSTER_UNREACHABLE", "JOB_FAILED", "MANIFEST_BUSY"
+    ),
+)
+def job_logs(
+    job: CurrentJob,
+    services: Held,
+    cursor: Annotated[
+        str | None, Query(max_length=500, description="Of the page before; unset: from the beginning.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> JobLogs:
+    """What Dagster wrote down of a run, oldest first. The last `cursor` of a run that works goes on where it ended."""
+    page = services.dagster.logs(job["run_id"], cursor, limit)
+    return JobLogs(
+        lines=[
+            LogLine(at=line.at, level=line.level, message=line.message, step=line.step, event=line.event)
+            for line in page.lines
+        ],
+        cursor=page.cursor,
+        more=page.more,
+    )
 
 
 def _version(row: dict[str, Any]) -> str:

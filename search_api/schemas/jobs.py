@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-__all__ = ["Ingest", "Job", "JobState", "Jobs", "Stage"]
+__all__ = ["Ingest", "Job", "JobLogs", "JobState", "Jobs", "LogLine", "Stage"]
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "paused"]
 
@@ -45,6 +45,20 @@ class Job(BaseModel):
 
 class Jobs(BaseModel):
     jobs: list[Job] = Field(description="Newest first; the newest 1,000 that ended are kept.")
+
+
+class LogLine(BaseModel):
+    at: datetime = Field(description="UTC.")
+    level: str = Field(examples=["INFO"])
+    message: str
+    step: str | None = Field(None, description="The step of the run that said it.")
+    event: str | None = Field(None, description="Dagster's kind of event.", examples=["STEP_START"])
+
+
+class JobLogs(BaseModel):
+    lines: list[LogLine] = Field(description="Oldest first.")
+    cursor: str = Field(description="Asks for what comes after.")
+    more: bool = Field(description="There is more already.")
 
 
 class Ingest(BaseModel):

@@ -56,6 +56,21 @@ def test_one_run_covers_all_new_folders(client: DagsterClient, instance: Dagster
     run_id = client.launch_folders("ingest", keys)
     assert _wait_for(instance, run_id, _ENDED) is DagsterRunStatus.SUCCESS
     assert instance.get_materialized_partitions(AssetKey("file_inventory")) >= set(keys)
+    first = client.logs(run_id, None, 5)
+    assert (len(first.lines), first.more) == (5, True)
+    rest = client.logs(run_id, first.cursor, 1000)
+    assert not rest.more
+    events = [line.event for line in (*first.lines, *rest.lines)]
+    assert "STEP_START" in events
+    assert "RUN_SUCCESS" in events
+    assert [line.at for line in rest.lines] == sorted(line.at for line in rest.lines)
+    assert client.logs(run_id, rest.cursor, 10).lines == ()
+    with pytest.raises(LoupeError) as refused:
+        client.logs(run_id, "no cursor", 10)
+    assert refused.value.code == "INVALID_REQUEST"
+    with pytest.raises(LoupeError) as unknown:
+        client.logs("00000000-0000-0000-0000-000000000000", None, 10)
+    assert unknown.value.code == "JOB_LOGS_NOT_KEPT"
 
 
 @pytest.mark.slow
