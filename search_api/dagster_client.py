@@ -212,12 +212,9 @@ class DagsterClient:
 
     def logs(self, run_id: str, cursor: str | None, limit: int) -> LogPage:
         """A page of a run's event log. Raises `JOB_LOGS_NOT_KEPT`, and `INVALID_REQUEST` for a cursor that is none."""
-        try:
-            answer = self._ask(_LOGS, {"runId": run_id, "cursor": cursor, "limit": limit})["logsForRun"]
-        except LoupeError as error:
-            if cursor is not None and error.code == "JOB_FAILED":  # whatever a cursor of another kind provokes
-                raise LoupeError("INVALID_REQUEST", "The cursor is not one of this log.") from error
-            raise
+        answer = self._ask(_LOGS, {"runId": run_id, "cursor": cursor, "limit": limit})["logsForRun"]
+        if answer["__typename"] == "PythonError" and cursor is not None:
+            raise LoupeError("INVALID_REQUEST", "The cursor is not one of this log.")
         if answer["__typename"] == "RunNotFoundError":
             raise LoupeError("JOB_LOGS_NOT_KEPT", "Dagster keeps no log of this job.", job_id=run_id)
         self._expect(answer, "EventConnection", "Dagster does not show the log")

@@ -24,6 +24,7 @@ from search_api.route_rules import documented
 from search_api.routers import (
     audit,
     browse,
+    challenge,
     collections,
     directories,
     duplicates,
@@ -55,6 +56,7 @@ _NOUNS = (
     browse,
     images,
     inference,
+    challenge,
     edits,
     hidden,
     stacks,

@@ -22,6 +22,7 @@ from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
 from search_api.live_index import IndexCounts, LiveIndex
 from search_api.lost_previews import LostPreviews
+from search_api.open_rounds import OpenRounds
 from search_api.snapshots import Snapshot
 from search_api.uploads import UploadDecoder
 
@@ -67,6 +68,7 @@ class Services:
             self.library, gpu, most_waiting=settings.inference_queue, timeout_s=settings.inference_timeout_s
         )
         self.uploads = UploadDecoder(settings)
+        self.rounds = OpenRounds()
         self.previews = LostPreviews(self.library)
         self.status: Snapshot[LibraryNow] = Snapshot(self._load_status, _STATUS_AGE_S)
         self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)

@@ -15,6 +15,7 @@ from orchestration.cli import (
     challenge,
     collections,
     duplicates,
+    evaluate,
     exchange,
     failures,
     folders,
@@ -59,6 +60,7 @@ app.command("export")(exchange.export_command)
 app.command("import")(exchange.import_command)
 app.command("write-sidecars")(sidecars.write_sidecars_command)
 app.command("challenge")(challenge.challenge_command)
+app.command("evaluate")(evaluate.evaluate_command)
 app.command("restore")(restore.restore_command)
 app.command("verify")(verify.verify_command)
 app.command("audit")(audit.audit_command)

@@ -22,8 +22,6 @@ from resources.wording import counted
 
 __all__ = ["challenge_command"]
 
-_LEAST_PHOTOS = 20
-
 
 def challenge_command(
     rounds: Annotated[int, typer.Option(min=1, max=100, help="Photos to describe.")] = 10,
@@ -31,7 +29,7 @@ def challenge_command(
     model: ModelOption = None,
 ) -> None:
     """Measure search on your own photos: describe each from memory. Nothing leaves this machine."""
-    from resources.search.challenge import choose_photos, rank_of, score
+    from resources.search.challenge import LEAST_PHOTOS, choose_photos, rank_of, score
 
     library = Library(settings_from(model=model)).open()
     clip = library.clip()
@@ -39,8 +37,8 @@ def challenge_command(
         raise LoupeError("SEARCH_BY_CONTENT_OFF", "The challenge needs a model: `loupe models fetch siglip2-b32`.")
     with library.manifest.read() as tx:
         pixels = dict(results.embedded_photos(tx, result_key(clip)))
-    if len(pixels) < _LEAST_PHOTOS:
-        raise LoupeError("DIR_EMPTY", f"The challenge needs {_LEAST_PHOTOS} searchable photos; {len(pixels)} are.")
+    if len(pixels) < LEAST_PHOTOS:
+        raise LoupeError("DIR_EMPTY", f"The challenge needs {LEAST_PHOTOS} searchable photos; {len(pixels)} are.")
     console = Console()
     ranks: list[int] = []
     with _searching(library, clip) as search:

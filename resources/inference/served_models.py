@@ -72,14 +72,19 @@ class ServedModels:
         """
         lane = Lane(
             ("embed_images", *_key(encoder)),
-            lambda items: encoder.embed_images(np.stack(items)),
+            lambda items: list(encoder.embed_images(np.stack(items))),
             lambda: self.safe_batch("embed_images"),
         )
         return np.stack(self._queue.run(lane, images, self._timeout_s))
 
     def embed_texts(self, encoder: Encoder, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """float32 `[n, dim]`, unit norm. Raises as `embed_images`."""
-        lane = Lane(("embed_texts", *_key(encoder)), encoder.embed_texts, lambda: _TEXT_BATCH, urgent=True)
+        lane = Lane(
+            ("embed_texts", *_key(encoder)),
+            lambda items: list(encoder.embed_texts(items)),
+            lambda: _TEXT_BATCH,
+            urgent=True,
+        )
         return np.stack(self._queue.run(lane, texts, self._timeout_s))
 
     def captions(self, captioner: Captioner, images: Sequence[npt.NDArray[np.uint8]]) -> list[str]:

@@ -10,9 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-__all__ = ["ChallengeScore", "choose_photos", "rank_of", "score"]
+__all__ = ["LEAST_PHOTOS", "ROUNDS", "ChallengeScore", "choose_photos", "random_baseline", "rank_of", "score"]
+
+# With fewer a rank says little; and so many rounds make a score.
+LEAST_PHOTOS = 20
+ROUNDS = 10
+
 
 _PAGE = 500
+# Further down nobody looks, and each page costs as much as all before it.
+_MOST_RANKED = 10_000
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,11 @@ def choose_photos(photo_ids: Sequence[str], rounds: int, seed: int | None = None
 
 
 def rank_of(photo_id: str, candidates: int, page: Callable[[int, int], Sequence[str]]) -> int:
-    """Where `photo_id` stands, 1 first, in `page(offset, limit)`: the ids that a search by meaning alone finds."""
-    for offset in range(0, candidates, _PAGE):
+    """Where `photo_id` stands, 1 first, in `page(offset, limit)`: the ids that a search by meaning alone finds.
+
+    What is not among the first 10,000 counts as the last.
+    """
+    for offset in range(0, min(candidates, _MOST_RANKED), _PAGE):
         found = page(offset, _PAGE)
         if photo_id in found:
             return offset + 1 + list(found).index(photo_id)
@@ -46,15 +56,21 @@ def rank_of(photo_id: str, candidates: int, page: Callable[[int, int], Sequence[
     return candidates
 
 
+def random_baseline(candidates: int) -> tuple[float, float]:
+    """Of guessing: the median rank, and the share of rounds in the first ten."""
+    return (candidates + 1) / 2, min(1.0, 10 / candidates)
+
+
 def score(ranks: Sequence[int], candidates: int) -> ChallengeScore:
     """The score of these ranks. Raises `ValueError` without any."""
     if not ranks:
         raise ValueError("a score needs at least one round")
+    chance_median, chance_10 = random_baseline(candidates)
     return ChallengeScore(
         rounds=len(ranks),
         candidates=candidates,
         median_rank=float(median(ranks)),
         top_10=sum(rank <= 10 for rank in ranks) / len(ranks),
-        chance_median_rank=(candidates + 1) / 2,
-        chance_top_10=min(1.0, 10 / candidates),
+        chance_median_rank=chance_median,
+        chance_top_10=chance_10,
     )
