@@ -187,7 +187,7 @@ class RuledRoutes:
 
 
 def documented(document: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI document with the ways to prove who asks, and the scope of each operation."""
+    """The OpenAPI document with the ways to prove who asks, the scope of each operation, and times as they are."""
     document["components"]["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "A key of `loupe keys create`."},
         "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "Of a signed-in browser."},
@@ -198,7 +198,20 @@ def documented(document: dict[str, Any]) -> dict[str, Any]:
             # The last, nothing: on the machine itself no key is needed.
             operation["security"] = [{"key": []}, {"session": []}, {}] if rule.scope else []
             operation["x-scope"] = rule.scope or "none"
+    _without_zones(document)
     return document
+
+
+def _without_zones(part: Any) -> None:
+    """Every time of the API is UTC, or a camera's wall clock, and says no zone, which `date-time` would promise."""
+    if isinstance(part, dict):
+        if part.get("format") == "date-time":
+            part["format"] = "date-time-local"
+        for each in part.values():
+            _without_zones(each)
+    elif isinstance(part, list):
+        for each in part:
+            _without_zones(each)
 
 
 def _noun(path: str) -> str:

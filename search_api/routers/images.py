@@ -28,9 +28,10 @@ router = APIRouter(prefix="/images", tags=["images"])
 _FOR_EVER = "private, max-age=31536000, immutable"
 _ASK_EACH_TIME = "private, no-cache"
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture."}}
+_AS_IT_IS: dict[str, Any] = {"application/octet-stream": {}, "image/*": {}, "video/*": {}}
 _FILE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {}}, "description": "The file, as it stands on the disk."},
-    206: {"content": {"application/octet-stream": {}}, "description": "The range that was asked for."},
+    200: {"content": _AS_IT_IS, "description": "The file, as it stands on the disk."},
+    206: {"content": _AS_IT_IS, "description": "The range that was asked for."},
     416: {"description": "The file is shorter than that."},
 }
 Version = Annotated[
