@@ -119,6 +119,7 @@ def _api(services: Services) -> Iterator[GaugeMetricFamily]:
     yield _gauge("loupe_index_ready", "Whether the index is open.", services.live.index_state == "ready")
     yield _gauge("loupe_model_ready", "Whether photos are found by content.", services.live.model_state == "ready")
     yield _gauge("loupe_uploads_waiting", "Pictures to search with that wait to be decoded.", services.uploads.waiting)
+    yield _gauge("loupe_inference_waiting", "Pictures and texts that wait for the model.", services.models.waiting)
     if memory := _device_memory():
         family = GaugeMetricFamily("loupe_device_memory_bytes", "Memory of the GPUs.", labels=("device", "kind"))
         for (device, kind), value in memory.items():

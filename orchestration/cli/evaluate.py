@@ -84,9 +84,9 @@ def evaluate_command(
     if result.misses:
         console.print("Furthest from the first place:", highlight=False)
     for miss in result.misses:
-        console.print(f"  {miss.rank:>4}  {miss.caption}", highlight=False, markup=False)
-        console.print(f"        {miss.path}; first was {miss.first}", highlight=False, markup=False)
+        console.print(f"  {miss.rank:>4}  {miss.caption}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"        {miss.path}; first was {miss.first}", highlight=False, markup=False, soft_wrap=True)
     for path, why in list(result.unread.items())[:10]:
-        console.print(f"not used: {path}: {why}", highlight=False, markup=False)
+        console.print(f"not used: {path}: {why}", highlight=False, markup=False, soft_wrap=True)
     if len(result.unread) > 10:
         console.print(f"and {len(result.unread) - 10} more that could not be used", highlight=False)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from resources.errors import LoupeError
-from resources.folders import folder_of, from_text, partition_folder, partition_key, to_text
+from resources.folders import folder_of, from_text, is_inside, partition_folder, partition_key, to_text
 from resources.inventory import add_root
 from resources.manifest import files, jobs, pauses, roots
 from resources.receiving import Received, ReceivedFile, Receiver, holds, safe_path
@@ -235,8 +235,11 @@ def _folder(services: Services, root_id: str | None, folder: str | None) -> _Int
             raise LoupeError("ROOT_OFFLINE", f"{root['path']} cannot be reached now; nothing was stored.")
     else:
         path = settings.upload_folder or services.library.home.uploads
-        path.mkdir(parents=True, exist_ok=True)
-        root = next((each for each in watched if each["path"] == to_text(str(path))), None)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LoupeError("NO_PERMISSION", f"The upload folder cannot be made ({error.strerror}).") from error
+        root = next((each for each in watched if is_inside(to_text(str(path)), each["path"])), None)
     receiver = Receiver(path, max_file_bytes=settings.max_file_bytes, keep_free_bytes=settings.upload_keep_free_bytes)
     return _Into(path, root, below, receiver)
 
