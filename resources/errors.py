@@ -265,7 +265,7 @@ _FOLDERS = (
         "UPLOAD_REFUSED",
         422,
         EX_DATAERR,
-        "The uploaded file is neither a photo nor a sidecar, by its content.",
+        "The uploaded file is neither a photo nor a sidecar, by its content and its name.",
         "Nothing: it was not kept.",
     ),
     ErrorCode(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
 import time
@@ -33,6 +34,9 @@ UNFINISHED_FOLDER = ".loupe-uploads"
 _ABANDONED_S = 24 * 3600.0
 _HEAD_BYTES = 1 << 16
 _NAME_BYTES = 255
+_NAME_HEX = 32
+_UNFINISHED = re.compile(rf"[0-9a-f]{{{_NAME_HEX}}}")
+_TRIES = 100
 _MOST_NAMES = 1000
 # Looked at again after so many bytes: others write to the disk too.
 _LOOK_AGAIN_BYTES = 64 << 20
@@ -74,13 +78,12 @@ class Receiver:
         wanted = safe_path(path)
         root = self._opened_root()
         try:
-            unfinished = _entered(root, UNFINISHED_FOLDER)
+            name = secrets.token_hex(_NAME_HEX // 2)
+            unfinished, handle = _begun(root, name)
             try:
-                _sweep(unfinished)
-                name = secrets.token_hex(16)
-                handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=unfinished)
                 try:
                     with open(handle, "wb", closefd=True) as stream:
+                        _sweep(unfinished)
                         yield ReceivedFile(self, wanted, root, unfinished, name, stream)
                 finally:
                     with suppress(FileNotFoundError):
@@ -175,10 +178,14 @@ class ReceivedFile:
         return sniff(self._head) is not None or sniff_by_name(self._head, self._wanted.name) is not None
 
     def check_kind(self) -> None:
-        """Raises `EMPTY_FILE`, `UPLOAD_REFUSED` for what is neither photo nor sidecar."""
+        """Raises `EMPTY_FILE`, `UPLOAD_REFUSED` for what is neither photo nor sidecar.
+
+        Its name is a photo's too: bytes that begin like a GIF can be a page or a script for whom the name says so.
+        """
         if not self._size:
             raise LoupeError("EMPTY_FILE", f"'{self._wanted}' has no bytes.")
-        if not self.is_photo and not _is_sidecar(self._wanted.name, self._head):
+        photo = self.is_photo and (kind_by_name(self._wanted.name) == "photo" or not self._wanted.suffix)
+        if not photo and not _is_sidecar(self._wanted.name, self._head):
             raise LoupeError(
                 "UPLOAD_REFUSED", f"'{self._wanted}' is neither a photo nor a photo's sidecar; it was not kept."
             )
@@ -226,7 +233,11 @@ class ReceivedFile:
                 os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=folder))
             except FileExistsError:
                 return False
-            os.rename(self._name, name, src_dir_fd=self._unfinished, dst_dir_fd=folder)
+            try:
+                os.rename(self._name, name, src_dir_fd=self._unfinished, dst_dir_fd=folder)
+            except OSError:
+                os.unlink(name, dir_fd=folder)
+                raise
         return True
 
     def _is_same(self, folder: int, name: str) -> bool:
@@ -269,8 +280,8 @@ def safe_path(path: str) -> PurePosixPath:
             or any(ord(character) < 32 or ord(character) == 127 for character in part)
         ):
             raise LoupeError("UPLOAD_PATH_INVALID", "A part of the file's path cannot be used as a name.")
-        if part.lower() == UNFINISHED_FOLDER or part.startswith("._"):
-            raise LoupeError("UPLOAD_PATH_INVALID", f"'{part}' is a name that is never taken in.")
+        if part.startswith("."):  # where programs keep what they obey: .ssh, .config, .loupeignore
+            raise LoupeError("UPLOAD_PATH_INVALID", f"'{part}' is a hidden name; such names are not taken in.")
     for part in parts[:-1]:
         if reason := folder_skip_reason(part):
             raise LoupeError("UPLOAD_PATH_INVALID", f"Folders named '{part}' are never taken in ({reason}).")
@@ -307,13 +318,29 @@ def _entered(folder: int, name: str) -> int:
         raise
 
 
+def _begun(root: int, name: str) -> tuple[int, int]:
+    """The folder of unfinished files, and `name` in it, open for writing."""
+    for attempt in range(_TRIES):
+        unfinished = -1
+        try:
+            unfinished = _entered(root, UNFINISHED_FOLDER)
+            return unfinished, os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=unfinished)
+        except BaseException as error:
+            if unfinished >= 0:
+                os.close(unfinished)
+            # Another upload that ended has just removed the folder, which was empty.
+            if not isinstance(error, FileNotFoundError) or attempt == _TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
 def _sweep(unfinished: int) -> None:
     """Remove what uploads that were cut off by a power cut left."""
     latest = time.time() - _ABANDONED_S
     with os.scandir(unfinished) as entries:
         for entry in entries:
             with suppress(OSError):
-                if entry.stat(follow_symlinks=False).st_mtime < latest:
+                if _UNFINISHED.fullmatch(entry.name) and entry.stat(follow_symlinks=False).st_mtime < latest:
                     os.unlink(entry.name, dir_fd=unfinished)
 
 

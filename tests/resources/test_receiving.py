@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -87,7 +89,10 @@ def test_a_sidecar_goes_with_its_photo_and_replaces_none(folder: Path) -> None:
         ("a.jpg", b"<html><script>", "UPLOAD_REFUSED"),
         ("a.exe", b"MZ" + bytes(500), "UPLOAD_REFUSED"),
         ("a.xmp", b"\x7fELF" + bytes(500), "UPLOAD_REFUSED"),
-        (".loupeignore", b"*", "UPLOAD_REFUSED"),
+        ("a.html", b"GIF89a/*" + bytes(500), "UPLOAD_REFUSED"),
+        ("a.sh", RED, "UPLOAD_REFUSED"),
+        (".loupeignore", b"*", "UPLOAD_PATH_INVALID"),
+        (".ssh/authorized_keys", RED, "UPLOAD_PATH_INVALID"),
         ("a.jpg", RED + bytes(1 << 20), "TOO_LARGE"),
     ],
 )
@@ -122,6 +127,35 @@ def test_a_folder_of_unfinished_files_that_is_a_link_is_not_used(folder: Path, t
     (folder / UNFINISHED_FOLDER).symlink_to(tmp_path)
     with pytest.raises(LoupeError):
         take(receiver(folder), "a.jpg", RED)
+
+
+def test_the_folder_of_unfinished_files_may_be_removed_by_another_upload_at_any_time(folder: Path) -> None:
+    over = threading.Event()
+
+    def end_others() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                (folder / UNFINISHED_FOLDER).rmdir()
+
+    other = threading.Thread(target=end_others)
+    other.start()
+    try:
+        to = receiver(folder)
+        assert {take(to, f"{number}.jpg", RED).status for number in range(200)} == {"stored"}
+    finally:
+        over.set()
+        other.join()
+
+
+def test_what_a_power_cut_left_is_removed_and_nothing_else(folder: Path) -> None:
+    left = folder / UNFINISHED_FOLDER
+    left.mkdir()
+    for name in ("0" * 32, "mine.jpg"):
+        (left / name).write_bytes(RED)
+        os.utime(left / name, (0, 0))
+    (left / ("1" * 32)).write_bytes(RED)  # on its way now
+    take(receiver(folder), "a.jpg", RED)
+    assert sorted(path.name for path in left.iterdir()) == ["1" * 32, "mine.jpg"]
 
 
 def test_what_is_on_its_way_is_no_photo_yet(folder: Path) -> None:

@@ -67,6 +67,25 @@ def with_dagster(own: SmallLibrary, webserver: str) -> Iterator[TestClient]:
 
 
 @pytest.mark.slow
+def test_photos_that_are_sent_start_a_run_whose_log_can_be_read(with_dagster: TestClient, own: SmallLibrary) -> None:
+    draw_photo(own.settings.home.parent / "sent.jpg", "red", "white", 71)
+    parts = {"file": ("2024/sent.jpg", (own.settings.home.parent / "sent.jpg").read_bytes())}
+    sent = with_dagster.post("/api/v1/uploads", files=parts).json()
+    assert (sent["stored"], sent["note"]) == (1, None)
+    job_id = sent["job_id"]
+    with own.library.manifest.read() as tx:
+        row = jobs.get(tx, job_id)
+    assert row is not None
+    assert row["target"] == "1 folder"
+    assert with_dagster.get(f"/api/v1/ingest/status/{job_id}").json()["job_id"] == job_id
+    wait_until(lambda: with_dagster.get(f"/api/v1/jobs/{job_id}/logs").json()["lines"] != [], 90)
+    first = with_dagster.get(f"/api/v1/jobs/{job_id}/logs", params={"limit": 1}).json()
+    assert len(first["lines"]) == 1
+    after = with_dagster.get(f"/api/v1/jobs/{job_id}/logs", params={"cursor": first["cursor"]}).json()
+    assert first["lines"][0] not in after["lines"]
+
+
+@pytest.mark.slow
 def test_adding_a_folder_watches_it_and_starts_its_run(
     with_dagster: TestClient, own: SmallLibrary, webserver: str
 ) -> None:
