@@ -51,7 +51,7 @@ def list_groups(
     library: OpenLibrary,
     tier: Tier | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=100_000_000)] = 0,
 ) -> DuplicateGroups:
     """Groups, large ones first."""
     found = _groups(library, tier, None, limit + 1, offset)

@@ -31,7 +31,7 @@ class AuditQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     before: int | None = Field(
-        None, ge=1, description="Changes with a lower number: the last `seq` of the page before."
+        None, ge=1, le=(1 << 63) - 1, description="Changes with a lower number: the last `seq` of the page before."
     )
     who: str | None = Field(None, max_length=100, description="Only of this key, of `this machine` or `command line`.")
 

@@ -127,3 +127,19 @@ def test_a_route_keeps_its_word(label: str, app: App) -> None:
         case.validate_response(reply, checks=checks)
 
     keeps_it()
+
+
+def test_every_whole_number_of_an_address_has_bounds_that_the_library_can_hold() -> None:
+    asked = [
+        (label, parameter["name"], schema)
+        for label, operation in OPERATIONS.items()
+        for parameter in operation.definition.raw.get("parameters", [])
+        for schema in (parameter["schema"], *parameter["schema"].get("anyOf", []))
+    ]
+    numbers = [each for each in asked if each[2].get("type") == "integer"]
+    assert len(numbers) > 10
+    assert not [
+        each
+        for each in numbers
+        if not {"maximum", "exclusiveMaximum"} & each[2].keys() or each[2].get("maximum", 0) >= 1 << 63
+    ]
