@@ -152,7 +152,14 @@ def take_inventory(
     unchanged = 0
     for root in all_roots:
         path = from_text(root["path"])
-        mine = {key: row for key, row in stored.items() if key in wanted and row["root_id"] == root["root_id"]}
+        mine = {
+            key: row
+            for key, row in stored.items()
+            if key in wanted
+            and row["root_id"] == root["root_id"]
+            # Not one from when the root had another name: its files are another partition's now.
+            and key == partition_key(root["root_id"], root["path"], row["rel_path"])
+        }
         if not mine:
             continue
         if not reachable(path):

@@ -12,7 +12,7 @@ from typing import Any
 
 from resources.errors import LoupeError
 from resources.folders import check_root, folder_of, from_text, is_inside, partition_folder, partition_key, to_text
-from resources.manifest import Manifest, Transaction, files, outbox, photos, roots
+from resources.manifest import Manifest, Transaction, files, outbox, photos, roots, signatures
 from resources.manifest.files import Relocated
 
 __all__ = ["MovedFolder", "move_folder"]
@@ -59,7 +59,12 @@ def move_folder(manifest: Manifest, old: str, new: str) -> MovedFolder:
     _check_files(source, target, [(os.path.join(paths[move.new_root_id], move.new_rel_path), move) for move in moves])
     with manifest.write() as tx:
         for root in whole:
-            roots.set_path(tx, root["root_id"], paths[root["root_id"]])
+            root_id, path = root["root_id"], paths[root["root_id"]]
+            roots.set_path(tx, root_id, path)
+            # The partition of the root's own files is named after the root.
+            signatures.relabel(
+                tx, root_id, {partition_key(root_id, root["path"], ""): partition_key(root_id, path, "")}
+            )
             roots.set_state(tx, root["root_id"], "online")
         shown = photos.of_documents(tx, files.relocate(tx, moves))
         outbox.push(tx, shown, "paths")

@@ -97,6 +97,7 @@ def look(
         stored = signatures.by_key(tx)
     rows: dict[str, dict[str, Any]] = {}
     offline = []
+    renamed: dict[str, tuple[str, str]] = {}  # a root's own partition from when the root had another name
     for root in watched:
         path = from_text(root["path"])
         if not reachable(path):
@@ -109,13 +110,16 @@ def look(
             partition_key(root["root_id"], root["path"], folder): (folder, signature)
             for folder, signature in memory.folders.signatures(path, root["partition_depth"]).items()
         }
-        gone = {
-            key: (row["rel_path"], "")
-            for key, row in stored.items()
-            if row["root_id"] == root["root_id"] and key not in seen
+        known = {key: row for key, row in stored.items() if row["root_id"] == root["root_id"]}
+        renamed |= {
+            key: (root["root_id"], name)
+            for key, row in known.items()
+            if key != (name := partition_key(root["root_id"], root["path"], row["rel_path"]))
         }
+        gone = {key: (row["rel_path"], "") for key, row in known.items() if key not in seen and key not in renamed}
+        named = {name for _, name in renamed.values()}
         mine = [
-            _observed(stored.get(key), key, root["root_id"], folder, signature)
+            _observed(None if key in named else stored.get(key), key, root["root_id"], folder, signature)
             for key, (folder, signature) in {**seen, **gone}.items()
         ]
         rows.update((row["partition_key"], row) for row in mine)
@@ -123,8 +127,10 @@ def look(
         if root["state"] == "vanished" and all(row["signature"] == row["inventoried_signature"] for row in mine):
             set_root_state(manifest, root, "online")  # what had vanished is back as it was
     news = [row for key, row in rows.items() if row != stored.get(key)]
-    if news:
+    if news or renamed:
         with manifest.write() as tx:
+            for key, (root_id, name) in renamed.items():
+                signatures.relabel(tx, root_id, {key: name})
             signatures.observe(tx, news)
     pending = memory.answer(manifest, "pending files", lambda tx: files.pending_partitions(tx, DECODER_VERSION))
     changed = {key: row for key, row in rows.items() if row["signature"] != row["inventoried_signature"]}

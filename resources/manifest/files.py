@@ -146,7 +146,8 @@ def apply_inventory(tx: Transaction, found: Sequence[FoundPartition], *, remove_
         )
         tx.execute(
             f"""INSERT INTO files ({", ".join(_FOUND_TYPES)}, first_seen_at)
-            SELECT {", ".join(_FOUND_TYPES)}, ? FROM {here} h WHERE NOT EXISTS (FROM files f WHERE {same})""",
+            SELECT DISTINCT ON (root_id, rel_path) {", ".join(_FOUND_TYPES)}, ? FROM {here} h
+            WHERE NOT EXISTS (FROM files f WHERE {same})""",
             [now],
         )
         gone: list[str | None] = []

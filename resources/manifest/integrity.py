@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # A row too many of these says nothing that its twin does not.
-_SAFE_TO_DROP = ("previews", "embeddings", "captions", "failures", "stacks", "collection_photos", "tags")
+_SAFE_TO_DROP = ("files", "previews", "embeddings", "captions", "failures", "stacks", "collection_photos", "tags")
 
 _KEYS = {
     "files": "root_id, rel_path",
@@ -47,13 +47,17 @@ def duplicate_rows(tx: Transaction) -> dict[str, int]:
     }
 
 
+# Which of several rows says most, where they may differ: a file's that is there and was read.
+_KEPT_FIRST = {"files": "missing_since NULLS FIRST, photo_id NULLS LAST, sha256 NULLS LAST, first_seen_at, rowid"}
+
+
 def drop_duplicates(tx: Transaction) -> int:
     """Keep one row of each key of the tables where that loses nothing. Returns how many rows went."""
     return sum(
         len(
             tx.execute(
-                f"""DELETE FROM {table} WHERE rowid NOT IN (SELECT min(rowid) FROM {table} GROUP BY {_KEYS[table]})
-                RETURNING 1"""
+                f"""DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} QUALIFY row_number() OVER (
+                    PARTITION BY {_KEYS[table]} ORDER BY {_KEPT_FIRST.get(table, "rowid")}) > 1) RETURNING 1"""
             ).fetchall()
         )
         for table in _SAFE_TO_DROP

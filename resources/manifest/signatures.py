@@ -10,7 +10,7 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["by_key", "inventoried", "look_again", "observe"]
+__all__ = ["by_key", "inventoried", "look_again", "observe", "relabel"]
 
 
 def by_key(tx: Transaction) -> dict[str, dict[str, Any]]:
@@ -40,6 +40,25 @@ def inventoried(tx: Transaction, signatures: Mapping[str, tuple[str, str]]) -> N
                 full_checked_at = ? FROM {given} g WHERE s.partition_key = g.key""",
             [utc_now()],
         )
+
+
+def relabel(tx: Transaction, root_id: str, keys: Mapping[str, str]) -> None:
+    """Partitions of a root have other names now, by their old ones: files, failures and signatures follow.
+
+    A partition that had the new name already is inventoried anew.
+    """
+    for old, new in keys.items():
+        if old == new:
+            continue
+        for table in ("files", "failures"):
+            tx.execute(
+                f"UPDATE {table} SET partition_key = ? WHERE root_id = ? AND partition_key = ?", [new, root_id, old]
+            )
+        if tx.value("SELECT 1 FROM folder_signatures WHERE partition_key = ?", [new]):
+            tx.execute("DELETE FROM folder_signatures WHERE partition_key = ?", [old])
+            look_again(tx, [new])
+        else:
+            tx.execute("UPDATE folder_signatures SET partition_key = ? WHERE partition_key = ?", [new, old])
 
 
 def look_again(tx: Transaction, partition_keys: Sequence[str]) -> None:

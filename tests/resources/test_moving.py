@@ -12,6 +12,7 @@ from shelf import ALL_STAGES, Shelf
 from resources.errors import LoupeError
 from resources.manifest import integrity
 from resources.moving import move_folder
+from resources.watching import look
 
 NAMES = ["a/1.jpg", "a/2.jpg", "a/deep/3.jpg", "b/4.jpg", "5.jpg"]
 
@@ -52,6 +53,52 @@ def test_a_moved_root_is_not_read_again(filled: Shelf, tmp_path: Path) -> None:
     assert cost(filled) == (0, 0, 0, 0)
     assert ids(filled) == before
     assert filled.value("SELECT path FROM roots") == str(tmp_path / "Archive")
+
+
+def test_a_moved_root_with_files_of_its_own_is_due_once(filled: Shelf, tmp_path: Path) -> None:
+    """Its own files' partition is named after the root, whose name is another one now."""
+    filled.photos.rename(tmp_path / "Archive")
+    move_folder(filled.library.manifest, str(filled.photos), str(tmp_path / "Archive"))
+    filled.take_in()
+    assert look(filled.library.manifest, settle=False, every_file=True).due == ()
+    draw_photo(tmp_path / "Archive" / "9.jpg", 9)
+    assert cost(filled)[:2] == (1, 1)
+    assert filled.value("SELECT count(*) FROM files WHERE rel_path = '9.jpg'") == 1
+
+
+def test_what_an_earlier_move_left_behind_is_cleared_away(filled: Shelf) -> None:
+    """A partition of the root's old name, and a file that came in twice by it."""
+    with filled.library.manifest.write() as tx:
+        tx.execute(
+            """INSERT INTO folder_signatures SELECT * REPLACE ('old-name~0123456789' AS partition_key)
+            FROM folder_signatures WHERE rel_path = ''"""
+        )
+        tx.execute(
+            """INSERT INTO files SELECT * REPLACE ('old-name~0123456789' AS partition_key, NULL AS photo_id)
+            FROM files WHERE rel_path = '5.jpg'"""
+        )
+    before = filled.photo_id("5.jpg")
+    with filled.library.manifest.write() as tx:
+        tx.execute("DELETE FROM schema_migrations WHERE version = 11")
+        tx.execute("DROP TABLE IF EXISTS photos_without_files")
+    filled.library.manifest.prepare()
+    assert cost(filled) == (0, 0, 0, 0)
+    assert look(filled.library.manifest, settle=False, every_file=True).due == ()
+    assert filled.value("SELECT count(*) FROM folder_signatures WHERE rel_path = ''") == 1
+    assert filled.photo_id("5.jpg") == before
+
+
+def test_a_file_that_stands_twice_is_mended(filled: Shelf) -> None:
+    before = filled.photo_id("5.jpg")
+    with filled.library.manifest.write() as tx:
+        tx.execute("UPDATE files SET photo_id = NULL, sha256 = NULL WHERE rel_path = '5.jpg'")
+        tx.execute(
+            """INSERT INTO files SELECT * REPLACE (? AS photo_id, 'bytes' AS sha256) FROM files
+            WHERE rel_path = '5.jpg'""",
+            [before],
+        )
+        assert integrity.drop_duplicates(tx) == 1
+    assert filled.photo_id("5.jpg") == before
 
 
 def test_a_disk_that_is_mounted_elsewhere_takes_its_roots_along(shelf: Shelf, tmp_path: Path) -> None:
