@@ -196,6 +196,7 @@ def take_inventory(
             for key in {key for key, _, _ in locked}
         }
         found = [replace(each, files=[*each.files, *kept.get(each.partition_key, ())]) for each in found]
+        moved = files.follow_moves(tx, found) if found else 0
         losses = files.would_vanish(tx, found, _ONE_LOSS) if found else {}
         report.vanished = {
             root_id: (gone, total)
@@ -206,7 +207,7 @@ def take_inventory(
         applied = [each for each in found if each.root_id not in report.vanished]
         report.changes = _sum(
             [
-                FolderChanges(unchanged=unchanged),
+                FolderChanges(unchanged=unchanged - moved, moved=moved),
                 *([files.apply_inventory(tx, applied, remove_gone=True)] if applied else ()),
                 *([files.apply_inventory(tx, held_back, remove_gone=False)] if held_back else ()),
             ]

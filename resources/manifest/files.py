@@ -28,6 +28,7 @@ __all__ = [
     "below",
     "count_pending",
     "count_pending_by_root",
+    "follow_moves",
     "missing",
     "pending",
     "pending_partitions",
@@ -59,7 +60,7 @@ _FOUND_TYPES = {
 
 @dataclass(frozen=True)
 class FolderChanges:
-    """What an inventory changed, in files."""
+    """What an inventory changed, in files. `moved` ones are known by name, size and mtime, and count for nothing else."""
 
     new: int = 0
     changed: int = 0
@@ -67,6 +68,7 @@ class FolderChanges:
     returned: int = 0
     unchanged: int = 0
     skipped: int = 0
+    moved: int = 0
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,47 @@ def apply_inventory(tx: Transaction, found: Sequence[FoundPartition], *, remove_
         unchanged=files - new - changed,
         skipped=skipped,
     )
+
+
+def follow_moves(tx: Transaction, found: Sequence[FoundPartition]) -> int:
+    """Give files that were `found` under another path that path; nothing is read, and search is told.
+
+    Name, size and mtime to the nanosecond say which file it was, and only where one file of these partitions is gone,
+    one that was not read came, and no other file of the library is of that name, size and mtime but of the same photo.
+    Returns how many files moved.
+    """
+    with (
+        tx.relation(_columns(found), _FOUND_TYPES) as here,
+        tx.relation(
+            {"partition_key": [each.partition_key for each in found]}, {"partition_key": pa.string()}
+        ) as scanned,
+    ):
+        alike = "(name, size_bytes, mtime_ns)"
+        rows = tx.execute(
+            f"""WITH gone AS MATERIALIZED (
+                SELECT {_file_name("f")} AS name, f.* FROM files f
+                WHERE f.partition_key IN (SELECT partition_key FROM {scanned}) AND f.missing_since IS NULL
+                AND (f.sha256 IS NOT NULL AND f.photo_id IS NOT NULL OR f.motion_of IS NOT NULL)
+                AND NOT EXISTS (FROM {here} h WHERE h.root_id = f.root_id AND h.rel_path = f.rel_path)
+            ), came AS MATERIALIZED (
+                SELECT {_file_name("h")} AS name, h.* FROM {here} h
+                WHERE h.mtime_ns IN (SELECT mtime_ns FROM gone)
+                AND NOT EXISTS (FROM files g WHERE g.root_id = h.root_id AND g.rel_path = h.rel_path
+                    AND g.photo_id IS NOT NULL)
+            ), others AS MATERIALIZED (
+                SELECT {_file_name("f")} AS name, f.* FROM files f WHERE f.mtime_ns IN (SELECT mtime_ns FROM gone)
+                AND NOT EXISTS (FROM came c WHERE c.root_id = f.root_id AND c.rel_path = f.rel_path)
+            )
+            SELECT g.root_id, g.rel_path, c.root_id, c.rel_path, c.partition_key, c.size_bytes
+            FROM (FROM gone QUALIFY count(*) OVER (PARTITION BY {alike}) = 1) g
+            JOIN (FROM came QUALIFY count(*) OVER (PARTITION BY {alike}) = 1) c USING {alike}
+            WHERE (g.skip_reason IS NULL) = (c.skip_reason IS NULL)
+            AND NOT EXISTS (FROM others o WHERE o.name = g.name AND o.size_bytes = g.size_bytes
+                AND o.mtime_ns = g.mtime_ns AND o.photo_id IS DISTINCT FROM g.photo_id)"""
+        ).fetchall()
+    if rows:
+        outbox.push(tx, photos.of_documents(tx, relocate(tx, [Relocated(*row) for row in rows])), "paths")
+    return len(rows)
 
 
 def _count(tx: Transaction, rest: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from drawn_photos import draw_photo, draw_photos
 from shelf import ALL_STAGES, Shelf
 
 from resources.errors import LoupeError
-from resources.manifest import integrity
+from resources.manifest import Transaction, integrity
 from resources.moving import move_folder
 from resources.watching import look
 
@@ -152,12 +153,78 @@ def test_said_after_the_scan_had_found_it(filled: Shelf) -> None:
     assert ids(filled) == before
 
 
-def test_found_by_itself_a_move_costs_a_read_and_no_decode(filled: Shelf) -> None:
-    before = ids(filled)
+def test_found_by_itself_a_move_costs_nothing_where_it_is_certain(filled: Shelf) -> None:
+    """Not even the time until it is read: search shows the files at their new place at once, sidecars with them."""
+    before, seq = ids(filled), filled.newest_seq()
     (filled.photos / "a").rename(filled.photos / "renamed")
-    reads, decodes, models, _ = cost(filled)
-    assert (reads, decodes, models) == (3, 0, 0)
+    changes = filled.inventory().changes
+    assert (changes.moved, changes.gone, changes.new) == (3, 1, 1), "the sidecar by itself is only a name"
     assert ids(filled) == before
+    assert filled.outbox_since(seq) == {before[name] for name in ("1.jpg", "2.jpg", "3.jpg")}
+    assert filled.value("SELECT count(*) FROM files WHERE missing_since IS NOT NULL AND photo_id IS NOT NULL") == 0
+    assert filled.value("SELECT sidecar FROM files WHERE rel_path = 'renamed/1.jpg'") == "renamed/1.xmp"
+    assert cost(filled) == (0, 0, 0, 0)
+    assert filled.value("SELECT rating FROM photos WHERE photo_id = ?", [before["1.jpg"]]) == 4
+
+
+def test_found_by_itself_a_move_to_another_root_costs_nothing(filled: Shelf, tmp_path: Path) -> None:
+    other = tmp_path / "Other"
+    draw_photo(other / "9.jpg", 9)
+    filled.watch(other)
+    filled.take_in(stages=ALL_STAGES)
+    before = ids(filled)
+    (filled.photos / "b").rename(other / "b")
+    assert cost(filled) == (0, 0, 0, 0)
+    assert ids(filled) == before
+
+
+@pytest.mark.parametrize("also", ["a copy came", "a twin went", "a stranger stands", "the time is another"])
+def test_found_by_itself_a_move_that_is_not_certain_is_read(filled: Shelf, also: str) -> None:
+    """Another file of the same name, size and time could be the one that moved."""
+    photo = filled.photos / "b" / "4.jpg"
+    size, mtime_ns = photo.stat().st_size, photo.stat().st_mtime_ns
+
+    def stranger(folder: str) -> Path:
+        path = filled.photos / folder / "4.jpg"
+        path.parent.mkdir()
+        path.write_bytes(draw_photo(filled.photos / "x.jpg", 77).read_bytes().ljust(size, b"\0")[:size])
+        (filled.photos / "x.jpg").unlink()
+        os.utime(path, ns=(mtime_ns, mtime_ns))
+        return path
+
+    if also in ("a twin went", "a stranger stands"):
+        twin = stranger("other")
+        filled.take_in(stages=ALL_STAGES)
+        if also == "a twin went":
+            twin.unlink()
+    before = filled.photo_id("b/4.jpg")
+    (filled.photos / "c").mkdir()
+    moved = photo.rename(filled.photos / "c" / "4.jpg")
+    if also == "a copy came":
+        stranger("d")
+    if also == "the time is another":
+        os.utime(moved, ns=(mtime_ns, mtime_ns + 1))
+    assert filled.inventory().changes.moved == 0
+    assert filled.stream(stages=ALL_STAGES).files_read > 0
+    assert filled.photo_id("c/4.jpg") == before, "its content says the same, later"
+
+
+def test_the_parts_of_a_live_photo_move_together(shelf: Shelf) -> None:
+    draw_photos(shelf.photos, ["a/IMG_1.jpg", "b/2.jpg"])
+    (shelf.photos / "a" / "IMG_1.mov").write_bytes(b"a short film")
+    shelf.watch()
+    shelf.take_in(stages=ALL_STAGES)
+    with shelf.library.manifest.write() as tx:
+        tx.execute(
+            "UPDATE files SET motion_of = ? WHERE rel_path = 'a/IMG_1.mov'", [photo := shelf_photo(tx, "a/IMG_1.jpg")]
+        )
+    (shelf.photos / "a").rename(shelf.photos / "c")
+    assert shelf.inventory().changes.moved == 2
+    assert shelf.value("SELECT motion_of FROM files WHERE rel_path = 'c/IMG_1.mov'") == photo
+
+
+def shelf_photo(tx: Transaction, rel_path: str) -> str:
+    return str(tx.value("SELECT photo_id FROM files WHERE rel_path = ?", [rel_path]))
 
 
 @pytest.mark.parametrize(
