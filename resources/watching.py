@@ -137,9 +137,12 @@ def look(
     due = {key for key, row in changed.items() if not settle or row["stable_ticks"] >= 1}
     vanished = {root["root_id"] for root in watched if root["state"] == "vanished"}
 
-    def turn(key: str) -> tuple[bool, bool, str]:
-        """What cannot be believed until a person says so stays due: it must not stand before what can be done."""
-        return rows[key]["root_id"] in vanished, rows[key]["signature"] == "", key
+    def turn(key: str) -> tuple[bool, bool, bool, str]:
+        """A run takes some of them: where files moved to is looked at before where they are missed.
+
+        What cannot be believed until a person says so stays due: it must not stand before what can be done.
+        """
+        return rows[key]["root_id"] in vanished, rows[key]["signature"] == "", _was_looked_at(rows[key]), key
 
     return WatchReport(
         known=tuple(rows),
@@ -149,6 +152,10 @@ def look(
         offline_roots=tuple(offline),
         fingerprint=_fingerprint({key: rows[key]["signature"] for key in due}),
     )
+
+
+def _was_looked_at(row: dict[str, Any]) -> bool:
+    return row["full_checked_at"] is not None
 
 
 def _fingerprint(signatures_due: dict[str, str]) -> str:

@@ -60,7 +60,7 @@ _FOUND_TYPES = {
 
 @dataclass(frozen=True)
 class FolderChanges:
-    """What an inventory changed, in files. `moved` ones are known by name, size and mtime, and count for nothing else."""
+    """What an inventory changed, in files. Those that `moved`, by name, size and mtime, count as nothing else."""
 
     new: int = 0
     changed: int = 0
@@ -348,10 +348,10 @@ def missing(tx: Transaction, limit: int, offset: int = 0) -> list[dict[str, Any]
 
 
 def would_vanish(tx: Transaction, found: Sequence[FoundPartition], one_loss: timedelta) -> dict[str, tuple[int, int]]:
-    """By root id: how many files of these partitions were not `found`, and how many the root had in all.
+    """By root id, where any: how many files of these partitions are lost, and how many the root had in all.
 
-    Files of other folders that went missing within `one_loss` belong to the same loss. A file that stands at a new path
-    under the same name, with the same size and mtime, was moved and is no loss.
+    Files of other folders that went missing within `one_loss` belong to the same loss. A file is no loss whose photo
+    has another file that is there, or when one is there of the same name, size and mtime: a copy, or where it moved to.
     """
     with (
         tx.relation(_columns(found), _FOUND_TYPES) as here,
@@ -359,28 +359,61 @@ def would_vanish(tx: Transaction, found: Sequence[FoundPartition], one_loss: tim
             {"partition_key": [each.partition_key for each in found]}, {"partition_key": pa.string()}
         ) as scanned,
     ):
-        rows = tx.execute(
-            f"""WITH arrived AS (SELECT {_file_name("h")} AS name, h.size_bytes, h.mtime_ns FROM {here} h
-                WHERE NOT EXISTS (FROM files g WHERE g.root_id = h.root_id AND g.rel_path = h.rel_path
-                    AND g.missing_since IS NULL))
-            SELECT f.root_id, count(*) FILTER (f.partition_key IN (SELECT partition_key FROM {scanned})
-                AND NOT EXISTS (FROM {here} h WHERE h.root_id = f.root_id AND h.rel_path = f.rel_path)
-                AND NOT EXISTS (FROM arrived a WHERE a.name = {_file_name("f")} AND a.size_bytes = f.size_bytes
-                    AND a.mtime_ns = f.mtime_ns)),
-                count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL GROUP BY f.root_id"""
-        ).fetchall()
+        not_here = f"NOT EXISTS (FROM {here} h WHERE h.root_id = f.root_id AND h.rel_path = f.rel_path)"
+        gone = dict(
+            tx.execute(
+                f"""WITH gone AS MATERIALIZED (
+                    SELECT f.*, {_file_name("f")} AS name FROM files f
+                    WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
+                    AND f.partition_key IN (SELECT partition_key FROM {scanned}) AND {not_here}
+                ), there AS (
+                    SELECT f.photo_id, f.rel_path, f.size_bytes, f.mtime_ns FROM files f
+                    WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
+                    AND f.partition_key NOT IN (SELECT partition_key FROM {scanned})
+                    UNION ALL
+                    SELECT CASE WHEN f.size_bytes = h.size_bytes AND f.mtime_ns = h.mtime_ns THEN f.photo_id END,
+                        h.rel_path, h.size_bytes, h.mtime_ns
+                    FROM {here} h LEFT JOIN files f ON f.root_id = h.root_id AND f.rel_path = h.rel_path
+                    WHERE h.skip_reason IS NULL
+                ), alike AS MATERIALIZED (
+                    SELECT {_file_name("t")} AS name, t.size_bytes, t.mtime_ns FROM there t
+                    WHERE t.mtime_ns IN (SELECT mtime_ns FROM gone)
+                )
+                SELECT f.root_id, count(*) FROM gone f
+                WHERE NOT EXISTS (FROM there t WHERE t.photo_id = f.photo_id)
+                AND NOT EXISTS (FROM alike t
+                    WHERE t.name = f.name AND t.size_bytes = f.size_bytes AND t.mtime_ns = f.mtime_ns)
+                GROUP BY f.root_id"""
+            ).fetchall()
+        )
+    if not gone:
+        return {}
     earlier = dict(
         tx.execute(
-            """SELECT f.root_id, count(*) FROM files f WHERE abs(epoch(f.missing_since) - epoch($now)) < $seconds
-                AND f.skip_reason IS NULL
-                AND NOT EXISTS (FROM files g WHERE g.photo_id = f.photo_id AND g.missing_since IS NULL)
+            f"""WITH gone AS MATERIALIZED (
+                SELECT f.*, {_file_name("f")} AS name FROM files f
+                WHERE abs(epoch(f.missing_since) - epoch($now)) < $seconds AND f.skip_reason IS NULL
+            ), alike AS MATERIALIZED (
+                SELECT {_file_name("t")} AS name, t.size_bytes, t.mtime_ns FROM files t
+                WHERE t.missing_since IS NULL AND t.skip_reason IS NULL AND t.mtime_ns IN (SELECT mtime_ns FROM gone)
+            )
+            SELECT f.root_id, count(*) FROM gone f
+            WHERE NOT EXISTS (FROM files g WHERE g.photo_id = f.photo_id AND g.missing_since IS NULL)
+            AND NOT EXISTS (FROM alike t
+                WHERE t.name = f.name AND t.size_bytes = f.size_bytes AND t.mtime_ns = f.mtime_ns)
             GROUP BY f.root_id""",
             {"now": utc_now(), "seconds": one_loss.total_seconds()},
         ).fetchall()
     )
+    present = dict(
+        tx.execute(
+            """SELECT f.root_id, count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
+            GROUP BY f.root_id"""
+        ).fetchall()
+    )
     return {
-        root_id: (gone + earlier.get(root_id, 0) if gone else 0, total + earlier.get(root_id, 0))
-        for root_id, gone, total in rows
+        root_id: (lost + earlier.get(root_id, 0), present[root_id] + earlier.get(root_id, 0))
+        for root_id, lost in gone.items()
     }
 
 

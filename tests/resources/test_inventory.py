@@ -221,6 +221,39 @@ def test_moved_folder_is_no_mass_vanish(filled: Shelf) -> None:
     assert (report.changes.new, report.changes.gone) == (30, 30)
 
 
+@pytest.mark.parametrize("read", [True, False])
+def test_copied_folders_that_are_deleted_later_are_no_mass_vanish(shelf: Shelf, read: bool) -> None:
+    """The copies have other times, when they are read; as a backup program copies, they have the same."""
+    for year in ("2000", "2001"):
+        draw_photos(shelf.photos / year, 20, first_seed=int(year) * 100)
+    shelf.watch()
+    shelf.take_in()
+    (shelf.photos / "archive").mkdir()
+    copy = shutil.copy if read else shutil.copy2
+    shutil.copytree(shelf.photos / "2000", shelf.photos / "archive" / "2000", copy_function=copy)
+    shelf.inventory()
+    if read:
+        shelf.stream()
+    shutil.rmtree(shelf.photos / "2000")
+    report = shelf.inventory()
+    assert (report.vanished, report.changes.gone) == ({}, 20)
+    assert state(shelf) == "online"
+
+
+def test_a_move_that_is_seen_in_two_runs_is_no_mass_vanish(filled: Shelf) -> None:
+    """The first run takes the folders of old, which are lost for all it knows; the other then finds them."""
+    (filled.photos / "archive").mkdir()
+    for year in ("2000", "2001"):
+        (filled.photos / year).rename(filled.photos / "archive" / year)
+    due = look(filled.library.manifest, settle=False, every_file=True).due
+    came = [key for key in due if key.startswith("archive")]
+    assert take_inventory(filled.library.manifest, [key for key in due if key not in came]).vanished
+    assert take_inventory(filled.library.manifest, came).changes.new == 20
+    assert state(filled) == "vanished"
+    assert (filled.inventory().vanished, state(filled)) == ({}, "online")
+    assert len(present(filled)) == 40
+
+
 def test_root_that_is_away_loses_nothing_and_is_offline(shelf: Shelf, tmp_path: Path) -> None:
     draw_photos(shelf.photos, 3)
     shelf.watch()

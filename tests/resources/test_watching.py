@@ -115,6 +115,15 @@ def test_removed_folder_is_due_once(settled: Shelf) -> None:
     assert tick(settled).due == ()
 
 
+def test_folders_that_came_are_due_before_those_that_are_gone(settled: Shelf) -> None:
+    """More can be due than a run takes, and what is missed in one folder may stand in another."""
+    old, other = key(settled, "a"), key(settled, "b")
+    (settled.photos / "a").rename(settled.photos / "z")
+    draw_photo(settled.photos / "b" / "9.jpg", 9)
+    due = look(settled.library.manifest, settle=False).due
+    assert due == (key(settled, "z"), other, old)
+
+
 def test_pending_folders_hold_files_that_wait(settled: Shelf) -> None:
     draw_photo(settled.photos / "b" / "9.jpg", 9)
     settled.inventory()
