@@ -106,7 +106,8 @@ def _columns(found: Iterable[FoundPartition]) -> Mapping[str, list[Any]]:
 def apply_inventory(tx: Transaction, found: Sequence[FoundPartition], *, remove_gone: bool) -> FolderChanges:
     """Bring the rows of these partitions up to what was `found` on disk.
 
-    A changed size or mtime forgets the hash, so the file is read again; `photo_id` stays. With `remove_gone` false,
+    A changed size or mtime forgets the hash, so the file is read again; `photo_id` stays, unless the file had been
+    missing: what comes to a path that was empty is another photo, or known by its content. With `remove_gone` false,
     files that are no longer there keep their place (a disk that is not plugged in, a mass vanish).
     """
     now = utc_now()
@@ -136,6 +137,7 @@ def apply_inventory(tx: Transaction, found: Sequence[FoundPartition], *, remove_
         tx.execute(
             f"""UPDATE files AS f SET partition_key = h.partition_key, size_bytes = h.size_bytes, mtime_ns = h.mtime_ns,
                 sha256 = CASE WHEN {moved_bytes} THEN NULL ELSE f.sha256 END,
+                photo_id = CASE WHEN {moved_bytes} AND f.missing_since IS NOT NULL THEN NULL ELSE f.photo_id END,
                 skip_reason = CASE WHEN f.skip_reason = '{NOT_A_PHOTO}' AND NOT {moved_bytes}
                     THEN f.skip_reason ELSE h.skip_reason END,
                 sidecar = h.sidecar, sidecar_mtime_ns = h.sidecar_mtime_ns, sidecar_size = h.sidecar_size,

@@ -15,7 +15,10 @@ from resources.clock import utc_now
 from resources.manifest import outbox, photos, stacks
 from resources.manifest.database import Transaction
 
-__all__ = ["content", "count", "hide", "list_all", "merge", "require", "show"]
+__all__ = ["content", "count", "hide", "list_all", "merge", "other_pictures", "require", "show"]
+
+# Bits of 64 that may differ between difference hashes of one picture; other pictures differ by about half of them.
+_NEAR_BITS = 10
 
 
 def hide(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
@@ -76,6 +79,20 @@ def content(tx: Transaction, hashes: Sequence[str]) -> dict[str, Any]:
                 f"SELECT h.sha256, min(h.hidden_at) FROM hidden_content h JOIN {given} USING (sha256) GROUP BY h.sha256"
             ).fetchall()
         )
+
+
+def other_pictures(tx: Transaction, pictures: Sequence[tuple[str, int]]) -> set[str]:
+    """Of `(photo_id, perceptual_hash)`: the hidden photos that are known to show another picture than this."""
+    columns: dict[str, list[Any]] = {
+        "photo_id": [photo_id for photo_id, _ in pictures],
+        "perceptual_hash": [picture for _, picture in pictures],
+    }
+    with tx.relation(columns, {"photo_id": pa.string(), "perceptual_hash": pa.uint64()}) as given:
+        rows = tx.execute(
+            f"""SELECT p.photo_id FROM photos p JOIN {given} g USING (photo_id) JOIN previews v USING (sha256, page)
+            WHERE p.hidden_at IS NOT NULL AND bit_count(xor(v.perceptual_hash, g.perceptual_hash)) > {_NEAR_BITS}"""
+        ).fetchall()
+    return {row[0] for row in rows}
 
 
 def require(tx: Transaction, photo_ids: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 This is the only place that decides which photo a file is. The rules: bytes that are some photo's current content are
 that photo; new bytes at a path whose photo no other file holds are the same photo, edited; other bytes are a new photo.
+Of a hidden photo only a picture like it is the same photo: another one that took its name is to be seen.
 """
 
 from __future__ import annotations
@@ -166,6 +167,9 @@ def _assign(tx: Transaction, reads: Sequence[Read], current: dict[str, str]) -> 
     shared = photos.ids_with_other_files(tx, edited) if edited else set()
     # A copy made just before the edit, or a file that took the edited one's content, holds the photo from now on.
     shared |= {current[read.sha256] for read in reads if read.sha256 in current}
+    pictures = {read.sha256: read.decoded.pages[0].perceptual_hash for read in reads if read.decoded}
+    edits = [(read.file.photo_id, pictures[read.sha256]) for read in reads if read.sha256 in pictures]
+    shared |= hidden.other_pictures(tx, [(photo_id, picture) for photo_id, picture in edits if photo_id])
     minted = [photos.mint_photo_id(read.sha256) for read in reads if read.sha256 not in current]
     taken = photos.taken_ids(tx, minted) if minted else set()
     assigned: dict[tuple[str, str], str] = {}

@@ -69,6 +69,23 @@ def test_what_is_hidden_does_not_come_back_by_itself(filled: Shelf, event: str) 
     assert filled.value("SELECT count(*) FROM photos WHERE hidden_at IS NULL") == 2
 
 
+@pytest.mark.parametrize("way", ["over it", "after it was gone"])
+def test_another_picture_of_the_same_name_is_to_be_seen(filled: Shelf, way: str) -> None:
+    """Cameras number from one again: nobody asked for this photo to be hidden, nor said anything of it."""
+    photo_id = filled.photo_id("a.jpg")
+    with filled.library.manifest.write() as tx:
+        tx.execute("INSERT INTO tags VALUES (?, 'holiday', now())", [photo_id])
+    hide(filled, "a.jpg")
+    if way == "after it was gone":
+        (filled.photos / "a.jpg").unlink()
+        filled.inventory()
+    Image.effect_noise((80, 60), 60).save(filled.photos / "a.jpg")
+    filled.take_in(stages=ALL_STAGES)
+    assert filled.photo_id("a.jpg") != photo_id
+    assert filled.value("SELECT hidden_at FROM photos WHERE photo_id = ?", [filled.photo_id("a.jpg")]) is None
+    assert filled.value("SELECT hidden_at FROM photos WHERE photo_id = ?", [photo_id]) is not None
+
+
 def test_shown_again_it_is_as_it_was(filled: Shelf) -> None:
     photo_id = filled.photo_id("a.jpg")
     hide(filled, "a.jpg")

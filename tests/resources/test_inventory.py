@@ -98,6 +98,19 @@ def test_returned_file_that_is_unchanged_is_not_read_again(shelf: Shelf, tmp_pat
     assert shelf.stream().files_read == 0
 
 
+def test_returned_file_with_other_bytes_is_another_photo(shelf: Shelf) -> None:
+    photo, _ = draw_photos(shelf.photos, ["a.jpg", "b.jpg"])
+    shelf.watch()
+    shelf.take_in()
+    photo_id = shelf.photo_id("a.jpg")
+    photo.unlink()
+    shelf.inventory()
+    draw_photo(photo, 99)
+    assert changes(shelf) == {"changed": 1, "returned": 1}
+    shelf.stream()
+    assert shelf.photo_id("a.jpg") != photo_id
+
+
 def test_gone_files_are_told_to_search(shelf: Shelf) -> None:
     photo, _ = draw_photos(shelf.photos, ["a.jpg", "b.jpg"])
     shelf.watch()
