@@ -138,7 +138,8 @@ def take_inventory(
 
     A partition whose every file is as it was is not compared with its rows, unless `every_row`. A root that cannot be
     reached, and one that lost more than a quarter of its files at once or is an empty folder (the mount point of an
-    unplugged disk), loses nothing here: its state says so ("offline", "vanished") and waits.
+    unplugged disk), loses nothing here: its state says so ("offline", "vanished") and waits. What somebody else
+    inventoried, moved or stopped watching while it was looked at is left as that one wrote it.
     """
     report = InventoryReport()
     wanted = set(partition_keys)
@@ -190,6 +191,10 @@ def take_inventory(
             scanned[key] = (look.signature, look.full_signature)
     report.folders = len(scanned)
     with manifest.write() as tx:
+        overtaken = signatures.overtaken(tx, all_roots, stored, {key: stored[key]["root_id"] for key in scanned})
+        scanned = {key: pair for key, pair in scanned.items() if key not in overtaken}
+        found = [each for each in found if each.partition_key not in overtaken]
+        locked = [each for each in locked if each[0] not in overtaken]
         # What cannot be looked at is as it was.
         kept = {
             key: [file for at, rel, _ in locked if at == key for file in files.present_below(tx, key, rel)]

@@ -129,9 +129,10 @@ def look(
     news = [row for key, row in rows.items() if row != stored.get(key)]
     if news or renamed:
         with manifest.write() as tx:
+            late = signatures.overtaken(tx, watched, stored, {row["partition_key"]: row["root_id"] for row in news})
             for key, (root_id, name) in renamed.items():
                 signatures.relabel(tx, root_id, {key: name})
-            signatures.observe(tx, news)
+            signatures.observe(tx, [row for row in news if row["partition_key"] not in late])
     pending = memory.answer(manifest, "pending files", lambda tx: files.pending_partitions(tx, DECODER_VERSION))
     changed = {key: row for key, row in rows.items() if row["signature"] != row["inventoried_signature"]}
     due = {key for key, row in changed.items() if not settle or row["stable_ticks"] >= 1}

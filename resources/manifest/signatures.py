@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from resources.clock import utc_now
+from resources.manifest import roots
 from resources.manifest.database import Transaction
 
-__all__ = ["by_key", "inventoried", "look_again", "observe", "relabel"]
+__all__ = ["by_key", "inventoried", "look_again", "observe", "overtaken", "relabel"]
 
 
 def by_key(tx: Transaction) -> dict[str, dict[str, Any]]:
@@ -40,6 +41,28 @@ def inventoried(tx: Transaction, signatures: Mapping[str, tuple[str, str]]) -> N
                 full_checked_at = ? FROM {given} g WHERE s.partition_key = g.key""",
             [utc_now()],
         )
+
+
+def overtaken(
+    tx: Transaction,
+    seen_roots: Sequence[Mapping[str, Any]],
+    seen: Mapping[str, Mapping[str, Any]],
+    root_ids: Mapping[str, str],
+) -> set[str]:
+    """Of the partitions `root_ids` (by key, of their roots) those of which an earlier look says nothing any more.
+
+    Somebody removed or moved the root, or inventoried the partition, since roots and signatures were `seen`.
+    """
+    paths = {root["root_id"]: root["path"] for root in roots.rows(tx)}
+    here = {root["root_id"] for root in seen_roots if paths.get(root["root_id"]) == root["path"]}
+    now = by_key(tx)
+
+    def checked_at(rows: Mapping[str, Mapping[str, Any]], key: str) -> Any:
+        return rows[key]["full_checked_at"] if key in rows else None
+
+    return {
+        key for key, root_id in root_ids.items() if root_id not in here or checked_at(now, key) != checked_at(seen, key)
+    }
 
 
 def relabel(tx: Transaction, root_id: str, keys: Mapping[str, str]) -> None:

@@ -16,7 +16,8 @@ from ordinary_user import as_ordinary_user
 from shelf import InProcessEngine, Shelf
 
 from resources.errors import LoupeError
-from resources.inventory import take_inventory
+from resources.folder_scan import look_at
+from resources.inventory import remove_root, take_inventory
 from resources.manifest import files, roots
 from resources.settings import Settings
 from resources.watching import look
@@ -436,6 +437,44 @@ def test_removed_root_forgets_files_and_keeps_photos(shelf: Shelf) -> None:
     shelf.watch()
     assert shelf.take_in().embedding_model_images == 0
     assert shelf.photo_id("photo0000.jpg") == before
+
+
+def during_a_look(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Something that is done by somebody else, once, after a folder was looked at and before that is written."""
+
+    def look_and_wait(*asked: Any) -> Any:
+        seen = look_at(*asked)
+        monkeypatch.setattr("resources.inventory.look_at", look_at)
+        happens()
+        return seen
+
+    monkeypatch.setattr("resources.inventory.look_at", look_and_wait)
+
+
+def test_root_that_is_removed_while_it_is_looked_at_leaves_no_files(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_photos(shelf.photos, 3)
+    root = shelf.watch()
+    during_a_look(monkeypatch, lambda: remove_root(shelf.library.manifest, root.root_id))
+    shelf.inventory()
+    assert [shelf.value(f"SELECT count(*) FROM {table}") for table in ("files", "folder_signatures")] == [0, 0]
+
+
+def test_older_look_takes_nothing_from_a_newer_one(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reconcile looked, a photo came, was inventoried and read; only then does reconcile write."""
+    draw_photos(shelf.photos, ["a.jpg", "b.jpg"])
+    shelf.watch()
+    shelf.take_in()
+    (key,) = (row["partition_key"] for row in shelf.rows("SELECT partition_key FROM folder_signatures"))
+
+    def photo_comes() -> None:
+        draw_photo(shelf.photos / "c.jpg", 9)
+        shelf.take_in()
+
+    during_a_look(monkeypatch, photo_comes)
+    assert take_inventory(shelf.library.manifest, [key], every_row=True).changes.gone == 0
+    assert present(shelf) == {"a.jpg", "b.jpg", "c.jpg"}
 
 
 def test_names_that_are_not_utf8_come_in(shelf: Shelf) -> None:
