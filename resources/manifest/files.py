@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
 import pyarrow as pa
@@ -29,6 +29,7 @@ __all__ = [
     "count_pending",
     "count_pending_by_root",
     "follow_moves",
+    "lost_at",
     "missing",
     "pending",
     "pending_partitions",
@@ -159,7 +160,7 @@ def apply_inventory(tx: Transaction, found: Sequence[FoundPartition], *, remove_
             vanished = f"""f.partition_key IN (SELECT partition_key FROM {scanned}) AND f.missing_since IS NULL
                 AND NOT EXISTS (FROM {here} h WHERE {same})"""
             gone = [row[0] for row in tx.execute(f"SELECT f.photo_id FROM files f WHERE {vanished}").fetchall()]
-            tx.execute(f"UPDATE files AS f SET missing_since = ? WHERE {vanished}", [now])
+            tx.execute(f"UPDATE files AS f SET missing_since = ? WHERE {vanished}", [lost_at(tx)])
             tx.execute(
                 f"""DELETE FROM failures AS x WHERE x.partition_key IN (SELECT partition_key FROM {scanned})
                 AND x.stage <> 'file_inventory'
@@ -417,6 +418,15 @@ def would_vanish(tx: Transaction, found: Sequence[FoundPartition], one_loss: tim
         root_id: (lost + earlier.get(root_id, 0), present[root_id] + earlier.get(root_id, 0))
         for root_id, lost in gone.items()
     }
+
+
+def lost_at(tx: Transaction) -> datetime:
+    """When what is lost now was lost (UTC): now, but never before a run by the same clock.
+
+    A clock that is behind would have it forgotten too early once it is right again.
+    """
+    newest = tx.value("SELECT max(updated_at) FROM jobs")
+    return max(utc_now(), newest) if newest else utc_now()
 
 
 def _file_name(alias: str) -> str:

@@ -143,6 +143,22 @@ def test_a_clock_that_jumps_ahead_forgets_no_missing_photo(shelf: Shelf, clock: 
     assert shelf.value("SELECT count(*) FROM photos") == 2
 
 
+def test_what_goes_while_the_clock_is_behind_is_not_forgotten_early(shelf: Shelf, clock: Clock) -> None:
+    """A machine that starts in the past until it has asked for the time."""
+    draw_photos(shelf.photos, 3)
+    shelf.watch()
+    shelf.take_in()
+    work_of(shelf)
+    clock.ahead = -YEAR
+    (shelf.photos / "photo0000.jpg").unlink()
+    shelf.inventory()
+    for week in (1, 2):
+        clock.ahead = timedelta(weeks=week)
+        work_of(shelf)
+        purged = purge(shelf.library.manifest, shelf.library.store, 30)
+        assert (purged.files, purged.photos) == (0, 0)
+
+
 def test_what_a_person_says_after_the_clock_was_set_back_counts(shelf: Shelf, clock: Clock) -> None:
     draw_photos(shelf.photos, 1)
     shelf.watch()
