@@ -36,6 +36,7 @@ _KEYS = {
     "written_captions": "photo_id",
     "given_ratings": "photo_id",
     "hidden_content": "sha256",
+    "documents_without_files": "document_id",
 }
 
 

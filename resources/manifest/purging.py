@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from resources.manifest import outbox
+from resources.manifest import files, outbox
 from resources.manifest.database import Transaction
 
 __all__ = ["Purged", "purge_missing"]
@@ -29,12 +29,18 @@ class Purged:
 
 
 def purge_missing(tx: Transaction, before: datetime) -> Purged:
-    """Forget files that went missing before `before` (UTC), and photos that have no other file."""
+    """Forget files that went missing before `before` (UTC), and photos that have no other file.
+
+    So are photos that were seen before then to have no file at all: their folder is watched no more, or their file
+    became another photo.
+    """
     gone = "f.missing_since < $before"
+    _note_without_files(tx)
     photos = [
         row[0]
         for row in tx.execute(
-            f"""SELECT p.photo_id FROM photos p WHERE p.document_id IN (SELECT photo_id FROM files f WHERE {gone})
+            f"""SELECT p.photo_id FROM photos p WHERE (p.document_id IN (SELECT photo_id FROM files f WHERE {gone})
+                OR p.document_id IN (SELECT document_id FROM documents_without_files WHERE since < $before))
             AND NOT EXISTS (FROM files f WHERE f.photo_id = p.document_id AND NOT coalesce({gone}, false))""",
             {"before": before},
         ).fetchall()
@@ -58,3 +64,17 @@ def purge_missing(tx: Transaction, before: datetime) -> Purged:
             tx.execute(f"DELETE FROM {table} AS x WHERE {lost}")
     outbox.push(tx, photos, "purged")
     return Purged(count, len(photos), tuple(sorted(hashes)))
+
+
+def _note_without_files(tx: Transaction) -> None:
+    """Bring `documents_without_files` up to what is; those that are in it already keep their time."""
+    tx.execute(
+        """DELETE FROM documents_without_files AS d WHERE EXISTS (FROM files f WHERE f.photo_id = d.document_id)
+        OR NOT EXISTS (FROM photos p WHERE p.document_id = d.document_id)"""
+    )
+    tx.execute(
+        """INSERT INTO documents_without_files SELECT DISTINCT p.document_id, $now::TIMESTAMP FROM photos p
+        WHERE NOT EXISTS (FROM files f WHERE f.photo_id = p.document_id)
+        AND NOT EXISTS (FROM documents_without_files d WHERE d.document_id = p.document_id)""",
+        {"now": files.lost_at(tx)},
+    )

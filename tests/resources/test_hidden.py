@@ -12,6 +12,7 @@ from PIL import Image
 from shelf import ALL_STAGES, Shelf
 
 from resources.clock import utc_now
+from resources.inventory import remove_root
 from resources.manifest import hidden, photos
 from resources.purge import purge
 
@@ -138,6 +139,25 @@ def test_missing_for_long_is_forgotten_with_its_picture(filled: Shelf) -> None:
     assert filled.value("SELECT count(*) FROM photos") == 2
     assert filled.value("SELECT count(*) FROM captions") == 2
     assert purge(filled.library.manifest, filled.library.store, 30).files == 0
+
+
+def test_a_photo_without_any_file_is_forgotten_in_its_time(filled: Shelf) -> None:
+    """Its folder is watched no more. Thirty days count from when that was first seen."""
+    root_id = filled.value("SELECT root_id FROM roots")
+    lose(filled, "a.jpg", 1)
+    remove_root(filled.library.manifest, root_id)
+
+    def forgotten(days: int) -> int:
+        with filled.library.manifest.write() as tx:
+            tx.execute("UPDATE documents_without_files SET since = since - INTERVAL (?) DAY", [days])
+        return purge(filled.library.manifest, filled.library.store, 30).photos
+
+    assert [forgotten(0), forgotten(29)] == [0, 0]
+    filled.watch()
+    filled.take_in(stages=ALL_STAGES)
+    assert forgotten(2) == 1, "the two that are back stay"
+    assert filled.value("SELECT count(*) FROM photos") == 2
+    assert forgotten(99) == 0
 
 
 def test_a_photo_with_another_file_stays(filled: Shelf) -> None:

@@ -81,7 +81,7 @@ def test_what_an_earlier_move_left_behind_is_cleared_away(filled: Shelf) -> None
     before = filled.photo_id("5.jpg")
     with filled.library.manifest.write() as tx:
         tx.execute("DELETE FROM schema_migrations WHERE version = 11")
-        tx.execute("DROP TABLE IF EXISTS photos_without_files")
+        tx.execute("DROP TABLE IF EXISTS documents_without_files")
     filled.library.manifest.prepare()
     assert cost(filled) == (0, 0, 0, 0)
     assert look(filled.library.manifest, settle=False, every_file=True).due == ()

@@ -10,3 +10,6 @@ DELETE FROM files WHERE rowid IN (
 DELETE FROM files WHERE root_id NOT IN (SELECT root_id FROM roots);
 DELETE FROM failures WHERE root_id NOT IN (SELECT root_id FROM roots);
 DELETE FROM folder_signatures WHERE root_id NOT IN (SELECT root_id FROM roots);
+
+-- Documents that no file says anything of any more, not even that it is missing, and since when that is known.
+CREATE TABLE documents_without_files (document_id TEXT NOT NULL, since TIMESTAMP NOT NULL);
