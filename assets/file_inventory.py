@@ -12,6 +12,7 @@ from resources.library import Library
 from resources.manifest import outbox, problems
 from resources.purge import purge
 from resources.repair import forget_lost_pictures
+from resources.vector_index import wake
 from resources.wording import counted
 
 __all__ = ["InventoryConfig", "file_inventory"]
@@ -42,6 +43,7 @@ def file_inventory(
             with library.manifest.write() as tx:
                 outbox.trim(tx)
         report = take_inventory(library.manifest, keys, accept_missing=config.accept_missing, every_row=config.thorough)
+        wake(library.home)
         for root, why in report.unreadable.items():
             context.log.warning(f"{root}: {why}")
     return dg.MaterializeResult(metadata=_metadata(report, library))

@@ -250,12 +250,11 @@ def _as_it_was(look: FolderLook, row: dict[str, Any]) -> bool:
 
 
 def set_root_state(manifest: Manifest, root: dict[str, Any], state: str) -> None:
-    """Change a root's state and tell the index, whose photos show whether they are offline."""
+    """Change a root's state in a transaction of its own, if it is another one."""
     if root["state"] == state:
         return
     with manifest.write() as tx:
         roots.set_state(tx, root["root_id"], state)
-        outbox.push(tx, roots.photo_ids(tx, root["root_id"]), "offline")
     root["state"] = state
 
 

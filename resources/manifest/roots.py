@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from resources.clock import utc_now
-from resources.manifest import stacks
+from resources.manifest import outbox, stacks
 from resources.manifest.database import Transaction
 
 __all__ = ["add", "list_all", "photo_ids", "remove", "rows", "set_path", "set_state"]
@@ -50,8 +50,12 @@ def set_path(tx: Transaction, root_id: str, path: str) -> None:
 
 
 def set_state(tx: Transaction, root_id: str, state: str) -> None:
-    """Set online, offline or vanished."""
-    tx.execute("UPDATE roots SET state = ? WHERE root_id = ?", [state, root_id])
+    """Set online, offline or vanished, and tell the index, whose photos show whether they are offline."""
+    if tx.execute(
+        "UPDATE roots SET state = $state WHERE root_id = $root AND state <> $state RETURNING 1",
+        {"state": state, "root": root_id},
+    ).fetchall():
+        outbox.push(tx, photo_ids(tx, root_id), "offline")
 
 
 def remove(tx: Transaction, root_id: str) -> list[str]:

@@ -182,6 +182,22 @@ def test_mass_vanish_removes_nothing_until_a_person_says_so(filled: Shelf) -> No
     assert len(present(filled)) == 21
 
 
+def test_search_hears_of_an_alarm_and_of_its_end(shelf: Shelf, tmp_path: Path) -> None:
+    """Photos of a root that is not whole are shown as offline."""
+    draw_photos(shelf.photos, 3)
+    shelf.watch()
+    shelf.take_in()
+    told = "SELECT count(*) FROM index_outbox WHERE change = 'offline'"
+    shelf.photos.rename(tmp_path / "unplugged")
+    shelf.photos.mkdir()
+    shelf.inventory()
+    assert (state(shelf), shelf.value(told)) == ("vanished", 3)
+    shelf.inventory()
+    assert (state(shelf), shelf.value(told)) == ("vanished", 3), "once"
+    shelf.inventory(accept_missing=True)
+    assert (state(shelf), shelf.value(told)) == ("online", 6)
+
+
 def test_mass_vanish_that_is_seen_a_folder_at_a_time_is_held_back_too(filled: Shelf) -> None:
     """A run takes some folders; the next run goes on with the others of the same loss."""
     shutil.rmtree(filled.photos / "2000")
