@@ -7,8 +7,10 @@ place change no directory, so a few folders a tick are also compared file by fil
 from __future__ import annotations
 
 import hashlib
+import random
 import time
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -24,9 +26,8 @@ __all__ = ["WatchMemory", "WatchReport", "look"]
 
 T = TypeVar("T")
 
-# Folders compared file by file on one tick, and how long each group's turn is.
+# Folders of a root compared file by file on one tick: so many in turn, and so many that were just inventoried.
 _ROTATION = 25
-_TURN_S = 10
 # What failed and may pass by itself falls due with time alone.
 _ASK_AGAIN_S = 60.0
 # A folder that was inventoried so recently may hold files that were not whole yet.
@@ -55,6 +56,8 @@ class WatchMemory:
 
     def __init__(self) -> None:
         self.folders = FolderMemory()
+        self._next: dict[str, str] = {}  # by root: the folder from which the next turn goes on
+        self._fresh: set[str] = set()
         self._compared: dict[str, tuple[float, float]] = {}  # by folder: when, and the seconds that it took
         self._answers: dict[str, tuple[tuple[int, ...], float, Any]] = {}
 
@@ -62,6 +65,25 @@ class WatchMemory:
         """Whether enough time went by since the folder was last compared file by file: its cost stays under 2%."""
         at, took = self._compared.get(key, (0.0, 0.0))
         return time.monotonic() - at >= 50 * took
+
+    def turn(self, root_id: str, keys: Sequence[str], most: int) -> Sequence[str]:
+        """The next `most` of a root's folders, given in order; turn by turn all of them, whatever comes and goes."""
+        # A process that has just begun does not begin at the first each time.
+        start = bisect_left(keys, self._next.get(root_id) or random.choice(keys))
+        ahead = [*keys[start:], *keys[:start]]
+        self._next[root_id] = ahead[most % len(ahead)]
+        return ahead[:most]
+
+    def fresh(self, inventoried: Mapping[str, bool], most: int) -> Sequence[str]:
+        """Of folders, by whether they were inventoried a short time ago, those to compare for that, longest ago first.
+
+        Each is compared once more when that is a short time no more, however many they are.
+        """
+        self._fresh |= {key for key, lately in inventoried.items() if lately}
+        may = [key for key in self._fresh & inventoried.keys() if self.may_compare(key)]
+        owed = sorted(may, key=lambda key: self._compared.get(key, (0.0, 0.0)))[:most]
+        self._fresh -= {key for key in owed if not inventoried[key]}
+        return owed
 
     def compared(self, key: str, took_s: float) -> None:
         """The folder was compared file by file just now."""
@@ -201,11 +223,15 @@ def _compare_files(
         key=lambda row: str(row["partition_key"]),
     )
     if most is not None and len(quiet) > most:
-        # The clock says whose turn it is, so that an idle tick has nothing to write.
-        start = int(time.time() // _TURN_S) * most % len(quiet)
-        fresh = [row for row in quiet if row["full_checked_at"] and abs(utc_now() - row["full_checked_at"]) < _FRESH]
-        turn = [*quiet[start:], *quiet[:start]][:most]
-        quiet = list({row["partition_key"]: row for row in [*fresh[:most], *turn]}.values())
+        # What was looked at is remembered, not written: an idle tick has nothing to write.
+        now = utc_now()
+        by_key = {row["partition_key"]: row for row in quiet}
+        lately = {
+            key: bool(row["full_checked_at"]) and abs(now - row["full_checked_at"]) < _FRESH
+            for key, row in by_key.items()
+        }
+        keys = [*memory.fresh(lately, most), *memory.turn(root["root_id"], list(by_key), most)]
+        quiet = [by_key[key] for key in dict.fromkeys(keys)]
     for row in quiet:
         key = row["partition_key"]
         if most is not None and not memory.may_compare(key):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from drawn_photos import draw_photo, draw_photos
 from shelf import Shelf
 
 from resources.inventory import take_inventory
-from resources.watching import WatchReport, look
+from resources.watching import WatchMemory, WatchReport, look
 
 
 def tick(shelf: Shelf) -> WatchReport:
@@ -81,17 +82,54 @@ def test_file_overwritten_in_place_is_found_by_rotation(settled: Shelf) -> None:
     assert tick(settled).due == ()
 
 
-def test_rotation_comes_round_to_every_folder(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resources.watching._ROTATION", 2)
+def seen_of_many(shelf: Shelf, *, ticks: int) -> int:
+    """How many of seven folders that were overwritten in place some ticks find, with one memory."""
     draw_photos(shelf.photos, [f"{number}/a.jpg" for number in range(7)])
     shelf.watch()
     shelf.take_in()
     for number in range(7):
         overwrite_in_place(shelf.photos / str(number) / "a.jpg")
-    due: set[str] = set()
-    for _ in range(8):
-        due |= set(tick(shelf).due)
-    assert len(due) == 7
+    memory, due = WatchMemory(), set[str]()
+    for _ in range(ticks):
+        # What is due is not inventoried here: it stays due, and is compared no more.
+        due |= set(look(shelf.library.manifest, settle=False, memory=memory).due)
+    return len(due)
+
+
+def test_rotation_comes_round_to_every_folder(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In as many ticks as it takes, however far these lie apart."""
+    monkeypatch.setattr("resources.watching._ROTATION", 2)
+    monkeypatch.setattr("resources.watching._FRESH", timedelta(0))
+    assert seen_of_many(shelf, ticks=4) == 7
+
+
+def test_rotation_goes_on_where_it_was_when_folders_come_and_go() -> None:
+    memory = WatchMemory()
+    first = list(memory.turn("root", list("acegi"), 2))
+    second = list(memory.turn("root", list("abcdefghi"), 2))
+    assert first[-1] < second[0] or first[-1] in "gi"
+    seen = set(second)
+    for _ in range(4):
+        seen |= set(memory.turn("root", list("abcdefghi"), 2))
+    assert seen == set("abcdefghi")
+    assert list(memory.turn("other", ["z"], 2)) == ["z"]
+
+
+def test_folders_that_were_just_inventoried_are_all_compared_again() -> None:
+    """A file that was still being copied changes no directory when it is whole; many folders come at once."""
+    memory = WatchMemory()
+    folders = [f"{number:03}" for number in range(100)]
+    for _ in range(2):
+        for key in memory.fresh(dict.fromkeys(folders, True), 25):
+            memory.compared(key, 0.0)
+    later = set()
+    for _ in range(4):
+        owed = memory.fresh(dict.fromkeys(folders, False), 25)
+        later |= set(owed)
+        for key in owed:
+            memory.compared(key, 0.0)
+    assert later == set(folders)
+    assert memory.fresh(dict.fromkeys(folders, False), 25) == []
 
 
 def test_folders_that_are_there_come_before_those_that_are_gone(settled: Shelf) -> None:
