@@ -1,9 +1,11 @@
 """What moving photos costs: renamed folders, files in other folders, a whole root that stands elsewhere.
 
-    python benchmarks/moves.py --photos 10000
+    python benchmarks/moves.py --photos 10000 [--captions]
 
-Takes small drawn pictures in with the demo model by a real ingest, moves all of them in three ways, and lets Loupe find
-out each time. Prints Markdown: seconds, files read, decoded, pictures that a model saw, and photos with another id.
+Takes small drawn pictures in with the demo model by a real ingest, tags each third one and puts each fifth one into a
+collection, moves all of them in three ways, and lets Loupe find out each time: inventory, photo stream and search
+index. Prints Markdown: seconds; files and bytes read; pictures decoded and seen by the models; and what was lost:
+photos with another id or without their tags, collections or captions, and points of the index without the new path.
 """
 
 from __future__ import annotations
@@ -12,16 +14,43 @@ import argparse
 import os
 import tempfile
 import time
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from soak import draw
 
 from orchestration.ingest import IngestCounts, ingest
 from resources.library import Library
+from resources.manifest import collections, tags
 from resources.models.presets import DEMO_MODEL
 from resources.moving import move_folder
 from resources.settings import Settings
-from resources.vector_index import publish
+from resources.vector_index import open_index, publish
+
+_HEADS = (
+    "",
+    "s",
+    "files read",
+    "bytes read",
+    "decoded",
+    "embedded",
+    "captioned",
+    "runs",
+    "photos",
+    "lost",
+    "old paths",
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What stays with a photo wherever its file stands."""
+
+    photo_id: str
+    tags: int
+    collections: int
+    captions: int
 
 
 def _rename_folders(root: Path) -> None:
@@ -36,42 +65,79 @@ def _move_into_others(root: Path) -> None:
         path.rename(folder / path.name)
 
 
-def _ids(library: Library) -> dict[str, str]:
-    """Photo id by content, of photos with a file that is there."""
+def _kept(library: Library) -> dict[str, Kept]:
+    """By content, of photos with a file that is there."""
     with library.manifest.read() as tx:
-        rows = tx.execute("SELECT sha256, photo_id FROM files WHERE missing_since IS NULL AND photo_id IS NOT NULL")
-        return dict(rows.fetchall())
+        rows = tx.execute(
+            """SELECT f.sha256, f.photo_id, count(DISTINCT t.tag), count(DISTINCT c.collection_id),
+                count(DISTINCT w.model)
+            FROM files f JOIN previews v ON v.sha256 = f.sha256
+            LEFT JOIN tags t ON t.photo_id = f.photo_id LEFT JOIN collection_photos c ON c.photo_id = f.photo_id
+            LEFT JOIN captions w ON w.pixel_hash = v.pixel_hash
+            WHERE f.missing_since IS NULL AND f.photo_id IS NOT NULL GROUP BY ALL"""
+        )
+        return {row[0]: Kept(*row[1:]) for row in rows.fetchall()}
+
+
+def _old_paths(library: Library) -> int:
+    """Points of the index that show another path than where the file stands."""
+    with library.manifest.read() as tx:
+        rows = tx.execute(
+            """SELECT f.photo_id, r.path || '/' || f.rel_path FROM files f JOIN roots r USING (root_id)
+            WHERE f.missing_since IS NULL AND f.photo_id IS NOT NULL"""
+        )
+        there = dict(rows.fetchall())
+    with closing(open_index(library.settings, library.clip())) as index:
+        shown = index.get(list(there))
+    return sum(
+        photo_id not in shown or path not in shown[photo_id].payload["paths"] for photo_id, path in there.items()
+    )
+
+
+def _edit(library: Library) -> None:
+    """Tags and a collection, as a person gives them."""
+    ids = sorted(kept.photo_id for kept in _kept(library).values())
+    with library.manifest.write() as tx:
+        tags.add(tx, ids[::3], "each third")
+        collections.create(tx, "Each fifth")
+        collections.add_photos(tx, "Each fifth", ids[::5])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, default=10_000)
+    parser.add_argument("--captions", action="store_true", help="Caption them as well, in the same runs.")
     given = parser.parse_args()
     rows: list[str] = []
     with tempfile.TemporaryDirectory() as place:
         root = Path(place, "photos")
         draw(root, given.photos)
-        settings = Settings.load(home=Path(place, "home"), model=DEMO_MODEL, captions="off")
+        captions = "now" if given.captions else "off"
+        settings = Settings.load(home=Path(place, "home"), model=DEMO_MODEL, captioner=DEMO_MODEL, captions=captions)
         library = Library(settings).open()
-        ids: dict[str, str] = {}
+        kept: dict[str, Kept] = {}
 
-        def found_out(name: str, started: float, counts: IngestCounts | None) -> None:
+        def found_out(name: str, started: float, counts: IngestCounts) -> None:
             publish(library.manifest, settings, library.clip(), 600)
-            seconds, now = time.monotonic() - started, _ids(library)
-            changed = sum(ids.get(sha256) not in (None, photo_id) for sha256, photo_id in now.items())
+            seconds, now = time.monotonic() - started, _kept(library)
             did = (
-                (counts.files_read, counts.decoded, counts.embedding_model_images, counts.runs)
-                if counts
-                else (0, 0, 0, 0)
+                counts.files_read,
+                counts.bytes_read,
+                counts.decoded,
+                counts.embedding_model_images,
+                counts.caption_model_images,
+                counts.runs,
+                len(now),
+                sum(now.get(sha256) != before for sha256, before in kept.items()),
+                _old_paths(library),
             )
-            rows.append(
-                f"| {name} | {seconds:,.1f} | {' | '.join(f'{each:,}' for each in did)} | {len(now):,} | {changed} |"
-            )
-            print(rows[-1], flush=True)
-            ids.update(now)
+            rows.append(f"| {name} | {seconds:,.1f} | {' | '.join(f'{each:,}' for each in did)} |")
+            print(rows[-1], f"load {os.getloadavg()[0]:.0f}", flush=True)
 
         started = time.monotonic()
         found_out("taken in", started, ingest(library, [str(root)])[0])
+        _edit(library)
+        kept = _kept(library)
         _rename_folders(root)
         started = time.monotonic()
         found_out("all folders renamed", started, ingest(library, [str(root)])[0])
@@ -82,11 +148,10 @@ def main() -> None:
         root.rename(elsewhere)
         started = time.monotonic()
         move_folder(library.manifest, str(root), str(elsewhere))
-        found_out("root stands elsewhere, `folders move`", started, None)
+        found_out("root stands elsewhere, `folders move`", started, IngestCounts())
         started = time.monotonic()
         found_out("the next ingest after it", started, ingest(library, [str(elsewhere)])[0])
-    heads = ("", "s", "read", "decoded", "seen by the model", "runs", "photos", "other ids")
-    print(f"\nload {os.getloadavg()[0]:.0f}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    print(f"\n| {' | '.join(_HEADS)} |\n|{'---|' * len(_HEADS)}")
     print("\n".join(rows))
 
 

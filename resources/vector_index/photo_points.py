@@ -6,7 +6,8 @@ Not here: which photos changed (`outbox.py`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -76,29 +77,30 @@ class PhotoFacts:
         return bool(self.stack) and self.stack[0].photo_id == self.photo_id
 
 
+# A big table is read in one pass over the column that is asked for, and no more of it than the rows that match: `given`
+# stands in each join by itself, so that the engine makes its values a filter of the scan. Through another table or a
+# correlated EXISTS it would scan that table again, or read every row of this one.
 _PHOTOS = """
-WITH shown AS (
-    SELECT p.* REPLACE ({rating} AS rating) FROM photos p JOIN {given} USING (photo_id) WHERE p.hidden_at IS NULL
-),
-seen AS (
-    SELECT sha256, page, any_value(pixel_hash) AS pixel_hash FROM previews
-    WHERE sha256 IN (SELECT sha256 FROM shown) GROUP BY sha256, page
-)
-SELECT shown.*, seen.pixel_hash, $model IS NOT NULL AND EXISTS (
-        FROM embeddings e WHERE e.pixel_hash = seen.pixel_hash AND e.model = $model AND e.revision = $revision
-            AND e.preprocess_version = $preprocess_version) AS embedded
-FROM shown LEFT JOIN seen USING (sha256, page)
+SELECT p.* REPLACE ({rating} AS rating) FROM photos p JOIN {given} USING (photo_id) WHERE p.hidden_at IS NULL
+"""
+
+_PREVIEWS = """
+SELECT v.sha256, v.page, any_value(v.pixel_hash) FROM previews v JOIN {given} USING (sha256) GROUP BY v.sha256, v.page
+"""
+
+_EMBEDDED = """
+SELECT DISTINCT e.pixel_hash FROM embeddings e JOIN {given} USING (pixel_hash)
+WHERE e.model = ? AND e.revision = ? AND e.preprocess_version = ?
 """
 
 # The captioner in use speaks first, then whichever spoke last.
 _CAPTIONS = """
-SELECT g.photo_id, unnest(first(struct_pack(text := c.text, model := c.model, at := c.created_at)
+SELECT c.pixel_hash, unnest(first(struct_pack(text := c.text, model := c.model, at := c.created_at)
     ORDER BY coalesce(m.in_use, false) DESC, c.created_at DESC, c.model))
-FROM {given} g JOIN photos p USING (photo_id) JOIN previews v USING (sha256, page)
-JOIN captions c ON c.pixel_hash = v.pixel_hash
+FROM captions c JOIN {given} USING (pixel_hash)
 LEFT JOIN models m ON m.kind = 'captioner' AND m.name = c.model AND m.revision = c.revision
     AND m.preprocess_version = c.preprocess_version
-GROUP BY g.photo_id
+GROUP BY c.pixel_hash
 """
 
 _WRITTEN = "SELECT photo_id, text, NULL, written_at FROM written_captions JOIN {given} USING (photo_id)"
@@ -113,8 +115,8 @@ FROM collection_photos m JOIN {given} USING (photo_id) JOIN collections c USING 
 """
 
 _FILES = """
-SELECT p.photo_id, f.root_id, f.rel_path, r.path AS root_path, r.state AS root_state
-FROM photos p JOIN {given} USING (photo_id) JOIN files f ON f.photo_id = p.document_id JOIN roots r USING (root_id)
+SELECT f.photo_id, f.root_id, f.rel_path, r.path AS root_path, r.state AS root_state
+FROM files f JOIN {given} USING (photo_id) JOIN roots r USING (root_id)
 WHERE f.missing_since IS NULL AND f.skip_reason IS NULL ORDER BY r.path, f.rel_path
 """
 
@@ -128,37 +130,48 @@ def read_facts(tx: Transaction, photo_ids: Sequence[str], model: IndexModel | No
     """The facts of those ids that a person can see: known, not hidden, with a file that is not missing."""
     if not photo_ids:
         return {}
-    params = {
-        "model": model.name if model else None,
-        "revision": model.revision if model else None,
-        "preprocess_version": model.preprocess_version if model else None,
-    }
     in_stacks = stacks.whole(tx, photo_ids)
     wanted = dict.fromkeys([*photo_ids, *(row["photo_id"] for row in in_stacks)])
-    with tx.relation({"photo_id": list(wanted)}, {"photo_id": pa.string()}) as given:
-        rows = tx.rows(_PHOTOS.format(given=given, rating=photos.rating_sql("p")), params)
-        captions = {row[0]: Caption(*row[1:]) for row in tx.execute(_CAPTIONS.format(given=given)).fetchall()}
+    rating = photos.rating_sql("p")
+    with _given(tx, "photo_id", wanted) as given:
+        rows = tx.rows(_PHOTOS.format(given=given, rating=rating))
         written = {row[0]: Caption(*row[1:]) for row in tx.execute(_WRITTEN.format(given=given)).fetchall()}
         tags = dict(tx.execute(_TAGS.format(given=given)).fetchall())
         collections = dict(tx.execute(_COLLECTIONS.format(given=given)).fetchall())
+    with _given(tx, "photo_id", {row["document_id"] for row in rows}) as given:
         files: dict[str, list[dict[str, Any]]] = {}
         for file in tx.rows(_FILES.format(given=given)):
             files.setdefault(file["photo_id"], []).append(file)
-    facts = {
-        row["photo_id"]: PhotoFacts(
-            row=row,
-            pixel_hash=row["pixel_hash"],
-            embedded=bool(row["embedded"]),
-            caption=captions.get(row["photo_id"]),
-            written=written.get(row["photo_id"]),
-            tags=tuple(tags.get(row["photo_id"], ())),
-            collections=tuple(collections.get(row["photo_id"], ())),
-            files=tuple(files[row["photo_id"]]),
-        )
-        for row in rows
-        if row["photo_id"] in files
-    }
+    with _given(tx, "sha256", {row["sha256"] for row in rows}) as given:
+        seen = {(row[0], row[1]): row[2] for row in tx.execute(_PREVIEWS.format(given=given)).fetchall()}
+    with _given(tx, "pixel_hash", seen.values()) as given:
+        captions = {row[0]: Caption(*row[1:]) for row in tx.execute(_CAPTIONS.format(given=given)).fetchall()}
+        embedded = set()
+        if model:
+            params = [model.name, model.revision, model.preprocess_version]
+            embedded = {row[0] for row in tx.execute(_EMBEDDED.format(given=given), params).fetchall()}
+    facts = {}
+    for row in rows:
+        photo_id, pixel_hash = row["photo_id"], seen.get((row["sha256"], row["page"]))
+        if row["document_id"] in files:
+            facts[photo_id] = PhotoFacts(
+                row=row,
+                pixel_hash=pixel_hash,
+                embedded=pixel_hash in embedded,
+                caption=captions.get(pixel_hash) if pixel_hash else None,
+                written=written.get(photo_id),
+                tags=tuple(tags.get(photo_id, ())),
+                collections=tuple(collections.get(photo_id, ())),
+                files=tuple(files[row["document_id"]]),
+            )
     return _in_stacks({photo_id: facts[photo_id] for photo_id in photo_ids if photo_id in facts}, facts, in_stacks)
+
+
+@contextmanager
+def _given(tx: Transaction, column: str, values: Iterable[str]) -> Iterator[str]:
+    """A relation of one column with these values, each once."""
+    with tx.relation({column: list(dict.fromkeys(values))}, {column: pa.string()}) as name:
+        yield name
 
 
 def _in_stacks(
