@@ -59,6 +59,8 @@ def close_ended_jobs(instance: dg.DagsterInstance, library: Library) -> None:
         open_rows = [row for state in ("running", "queued") for row in jobs.list_recent(tx, limit=1000, state=state)]
     ended: dict[str, DagsterRun | None] = {}
     for row in open_rows:
+        if row["kind"] in jobs.OF_THE_API:
+            continue  # no run of Dagster's; the API goes on with it when it starts
         run = instance.get_run_by_id(row["run_id"])
         if run is None or run.is_finished:
             ended[row["run_id"]] = run

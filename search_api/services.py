@@ -20,9 +20,11 @@ from resources.model_change import ModelChange, model_changes
 from resources.models import GpuResource
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
+from search_api.deletions import CollectionDeletions
 from search_api.live_index import IndexCounts, LiveIndex
 from search_api.lost_previews import LostPreviews
 from search_api.open_rounds import OpenRounds
+from search_api.recent_uses import RecentUses
 from search_api.snapshots import Snapshot
 from search_api.uploads import UploadDecoder
 
@@ -70,6 +72,8 @@ class Services:
         self.uploads = UploadDecoder(settings)
         self.rounds = OpenRounds()
         self.previews = LostPreviews(self.library)
+        self.uses = RecentUses(self.library)
+        self.deletions = CollectionDeletions(self.library)
         self.status: Snapshot[LibraryNow] = Snapshot(self._load_status, _STATUS_AGE_S)
         self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)
         self.dagster_up: Snapshot[bool] = Snapshot(self.dagster.is_reachable, _DAGSTER_AGE_S)
@@ -82,12 +86,15 @@ class Services:
         self.library.open()
         self.keys = KeyRing(self.library.manifest, self.library.home)
         self.live.start()
+        self.deletions.go_on()
 
     def stop(self) -> None:
         self.stopping.set()
         self.uploads.close()
         self.previews.close()
         self.models.close()
+        self.deletions.close()
+        self.uses.close()
         self.live.stop()
         self.dagster.close()
         with suppress(LoupeError):  # when a key was used last is no reason to fail at the end

@@ -19,6 +19,7 @@ from resources.manifest.database import Transaction
 __all__ = [
     "ENDED",
     "KEPT",
+    "OF_THE_API",
     "Request",
     "StopReason",
     "ask_cancel",
@@ -35,6 +36,7 @@ __all__ = [
     "start",
     "stop_asked",
     "to_retry",
+    "unfinished",
 ]
 
 # {stage: {"done": photos, "total": photos, "photos_per_s": ..., "eta_s": ...}}; the last two may be absent or None.
@@ -46,6 +48,8 @@ StopReason = Literal["cancelled", "paused"]
 ENDED = frozenset(["done", "failed", "cancelled", "paused"])
 # A run every ten minutes for a week; a row has some hundred bytes.
 KEPT = 1000
+# Jobs that the search API does itself.
+OF_THE_API = frozenset(["delete_collection"])
 _PAUSED = "INGEST_PAUSED"
 # Jobs that can be asked for by name, and whether they read the photos of given folders.
 _KINDS = {
@@ -193,6 +197,12 @@ def to_retry(tx: Transaction, run_id: str) -> tuple[dict[str, Any], dict[str, An
     if _KINDS[row["kind"]]:
         pauses.check_not_paused(tx)
     return row, asked_for
+
+
+def unfinished(tx: Transaction, kind: str) -> list[str]:
+    """The runs of this kind that have not ended, oldest first."""
+    rows = tx.execute("SELECT run_id FROM jobs WHERE kind = ? AND ended_at IS NULL ORDER BY created_at", [kind])
+    return [row[0] for row in rows.fetchall()]
 
 
 def open_retry(tx: Transaction, run_id: str) -> dict[str, Any] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pyarrow as pa
+
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
@@ -13,11 +15,13 @@ __all__ = ["after", "newest_seq", "push", "trim"]
 
 def push(tx: Transaction, photo_ids: Iterable[str], change: str) -> int:
     """Say that these photos changed. Returns how many rows were added."""
-    now = utc_now()
-    return tx.insert(
-        "index_outbox",
-        [{"photo_id": photo_id, "change": change, "committed_at": now} for photo_id in sorted(set(photo_ids))],
-    )
+    ids = sorted(set(photo_ids))
+    with tx.relation({"photo_id": ids}, {"photo_id": pa.string()}) as given:  # a row each would cost a dict each
+        tx.execute(
+            f"INSERT INTO index_outbox (photo_id, change, committed_at) SELECT photo_id, ?, ? FROM {given}",
+            [change, utc_now()],
+        )
+    return len(ids)
 
 
 def after(tx: Transaction, seq: int, limit: int) -> list[dict[str, Any]]:

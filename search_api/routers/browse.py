@@ -14,7 +14,7 @@ from resources.search.facets import folders_below, random_photos
 from resources.search.facets import timeline as counted_timeline
 from resources.search.suggestions import suggest
 from resources.vector_index import Condition, SearchFilters, VectorIndex
-from search_api.dependencies import Live, OpenLibrary
+from search_api.dependencies import Held, Live, OpenLibrary
 from search_api.error_replies import responses
 from search_api.photo_cards import card
 from search_api.routers.search import reply, search_filters, search_request, told_why
@@ -41,13 +41,16 @@ _LANGUAGE_ERRORS = ("INVALID_REQUEST", "QUERY_INVALID", "QUERY_WORDS_UNKNOWN", "
 
 
 @router.get("/browse", responses=responses("INVALID_REQUEST", "CURSOR_EXPIRED", "INDEX_LOADING"))
-def browse(query: Annotated[BrowseQuery, Query()], live: Live) -> SearchReply:
+def browse(query: Annotated[BrowseQuery, Query()], services: Held) -> SearchReply:
     """Photos by date, newest first; those without a date come last."""
     started = time.perf_counter()
+    live = services.live
     request = SearchRequest(
         filters=search_filters(query), sort=query.sort, limit=query.limit, offset=query.offset, cursor=query.cursor
     )
-    return reply(PhotoSearch(live.index, None).search(request), request, live, started)
+    page = PhotoSearch(live.index, None).search(request)
+    services.uses.search(request.filters.condition())
+    return reply(page, request, live, started)
 
 
 @router.get("/browse/facets", responses=responses("INDEX_LOADING"))

@@ -2,46 +2,149 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query, Response
 
-from resources.manifest import collections
+from resources.errors import LoupeError
+from resources.manifest import Transaction, collection_facts, collections
 from resources.vector_index import wake
-from search_api.dependencies import OpenLibrary
+from search_api.chosen_photos import ids_of, still_there
+from search_api.dependencies import Held, Live, OpenLibrary
 from search_api.error_replies import responses
+from search_api.live_index import LiveIndex
+from search_api.photo_cards import card
 from search_api.schemas.collections import (
     AddedPhotos,
     AddPhotos,
+    ChangeCollection,
     Collection,
+    CollectionDuplicates,
+    CollectionInfo,
+    CollectionMap,
     Collections,
+    CollectionStatistics,
+    CountedValue,
     CreateCollection,
+    DeletedCollection,
+    DuplicatesInCollection,
+    MembersPage,
+    MergeCollections,
+    MergedCollections,
+    RemovedPhotos,
+    SplitCollection,
+    SplitCollections,
 )
+from search_api.schemas.photos import PhotoCard
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 
 Name = Annotated[str, Path(min_length=1, max_length=200, description="The collection's name.")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Offset = Annotated[int, Query(ge=0, le=10_000_000)]
+
+_SAMPLES = 12
+_VALUES = ("formats", "cameras", "lenses", "countries", "cities")
+_CHOOSING = (
+    *("INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN", "SEARCH_BY_CONTENT_OFF"),
+    *("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "INDEX_LOADING", "MODEL_LOADING", "MODEL_NOT_FETCHED"),
+)
 
 
 @router.get("", responses=responses("MANIFEST_BUSY"))
 def list_collections(library: OpenLibrary) -> Collections:
     """Every collection, by name."""
     with library.manifest.read() as tx:
-        return Collections(collections=[Collection(**row) for row in collections.list_all(tx)])
+        return Collections(collections=[_shown(row) for row in collections.list_all(tx)])
 
 
-@router.post("", status_code=201, responses=responses("COLLECTION_EXISTS", "MANIFEST_BUSY"))
-def create_collection(asked: CreateCollection, library: OpenLibrary) -> Collection:
-    """A new, empty collection."""
-    with library.manifest.write() as tx:
-        return Collection(**collections.create(tx, asked.name))
+@router.post("", status_code=201, responses=responses("COLLECTION_EXISTS", "MANIFEST_BUSY", *_CHOOSING))
+def create_collection(asked: CreateCollection, services: Held) -> Collection:
+    """A new collection: empty, of a selection, or of all that a query finds now."""
+    photo_ids = ids_of(asked.photos, services.live) if asked.photos else []
+    with services.library.manifest.write() as tx:
+        created = collections.create(tx, asked.name)
+        if asked.photos:
+            collections.add_photos(tx, created["name"], still_there(tx, asked.photos, photo_ids))
+            created = collections.get(tx, created["name"])
+    if photo_ids:
+        wake(services.library.home)
+    return _shown(created)
 
 
 @router.get("/{name}", responses=responses("COLLECTION_NOT_FOUND", "MANIFEST_BUSY"))
-def get_collection(name: Name, library: OpenLibrary) -> Collection:
-    """One collection. Its photos: a search with `filters.collections`."""
+def get_collection(name: Name, library: OpenLibrary, live: Live) -> CollectionInfo:
+    """One collection with what is in it, in numbers and samples. Its photos: a search with `filters.collections`."""
     with library.manifest.read() as tx:
-        return Collection(**collections.get(tx, name))
+        row = collections.get(tx, name)
+        counted = collection_facts.statistics(tx, name)
+        drawn = collection_facts.samples(tx, name, _SAMPLES)
+    values = {
+        called: [CountedValue(value=value, photos=photos) for value, photos in counted.pop(called)]
+        for called in _VALUES
+    }
+    return CollectionInfo(
+        **_shown(row).model_dump(),
+        statistics=CollectionStatistics(**counted, **values),
+        samples=_cards(drawn, live) if live.index_state == "ready" else [],
+    )
+
+
+@router.patch(
+    "/{name}",
+    responses=responses("COLLECTION_NOT_FOUND", "COLLECTION_EXISTS", "PHOTO_NOT_FOUND", "MANIFEST_BUSY"),
+)
+def change_collection(name: Name, asked: ChangeCollection, library: OpenLibrary) -> Collection:
+    """Rename it, or choose its cover."""
+    with library.manifest.write() as tx:
+        if "cover_photo_id" in asked.model_fields_set:
+            collections.set_cover(tx, name, str(asked.cover_photo_id) if asked.cover_photo_id else None)
+        row = collections.rename(tx, name, asked.name) if asked.name else collections.get(tx, name)
+    wake(library.home)
+    return _shown(row)
+
+
+@router.delete(
+    "/{name}",
+    responses={
+        202: {"model": DeletedCollection, "description": "It is gone; photos are still being taken out of search."},
+        **responses("COLLECTION_NOT_FOUND", "CONFIRMATION_NEEDED", "MANIFEST_BUSY"),
+    },
+)
+def delete_collection(
+    name: Name,
+    services: Held,
+    response: Response,
+    confirm: Annotated[
+        str | None, Query(max_length=64, description="The `token` that the reply without it gives.")
+    ] = None,
+) -> DeletedCollection:
+    """Delete a collection; its photos and their files stay. Asked without `confirm`, it only says what would go."""
+    with services.library.manifest.write() as tx:
+        row = collections.get(tx, name)
+        token = collections.confirmation(row)
+        if confirm != token:
+            raise LoupeError(
+                "CONFIRMATION_NEEDED",
+                f"Deleting '{name}', which holds {row['photos']:,} photos, needs a word of confirmation.",
+                token=token,
+                photos=row["photos"],
+            )
+        job_id = services.deletions.begin(tx, name, row["photos"])
+    if job_id:
+        response.status_code = 202
+        services.deletions.go_on()
+        services.jobs.forget()
+    wake(services.library.home)
+    return DeletedCollection(name=name, photos=row["photos"], job_id=job_id)
+
+
+@router.get("/{name}/photos", responses=responses("COLLECTION_NOT_FOUND", "INDEX_LOADING", "MANIFEST_BUSY"))
+def list_photos(name: Name, library: OpenLibrary, live: Live, limit: Limit = 100, offset: Offset = 0) -> MembersPage:
+    """Its photos in the order in which they were added; hidden ones are left out."""
+    with library.manifest.read() as tx:
+        found = collections.members(tx, name, limit + 1, offset)
+    return MembersPage(photos=_cards(found[:limit], live), next_offset=offset + limit if len(found) > limit else None)
 
 
 @router.post("/{name}/photos", responses=responses("COLLECTION_NOT_FOUND", "PHOTO_NOT_FOUND", "MANIFEST_BUSY"))
@@ -49,6 +152,87 @@ def add_photos(name: Name, asked: AddPhotos, library: OpenLibrary) -> AddedPhoto
     """Put photos into a collection; search shows it within a moment."""
     with library.manifest.write() as tx:
         added = collections.add_photos(tx, name, [str(photo_id) for photo_id in asked.photo_ids])
-        changed = Collection(**collections.get(tx, name))
+        changed = _shown(collections.get(tx, name))
     wake(library.home)
     return AddedPhotos(added=added, collection=changed)
+
+
+@router.delete("/{name}/photos", responses=responses("COLLECTION_NOT_FOUND", "MANIFEST_BUSY"))
+def remove_photos(name: Name, asked: AddPhotos, library: OpenLibrary) -> RemovedPhotos:
+    """Take photos out of a collection; those that are not in it are passed over."""
+    with library.manifest.write() as tx:
+        removed = collections.remove_photos(tx, name, [str(photo_id) for photo_id in asked.photo_ids])
+        changed = _shown(collections.get(tx, name))
+    wake(library.home)
+    return RemovedPhotos(removed=removed, collection=changed)
+
+
+@router.post("/{name}/merge", responses=responses("COLLECTION_NOT_FOUND", "INVALID_REQUEST", "MANIFEST_BUSY"))
+def merge(name: Name, asked: MergeCollections, library: OpenLibrary) -> MergedCollections:
+    """Put the photos of other collections into this one, and delete those."""
+    with library.manifest.write() as tx:
+        added = collections.absorb(tx, name, asked.sources, keep=asked.keep)
+        changed = _shown(collections.get(tx, name))
+    wake(library.home)
+    return MergedCollections(added=added, collection=changed)
+
+
+@router.post(
+    "/{name}/split",
+    responses=responses("COLLECTION_NOT_FOUND", "COLLECTION_EXISTS", "MANIFEST_BUSY", *_CHOOSING),
+)
+def split(name: Name, asked: SplitCollection, services: Held) -> SplitCollections:
+    """Move some of its photos, a selection or what a query finds, to a new collection."""
+    photo_ids = ids_of(asked, services.live)
+    with services.library.manifest.write() as tx:
+        moved, into = _split(tx, name, asked, set(photo_ids))
+        changed = _shown(collections.get(tx, name))
+    wake(services.library.home)
+    return SplitCollections(moved=moved, collection=changed, into=_shown(into))
+
+
+def _split(tx: Transaction, name: str, asked: SplitCollection, wanted: set[str]) -> tuple[int, dict[str, Any]]:
+    held = [photo_id for photo_id in collections.photo_ids(tx, name) if photo_id in wanted]
+    into = collections.create(tx, asked.into)["name"]
+    collections.add_photos(tx, into, held)
+    if not asked.keep:
+        collections.remove_photos(tx, name, held)
+    return len(held), collections.get(tx, into)
+
+
+@router.get("/{name}/duplicates", responses=responses("COLLECTION_NOT_FOUND", "INDEX_LOADING", "MANIFEST_BUSY"))
+def list_duplicates(
+    name: Name, library: OpenLibrary, live: Live, limit: Annotated[int, Query(ge=1, le=200)] = 50, offset: Offset = 0
+) -> CollectionDuplicates:
+    """Photos in it that show the same, as far as they were compared."""
+    with library.manifest.read() as tx:
+        found = collection_facts.duplicate_groups(tx, name, limit + 1, offset)
+    return CollectionDuplicates(
+        groups=[
+            DuplicatesInCollection(
+                group_id=group["group_id"], tier=group["tier"], photos=_cards(group["photo_ids"], live)
+            )
+            for group in found[:limit]
+        ],
+        next_offset=offset + limit if len(found) > limit else None,
+    )
+
+
+@router.get("/{name}/map", responses=responses("COLLECTION_NOT_FOUND", "INDEX_LOADING", "MANIFEST_BUSY"))
+def map_of_collection(name: Name, library: OpenLibrary, live: Live) -> CollectionMap:
+    """Where its photos lie on the similarity map of the model in use."""
+    model = live.model
+    with library.manifest.read() as tx:
+        points = collection_facts.map_points(tx, name, model.name if model else "")
+    return CollectionMap(photo_ids=points["photo_id"].to_pylist(), x=points["x"].to_pylist(), y=points["y"].to_pylist())
+
+
+def _shown(row: dict[str, Any]) -> Collection:
+    cover = row["cover_photo_id"]
+    return Collection(**row, cover_url=f"/api/v1/images/{cover}/thumbnail" if cover else None)
+
+
+def _cards(photo_ids: list[str], live: LiveIndex) -> list[PhotoCard]:
+    """Those that the index shows, in this order."""
+    stored = live.index.get(photo_ids)
+    return [card(stored[photo_id].payload) for photo_id in photo_ids if photo_id in stored]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mimetypes
 import os
-import stat
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,9 +12,9 @@ from fastapi.responses import FileResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from resources.errors import LoupeError
-from resources.folders import from_text
+from resources.handoff import Original, reachable, watched_folders
 from resources.library import Library
-from resources.manifest import photos, roots, stacks
+from resources.manifest import photos, stacks
 from resources.preview_cache import note_use
 from search_api.dependencies import Held, Live, OpenLibrary, PhotoId
 from search_api.error_replies import responses
@@ -91,10 +90,9 @@ def original(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
     with library.manifest.read() as tx:
         row = photos.get(tx, str(photo_id))
         paths = photos.paths(tx, str(photo_id)) if row else []
-        watched = [root["path"] for root in roots.rows(tx)]
     if row is None:
         raise _not_found(photo_id)
-    found = _reachable_original(paths, watched)
+    found = _original(library, paths)
     if found is None:
         raise LoupeError(
             "ORIGINAL_OFFLINE",
@@ -113,13 +111,12 @@ def motion(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
     """The video of a Live Photo, as it stands beside the photo; ranges can be asked for."""
     with library.manifest.read() as tx:
         videos = photos.motion_files(tx, [str(photo_id)])
-        watched = [root["path"] for root in roots.rows(tx)]
-    found = _reachable_original(videos, watched)
+    found = _original(library, videos)
     if found is None:
         raise LoupeError(
             "ORIGINAL_OFFLINE", "There is no video of this photo that can be reached now.", photo_id=str(photo_id)
         )
-    return _as_it_stands(found, mimetypes.guess_type(found[1])[0] or "video/quicktime")
+    return _as_it_stands(found, mimetypes.guess_type(found.name)[0] or "video/quicktime")
 
 
 @router.get(
@@ -132,12 +129,11 @@ def similar(photo_id: PhotoId, live: Live, limit: Annotated[int, Query(ge=1, le=
     return SimilarPhotos(hits=[hit_card(hit, browsing=False) for hit in page.hits])
 
 
-def _as_it_stands(found: tuple[str, str], mime: str) -> FileResponse:
-    path, name = found
+def _as_it_stands(found: Original, mime: str) -> FileResponse:
     return FileResponse(
-        path,
+        found.path,
         media_type=mime,
-        filename=name,
+        filename=found.name,
         content_disposition_type="inline",
         headers={"Cache-Control": _ASK_EACH_TIME},
     )
@@ -197,21 +193,6 @@ def _stored(path: Path, headers: dict[str, str]) -> Response:
     return FileResponse(path, media_type="image/jpeg", headers=headers, stat_result=info)
 
 
-def _reachable_original(paths: list[dict[str, Any]], watched: list[str]) -> tuple[str, str] | None:
-    """The first file of the photo that is there, and its name in the library.
-
-    A regular file that, links resolved, lies in a watched folder.
-    """
-    folders = [os.path.realpath(from_text(root)) for root in watched]
-    for file in paths:
-        if file["missing_since"] is not None:
-            continue
-        real = os.path.realpath(os.path.join(from_text(file["root_path"]), from_text(file["rel_path"])))
-        if not any(os.path.commonpath([real, folder]) == folder for folder in folders):
-            continue
-        try:
-            if stat.S_ISREG(os.stat(real).st_mode) and os.access(real, os.R_OK):
-                return real, os.path.basename(file["rel_path"])
-        except OSError:
-            continue
-    return None
+def _original(library: Library, paths: list[dict[str, Any]]) -> Original | None:
+    there = [os.path.join(file["root_path"], file["rel_path"]) for file in paths if file["missing_since"] is None]
+    return reachable(there, watched_folders(library.manifest))

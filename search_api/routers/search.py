@@ -17,11 +17,12 @@ from resources.errors import LoupeError
 from resources.search import PhotoSearch, SearchPage, SearchRequest, asking, narrowed
 from resources.search.query_fields import condition_of
 from resources.vector_index import InBox, Near, SearchFilters
-from search_api.dependencies import Held, Live
+from search_api.dependencies import Held
 from search_api.error_replies import responses
 from search_api.live_index import LiveIndex
 from search_api.photo_cards import hit_card
 from search_api.schemas.search import FlatFilters, LanguageQuery, SearchQuery, SearchReply, TextQuery, Warned
+from search_api.services import Services
 from search_api.uploads import MAX_UPLOAD_BYTES
 
 __all__ = [
@@ -52,21 +53,21 @@ Picture = tuple[npt.NDArray[np.float32], float]
 
 
 @router.post("", responses=responses(*_ERRORS, *_CONTENT_ERRORS))
-def search(query: SearchQuery, live: Live) -> SearchReply:
+def search(query: SearchQuery, services: Held) -> SearchReply:
     """Find photos by texts, by example photos, by filters, or all of them together."""
-    return answer(query, live, live.search)
+    return answer(query, services, services.live.search)
 
 
 @router.get("", responses=responses(*_ERRORS, *_CONTENT_ERRORS))
-def search_by_language(query: Annotated[LanguageQuery, Query()], live: Live) -> SearchReply:
+def search_by_language(query: Annotated[LanguageQuery, Query()], services: Held) -> SearchReply:
     """Find photos by a query in the query language."""
-    return answer(SearchQuery(**query.model_dump()), live, live.search)
+    return answer(SearchQuery(**query.model_dump()), services, services.live.search)
 
 
 @router.get("/text", responses=responses(*_ERRORS, *_CONTENT_ERRORS))
-def search_by_text(query: Annotated[TextQuery, Query()], live: Live) -> SearchReply:
+def search_by_text(query: Annotated[TextQuery, Query()], services: Held) -> SearchReply:
     """Find photos by a free text, taken as it is."""
-    return answer(SearchQuery(**query.model_dump()), live, live.search)
+    return answer(SearchQuery(**query.model_dump()), services, services.live.search)
 
 
 @router.post(
@@ -101,7 +102,7 @@ def _answer_with_images(query: SearchQuery, pictures: list[bytes], services: Hel
     encoder = services.live.encoder_of(search)
     weights = [*query.image_weights, *[1.0] * (len(pictures) - len(query.image_weights))]
     vectors = [encoder.embed_image(services.uploads.model_input(picture, encoder.input_spec)) for picture in pictures]
-    return answer(query, services.live, search, tuple(zip(vectors, weights, strict=True)))
+    return answer(query, services, search, tuple(zip(vectors, weights, strict=True)))
 
 
 def search_request(query: SearchQuery, pictures: tuple[Picture, ...] = ()) -> SearchRequest:
@@ -128,13 +129,16 @@ def search_request(query: SearchQuery, pictures: tuple[Picture, ...] = ()) -> Se
     return asking(query.q, request) if query.q else request
 
 
-def answer(query: SearchQuery, live: LiveIndex, search: PhotoSearch, pictures: tuple[Picture, ...] = ()) -> SearchReply:
+def answer(
+    query: SearchQuery, services: Services, search: PhotoSearch, pictures: tuple[Picture, ...] = ()
+) -> SearchReply:
     """The reply to a query; blocks while a text is encoded."""
     started = time.perf_counter()
     request = search_request(query, pictures)
-    with told_why(live):
+    with told_why(services.live):
         page = search.search(request)
-    return reply(page, request, live, started)
+    services.uses.search(request.filters.condition())
+    return reply(page, request, services.live, started)
 
 
 @contextmanager

@@ -1,0 +1,29 @@
+"""All photos that a search finds, in batches: for changing many, and for handing them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from resources.search.photo_search import PhotoSearch
+from resources.search.requests import SearchRequest
+
+__all__ = ["batches", "chosen_ids"]
+
+_BATCH = 5_000
+
+
+def chosen_ids(search: PhotoSearch, request: SearchRequest) -> list[str]:
+    """The ids of what the search finds, in id order: all that filters leave, of a ranking what is relevant.
+
+    A hundred bytes a photo. Raises as `PhotoSearch.search` does.
+    """
+    return [photo_id for batch in batches(search, request) for photo_id in batch]
+
+
+def batches(search: PhotoSearch, request: SearchRequest, size: int = _BATCH) -> Iterator[list[str]]:
+    """As `chosen_ids`, a batch at a time; photos that come in meanwhile may be among the later ones."""
+    condition = search.found(request)
+    last: str | None = None
+    while batch := search.index.ids(last, size, condition):
+        yield batch
+        last = batch[-1]

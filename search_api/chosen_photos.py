@@ -1,0 +1,61 @@
+"""From a request's choice of photos to their ids and to what the index shows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from resources.manifest import Transaction, photos
+from resources.search.chosen import batches, chosen_ids
+from search_api.live_index import LiveIndex
+from search_api.routers.search import search_request, told_why
+from search_api.schemas.chosen import Chosen
+
+__all__ = ["ids_of", "payloads_of", "still_there"]
+
+_BATCH = 500
+
+
+def ids_of(chosen: Chosen, live: LiveIndex) -> list[str]:
+    """The photos that are meant, each once. Raises as a search does."""
+    if chosen.photo_ids is not None:
+        return sorted({str(photo_id) for photo_id in chosen.photo_ids})
+    assert chosen.query is not None
+    with told_why(live):
+        return chosen_ids(live.search, search_request(chosen.query))
+
+
+def still_there(tx: Transaction, chosen: Chosen, photo_ids: list[str]) -> list[str]:
+    """Those that the manifest knows: the index may show for a moment what is gone. Named ones must all be there.
+
+    Raises `PHOTO_NOT_FOUND`.
+    """
+    if chosen.photo_ids is not None:
+        photos.require(tx, photo_ids)
+        return photo_ids
+    return sorted(photos.taken_ids(tx, photo_ids))
+
+
+def payloads_of(chosen: Chosen, live: LiveIndex) -> Iterator[dict[str, Any]]:
+    """What the index shows of each photo, by id, a few hundred at a time. The first batch is asked for at once, so that
+    what cannot be searched is an error and no broken stream.
+    """
+    index = live.index
+    if chosen.photo_ids is not None:
+        ids = sorted({str(photo_id) for photo_id in chosen.photo_ids})
+        walked = iter([ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)])
+        begun = next(walked, [])
+    else:
+        assert chosen.query is not None
+        with told_why(live):
+            walked = batches(live.search, search_request(chosen.query), _BATCH)
+            begun = next(walked, [])
+
+    def shown() -> Iterator[dict[str, Any]]:
+        batch = begun
+        while batch:
+            stored = index.get(batch)
+            yield from (stored[photo_id].payload for photo_id in batch if photo_id in stored)
+            batch = next(walked, [])
+
+    return shown()

@@ -1,0 +1,93 @@
+"""Searches that a person keeps: saving, listing, running, renaming, deleting."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+
+from resources.manifest import saved_searches
+from search_api.dependencies import Held, OpenLibrary
+from search_api.error_replies import responses
+from search_api.routers.search import answer, search_request
+from search_api.schemas.saved_searches import ChangeSearch, SavedSearch, SavedSearches, SaveSearch
+from search_api.schemas.search import MAX_LIMIT, Cursor, SearchQuery, SearchReply
+
+router = APIRouter(prefix="/saved-searches", tags=["saved searches"])
+
+Name = Annotated[str, Path(min_length=1, max_length=200, description="The saved search's name.")]
+_RUN_ERRORS = (
+    *("SAVED_SEARCH_NOT_FOUND", "INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN"),
+    *("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "CURSOR_EXPIRED", "INDEX_LOADING"),
+    *("MODEL_LOADING", "SEARCH_BY_CONTENT_OFF", "MODEL_NOT_FETCHED", "MANIFEST_BUSY"),
+)
+
+
+@router.get("", responses=responses("MANIFEST_BUSY"))
+def list_searches(library: OpenLibrary) -> SavedSearches:
+    """Every saved search, by name."""
+    with library.manifest.read() as tx:
+        return SavedSearches(searches=[_shown(row) for row in saved_searches.list_all(tx)])
+
+
+@router.post("", status_code=201, responses=responses("SAVED_SEARCH_EXISTS", "QUERY_INVALID", "MANIFEST_BUSY"))
+def save(asked: SaveSearch, library: OpenLibrary) -> SavedSearch:
+    """Keep a search under a name. One that cannot be read is refused."""
+    request = _kept(asked.query)
+    with library.manifest.write() as tx:
+        return _shown(saved_searches.create(tx, asked.name, request))
+
+
+@router.get("/{name}", responses=responses("SAVED_SEARCH_NOT_FOUND", "MANIFEST_BUSY"))
+def get_search(name: Name, library: OpenLibrary) -> SavedSearch:
+    """One saved search."""
+    with library.manifest.read() as tx:
+        return _shown(saved_searches.get(tx, name))
+
+
+@router.patch(
+    "/{name}",
+    responses=responses("SAVED_SEARCH_NOT_FOUND", "SAVED_SEARCH_EXISTS", "QUERY_INVALID", "MANIFEST_BUSY"),
+)
+def change(name: Name, asked: ChangeSearch, library: OpenLibrary) -> SavedSearch:
+    """Rename it, or let it search for something else."""
+    request = _kept(asked.query) if asked.query else None
+    with library.manifest.write() as tx:
+        return _shown(saved_searches.change(tx, name, new_name=asked.name, request=request))
+
+
+@router.delete("/{name}", status_code=204, responses=responses("SAVED_SEARCH_NOT_FOUND", "MANIFEST_BUSY"))
+def delete(name: Name, library: OpenLibrary) -> None:
+    """Forget it. Photos are not touched."""
+    with library.manifest.write() as tx:
+        saved_searches.delete(tx, name)
+
+
+@router.get("/{name}/results", responses=responses(*_RUN_ERRORS))
+def run(
+    name: Name,
+    services: Held,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    cursor: Annotated[Cursor | None, Query()] = None,
+) -> SearchReply:
+    """What it finds now, as a search answers."""
+    with services.library.manifest.read() as tx:
+        request = saved_searches.get(tx, name)["request"]
+    query = SearchQuery(**{**request, "limit": limit, "offset": offset, "cursor": cursor})
+    found = answer(query, services, services.live.search)
+    if cursor is None and offset == 0:
+        services.uses.saved_search(name, found.total if found.relevant is None else found.relevant)
+    return found
+
+
+def _kept(query: SearchQuery) -> dict[str, Any]:
+    """The search without its pages. Raises `QUERY_INVALID`, `INVALID_REQUEST` for one that cannot be read."""
+    search_request(query)
+    return query.model_dump(
+        mode="json", by_alias=True, exclude_defaults=True, exclude={"limit", "offset", "cursor", "image_weights"}
+    )
+
+
+def _shown(row: dict[str, Any]) -> SavedSearch:
+    return SavedSearch(**{**row, "query": row["request"]})
