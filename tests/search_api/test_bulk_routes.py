@@ -1,0 +1,122 @@
+"""Many photos changed at once over HTTP, and searches that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from running_app import running, wait_until
+from small_library import SmallLibrary
+
+from resources.manifest import outbox
+
+BULK, SAVED = "/api/v1/bulk", "/api/v1/saved-searches"
+
+
+@pytest.fixture
+def http(own: SmallLibrary) -> Iterator[TestClient]:
+    with running(own, model=False) as client:
+        yield client
+
+
+def found(http: TestClient, q: str) -> set[str]:
+    return {hit["file_name"] for hit in http.get("/api/v1/search", params={"q": q}).json()["hits"]}
+
+
+def bulk(http: TestClient, step: dict[str, Any], dry: bool = False, **chosen: Any) -> Any:
+    return http.post(f"{BULK}/dry-run" if dry else BULK, json={"step": step, **chosen})
+
+
+def error(reply: Any) -> tuple[int, str]:
+    return reply.status_code, reply.json()["error"]["code"]
+
+
+def newest(own: SmallLibrary) -> int:
+    with own.library.manifest.read() as tx:
+        return outbox.newest_seq(tx)
+
+
+def test_a_query_is_tagged_as_the_dry_run_said_and_search_shows_it(http: TestClient, own: SmallLibrary) -> None:
+    garden = {"query": {"q": "folder:Garden"}}
+    before = newest(own)
+    tagging = {"do": "tag", "tags": ["garden", "Places|Home"]}
+    assert bulk(http, tagging, dry=True, **garden).json() == {"photos": 4, "changed": 8}
+    assert newest(own) == before
+    assert http.get("/api/v1/audit").json()["changes"] == []
+    assert error(bulk(http, tagging, expected=5, **garden)) == (409, "SELECTION_CHANGED")
+    assert bulk(http, tagging, expected=4, **garden).json() == {"photos": 4, "changed": 8}
+    wait_until(lambda: len(found(http, "tag:garden")) == 4, 10)
+    assert bulk(http, tagging, **garden).json() == {"photos": 4, "changed": 0}
+    [again, first] = http.get("/api/v1/audit").json()["changes"]
+    assert (first["action"], first["affected"], again["affected"]) == ("POST /bulk", 8, 0)
+    assert bulk(http, {"do": "untag", "tags": ["garden"]}, **garden).json()["changed"] == 4
+    wait_until(lambda: found(http, "tag:garden") == set(), 10)
+    assert len(found(http, 'tag:"Places|Home"')) == 4
+
+
+def test_a_selection_is_rated_and_hidden(http: TestClient, own: SmallLibrary) -> None:
+    chosen = {"photo_ids": [own.photo_id("red.jpg"), own.photo_id("blue.png"), own.photo_id("red.jpg")]}
+    assert bulk(http, {"do": "rate", "rating": 4}, **chosen).json() == {"photos": 2, "changed": 2}
+    wait_until(lambda: found(http, "rating:4") == {"red.jpg", "blue.png"}, 10)
+    assert bulk(http, {"do": "hide"}, dry=True, query={"q": "rating:4"}).json() == {"photos": 2, "changed": 2}
+    assert bulk(http, {"do": "hide"}, query={"q": "rating:4"}).json() == {"photos": 2, "changed": 2}
+    wait_until(lambda: found(http, "rating:4") == set(), 10)
+    assert len(found(http, "")) == 6
+
+
+def test_photos_come_into_collections_and_move_between_them(http: TestClient) -> None:
+    for name in ("Inbox", "Best"):
+        http.post("/api/v1/collections", json={"name": name})
+    assert bulk(http, {"do": "add", "collection": "Inbox"}, query={}).json() == {"photos": 8, "changed": 8}
+    moving = {"do": "move", "source": "Inbox", "collection": "Best"}
+    assert bulk(http, moving, query={"q": "camera:X-T5"}).json() == {"photos": 4, "changed": 4}
+    assert bulk(http, moving, query={"q": "camera:X-T5"}).json() == {"photos": 4, "changed": 0}
+    taking = {"do": "remove", "collection": "Inbox"}
+    assert bulk(http, taking, query={"q": "folder:Garden"}).json() == {"photos": 4, "changed": 2}
+    counts = {each["name"]: each["photos"] for each in http.get("/api/v1/collections").json()["collections"]}
+    assert counts == {"Inbox": 2, "Best": 4}
+    assert error(bulk(http, {**moving, "collection": "Inbox"}, query={})) == (422, "INVALID_REQUEST")
+    assert error(bulk(http, {**moving, "source": "None"}, query={})) == (404, "COLLECTION_NOT_FOUND")
+
+
+def test_what_cannot_be_done_for_all_is_done_for_none(http: TestClient, own: SmallLibrary) -> None:
+    before = newest(own)
+    known = own.photo_id("red.jpg")
+    unknown = {"photo_ids": [known, str(uuid4())]}
+    assert error(bulk(http, {"do": "tag", "tags": ["a"]}, **unknown)) == (404, "PHOTO_NOT_FOUND")
+    assert error(bulk(http, {"do": "tag", "tags": ["good", "a||b"]}, photo_ids=[known])) == (422, "INVALID_REQUEST")
+    assert error(bulk(http, {"do": "hide"})) == (422, "INVALID_REQUEST")
+    assert error(bulk(http, {"do": "hide"}, query={}, photo_ids=[known])) == (422, "INVALID_REQUEST")
+    assert error(bulk(http, {"do": "burn"}, query={})) == (422, "INVALID_REQUEST")
+    assert error(bulk(http, {"do": "hide"}, query={"q": "tag:("})) == (422, "QUERY_INVALID")
+    assert newest(own) == before
+
+
+def test_a_search_is_kept_run_changed_and_forgotten(http: TestClient) -> None:
+    query = {"q": "camera:X-T5", "sort": "oldest", "filter": {"not": {"field": "tag", "value": "x"}}, "offset": 2}
+    saved = http.post(SAVED, json={"name": " Fuji ", "query": query})
+    assert saved.status_code == 201, saved.text
+    assert (saved.json()["name"], saved.json()["last_count"]) == ("Fuji", None)
+    assert error(http.post(SAVED, json={"name": "Fuji", "query": {}})) == (409, "SAVED_SEARCH_EXISTS")
+    assert error(http.post(SAVED, json={"name": "Bad", "query": {"q": "iso:many"}})) == (422, "QUERY_INVALID")
+
+    first = http.get(f"{SAVED}/Fuji/results", params={"limit": 3}).json()
+    rest = http.get(f"{SAVED}/Fuji/results", params={"limit": 3, "cursor": first["cursor"]}).json()
+    assert [hit["file_name"] for hit in (*first["hits"], *rest["hits"])] == [
+        *("green.jpg", "orange größe.jpg", "white.jpg", "gold.jpg")
+    ]
+    wait_until(lambda: http.get(f"{SAVED}/Fuji").json()["last_count"] == 4, 10)
+    assert http.get(f"{SAVED}/Fuji").json()["last_run_at"] is not None
+
+    renamed = http.patch(f"{SAVED}/Fuji", json={"name": "X-T5"}).json()
+    assert (renamed["name"], renamed["last_count"], renamed["query"]["q"]) == ("X-T5", 4, "camera:X-T5")
+    other = http.patch(f"{SAVED}/X-T5", json={"query": {"q": "camera:Canon"}}).json()
+    assert (other["query"]["q"], other["last_count"]) == ("camera:Canon", None)
+    assert error(http.patch(f"{SAVED}/X-T5", json={"query": {"q": "iso:many"}})) == (422, "QUERY_INVALID")
+    assert [each["name"] for each in http.get(SAVED).json()["searches"]] == ["X-T5"]
+    assert http.delete(f"{SAVED}/X-T5").status_code == 204
+    for reply in (http.get(f"{SAVED}/X-T5/results"), http.get(f"{SAVED}/X-T5"), http.delete(f"{SAVED}/X-T5")):
+        assert error(reply) == (404, "SAVED_SEARCH_NOT_FOUND")
