@@ -161,6 +161,13 @@ _REQUESTS = (
         "Ask again with `confirm` set to the `token` of this reply; on the command line add `--yes`.",
     ),
     ErrorCode(
+        "API_NOT_RUNNING",
+        503,
+        EX_UNAVAILABLE,
+        "The command asks the search API, and it is not running.",
+        "Start it with `loupe up`, then run the same command again.",
+    ),
+    ErrorCode(
         "SAVED_SEARCH_NOT_FOUND",
         404,
         EX_NOINPUT,

@@ -12,8 +12,10 @@ import typer.main
 from orchestration.cli import (
     audit,
     backup,
+    bulk,
     challenge,
     collections,
+    dataset,
     duplicates,
     evaluate,
     exchange,
@@ -28,6 +30,7 @@ from orchestration.cli import (
     models,
     pause,
     restore,
+    saved_searches,
     search,
     sidecars,
     status,
@@ -51,6 +54,7 @@ app.command("ingest")(ingest.ingest_command)
 app.command("pause")(pause.pause_command)
 app.command("resume")(pause.resume_command)
 app.command("search")(search.search_command)
+app.command("dataset")(dataset.dataset_command)
 app.command("status")(status.status_command)
 app.command("failures")(failures.failures_command)
 app.command("hide")(hidden.hide)
@@ -70,6 +74,8 @@ app.add_typer(folders.app, name="folders")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(models.app, name="models")
 app.add_typer(collections.app, name="collections")
+app.add_typer(bulk.app, name="bulk")
+app.add_typer(saved_searches.app, name="searches")
 app.add_typer(duplicates.app, name="duplicates")
 app.add_typer(backup.app, name="backup")
 app.add_typer(index.app, name="index")

@@ -34,6 +34,20 @@ CHANGING = frozenset(
         "import",
         "write-sidecars",
         "collections create",
+        "collections rename",
+        "collections delete",
+        "collections merge",
+        "collections split",
+        "bulk tag",
+        "bulk untag",
+        "bulk rate",
+        "bulk add",
+        "bulk remove",
+        "bulk move",
+        "bulk hide",
+        "searches save",
+        "searches rename",
+        "searches delete",
         "models use",
         "models rollback",
         "models prune",
@@ -66,6 +80,11 @@ UNCHANGING = frozenset(
         "models fetch",
         "models check",
         "collections list",
+        "collections show",
+        "collections duplicates",
+        "dataset",
+        "searches list",
+        "searches run",
         "backup list",
         "index compact",
         "index rebuild",
@@ -101,7 +120,7 @@ def note(arguments: Sequence[str]) -> None:
     command = next((name for name in (" ".join(arguments[:2]), arguments[0]) if name in CHANGING), None)
     if command is None and arguments[0] == "failures" and "--retry" in arguments:
         command = "failures --retry"
-    if command is None:
+    if command is None or "--dry-run" in arguments:
         return
     target = " ".join(word for word in arguments[len(command.split()) :] if word != "--json")
     try:

@@ -16,7 +16,7 @@ from resources.library import Library
 from resources.manifest import Transaction, files, hidden, photos
 from resources.wording import counted
 
-__all__ = ["hidden_command", "hide", "unhide"]
+__all__ = ["hidden_command", "hide", "photo_id_of", "unhide"]
 
 PhotosArgument = Annotated[list[str], typer.Argument(help="Paths or photo ids.")]
 
@@ -62,7 +62,7 @@ def _change(
 
     library = Library(settings_from()).open()
     with library.manifest.write() as tx:
-        ids = [_photo_id(tx, each) for each in asked]
+        ids = [photo_id_of(tx, each) for each in asked]
         changed = change(tx, ids)
     wake(library.home)
     if as_json:
@@ -71,7 +71,7 @@ def _change(
         print(f"{counted(len(changed), 'photo')} {words}.")
 
 
-def _photo_id(tx: Transaction, text: str) -> str:
+def photo_id_of(tx: Transaction, text: str) -> str:
     """The photo that an id or a path names. Raises `PHOTO_NOT_FOUND`."""
     if photos.get(tx, text):
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +23,7 @@ from resources.wording import counted
 if TYPE_CHECKING:
     from resources.search import SearchPage
 
-__all__ = ["search_command", "search_library"]
+__all__ = ["found_photos", "linked", "search_command", "search_library"]
 
 _PAGE = 500
 
@@ -56,6 +56,10 @@ def search_command(
     stacks: Annotated[str, typer.Option(help="covers: a stack as its cover; all: every photo of it.")] = "covers",
     paths: Annotated[bool, typer.Option("--paths", help="Print file paths only.")] = False,
     null: Annotated[bool, typer.Option("-0", help="With --paths: end each path with NUL, for xargs -0.")] = False,
+    link_to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Link each photo into this folder; nothing is overwritten."),
+    ] = None,
     model: ModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -79,6 +83,8 @@ def search_command(
         if error.code == "QUERY_INVALID" and text:
             raise _pointed_at(text, error) from error
         raise
+    if link_to:
+        found["links"] = linked(Library(settings_from()).open(), link_to, found["results"])
     if as_json:
         print_json(found)
         return
@@ -86,6 +92,9 @@ def search_command(
         print(f"note: {warning['message']}", file=sys.stderr)
     if not found["results"]:
         print("Nothing found.", file=sys.stderr)
+    if link_to:
+        _print_links(found["links"], link_to)
+        return
     if paths or null:
         end = b"\0" if null else b"\n"
         for hit in found["results"]:
@@ -98,6 +107,20 @@ def search_command(
     photos = counted(found["photos"], "photo")
     verb = "is" if found["photos"] == 1 else "are"
     print(f"{found['searchable']:,} of {photos} {verb} searchable by content.", file=sys.stderr)
+
+
+def linked(library: Library, folder: Path, photos: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Links to these photos (of `results`) in a folder: `made`, `there` already, and the paths that are `missing`."""
+    from resources.handoff import link_folder, watched_folders
+
+    paths = (photo["path"] for photo in photos if photo["path"])
+    return asdict(link_folder(str(folder.expanduser()), paths, watched_folders(library.manifest)))
+
+
+def _print_links(links: dict[str, Any], folder: Path) -> None:
+    print(f"{counted(links['made'], 'link')} made in {folder}; {links['there']:,} were there.")
+    for path in links["missing"]:
+        print(f"missing now: {path}", file=sys.stderr)
 
 
 def _pointed_at(query: str, error: LoupeError) -> LoupeError:
@@ -130,6 +153,21 @@ def search_library(
     `query` is one of the query language, `filters` by the names of `SearchFilters`, which the API shares. `limit` None:
     all that is found, of a ranking all that is relevant.
     """
+    found = found_photos(settings, query, picture, negative, limit, mode, filters, sort)
+    return _shown(found["hits"], found)
+
+
+def found_photos(
+    settings: Settings,
+    query: str | None,
+    picture: bytes | None = None,
+    negative: str | None = None,
+    limit: int | None = None,
+    mode: str = "hybrid",
+    filters: dict[str, Any] | None = None,
+    sort: str | None = None,
+) -> dict[str, Any]:
+    """As `search_library`, but the photos as `hits` with all that the index says of them."""
     if mode not in ("hybrid", "meaning", "words"):
         raise LoupeError("INVALID_REQUEST", f"--mode is hybrid, meaning or words, not '{mode}'.")
     library = Library(settings).open()
@@ -155,7 +193,7 @@ def _pages(limit: int | None, ask: Callable[[dict[str, Any]], dict[str, Any]]) -
             enough = reply["relevant"]
         hits += reply["hits"]
         if not reply["cursor"] or (enough is not None and len(hits) >= enough):
-            return _shown(hits if enough is None else hits[:enough], reply)
+            return {**reply, "hits": hits if enough is None else hits[:enough]}
         page = {"cursor": reply["cursor"]}
 
 

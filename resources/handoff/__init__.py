@@ -5,7 +5,7 @@ photos are meant (`resources/search/chosen.py`), exports of the whole library (`
 """
 
 from resources.handoff.datasets import Sample, coco_captions, csv_table, dataset_sample, webdataset
-from resources.handoff.link_folder import Linked, link_folder
+from resources.handoff.link_folder import Linked, link_folder, link_pictures
 from resources.handoff.originals import Original, original, reachable, watched_folders
 from resources.handoff.safe_names import SafeNames
 from resources.handoff.splits import Splits, parse_shares
@@ -21,6 +21,7 @@ __all__ = [
     "csv_table",
     "dataset_sample",
     "link_folder",
+    "link_pictures",
     "original",
     "parse_shares",
     "reachable",

@@ -38,6 +38,7 @@ __all__ = [
     "remove_photos",
     "rename",
     "set_cover",
+    "split",
     "usable",
 ]
 
@@ -182,6 +183,25 @@ def absorb(tx: Transaction, name: str, sources: Sequence[str], *, keep: bool = F
             while drop_members(tx, collection_id, 1_000_000):
                 pass
     return _changed(tx, target, new)
+
+
+def split(
+    tx: Transaction, name: str, into: str, wanted: Collection[str], *, keep: bool = False
+) -> tuple[int, dict[str, Any]]:
+    """Move those of its photos that are `wanted` to the new collection `into`; with `keep` they stay in it too.
+
+    Returns how many, and the new collection. Raises `COLLECTION_NOT_FOUND`, `COLLECTION_EXISTS`, `INVALID_REQUEST`.
+    """
+    wanted = set(wanted)
+    held = [photo_id for photo_id in photo_ids(tx, name) if photo_id in wanted]
+    called = create(tx, into)["name"]
+    collection_id = _id(tx, called)
+    with tx.relation({"photo_id": held}, {"photo_id": pa.string()}) as given:  # also photos that are forgotten now
+        tx.execute(f"INSERT INTO collection_photos SELECT ?, photo_id, ? FROM {given}", [collection_id, utc_now()])
+    outbox.push(tx, held, "collections")
+    if not keep:
+        remove_photos(tx, name, held)
+    return len(held), get(tx, called)
 
 
 def confirmation(row: dict[str, Any]) -> str:

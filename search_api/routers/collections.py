@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from resources.errors import LoupeError
-from resources.manifest import Transaction, collection_facts, collections
+from resources.manifest import collection_facts, collections
 from resources.vector_index import wake
 from search_api.chosen_photos import ids_of, still_there
 from search_api.dependencies import Held, Live, OpenLibrary
@@ -185,19 +185,10 @@ def split(name: Name, asked: SplitCollection, services: Held) -> SplitCollection
     """Move some of its photos, a selection or what a query finds, to a new collection."""
     photo_ids = ids_of(asked, services.live)
     with services.library.manifest.write() as tx:
-        moved, into = _split(tx, name, asked, set(photo_ids))
+        moved, into = collections.split(tx, name, asked.into, photo_ids, keep=asked.keep)
         changed = _shown(collections.get(tx, name))
     wake(services.library.home)
     return SplitCollections(moved=moved, collection=changed, into=_shown(into))
-
-
-def _split(tx: Transaction, name: str, asked: SplitCollection, wanted: set[str]) -> tuple[int, dict[str, Any]]:
-    held = [photo_id for photo_id in collections.photo_ids(tx, name) if photo_id in wanted]
-    into = collections.create(tx, asked.into)["name"]
-    collections.add_photos(tx, into, held)
-    if not asked.keep:
-        collections.remove_photos(tx, name, held)
-    return len(held), collections.get(tx, into)
 
 
 @router.get("/{name}/duplicates", responses=responses("COLLECTION_NOT_FOUND", "INDEX_LOADING", "MANIFEST_BUSY"))

@@ -186,7 +186,8 @@ def test_a_collection_of_many_is_counted_by_files_not_pages(own: SmallLibrary) -
         collections.create(tx, "Pages")
         size = tx.value("SELECT size_bytes FROM photos WHERE photo_id = ?", [photo_id])
         tx.execute(
-            "INSERT INTO photos BY NAME SELECT * REPLACE ('other' AS photo_id, 2 AS page) FROM photos WHERE photo_id = ?",
+            "INSERT INTO photos BY NAME "
+            "SELECT * REPLACE ('other' AS photo_id, 2 AS page) FROM photos WHERE photo_id = ?",
             [photo_id],
         )
         assert collections.add_photos(tx, "Pages", [photo_id, "other"]) == 2
