@@ -49,10 +49,8 @@ def test_many_photos_are_changed_and_gathered(loupe: Loupe, photos: list[Path]) 
 
     assert loupe("searches", "save", "Stars", "rating:4 folder:one").status == 0
     assert loupe("searches", "save", "Bad", "iso:many").status == 64
-    assert (
-        loupe("searches", "run", "Stars").out.splitlines() == sorted(map(str, photos[1:3]), reverse=True)
-        or len(loupe("searches", "run", "Stars", "--json").json["results"]) == 2
-    )
+    assert sorted(loupe("searches", "run", "Stars").out.splitlines()) == sorted(map(str, photos[1:3]))
+    assert len(loupe("searches", "run", "Stars", "--limit", "1", "--json").json["results"]) == 1
     assert "(2 on " in loupe("searches", "list").out
     assert loupe("searches", "rename", "Stars", "Best").status == 0
     assert loupe("searches", "delete", "Best").status == 0
