@@ -6,6 +6,7 @@ Nothing is taken away, and the same export again changes nothing. Of two words a
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from resources.manifest import (
     matching,
     outbox,
     results,
+    saved_searches,
     stacks,
     tags,
     written_captions,
@@ -70,8 +72,9 @@ _READ = {
         "text": "TEXT",
         "created_at": "TIMESTAMP",
     },
-    "collections": {"collection_id": "TEXT", "name": "TEXT", "created_at": "TIMESTAMP"},
+    "collections": {"collection_id": "TEXT", "name": "TEXT", "cover_photo_id": "TEXT", "created_at": "TIMESTAMP"},
     "collection_photos": {"collection_id": "TEXT", "photo_id": "TEXT", "added_at": "TIMESTAMP"},
+    "saved_searches": {"name": "TEXT", "request": "TEXT", "created_at": "TIMESTAMP", "updated_at": "TIMESTAMP"},
     "stack_separations": {"choice_id": "TEXT", "photo_id": "TEXT", "part": "INTEGER", "decided_at": "TIMESTAMP"},
     "stack_covers": {"photo_id": "TEXT", "decided_at": "TIMESTAMP"},
     "hidden": {"sha256": "TEXT", "photo_id": "TEXT", "hidden_at": "TIMESTAMP"},
@@ -87,11 +90,14 @@ _READ = {
 _OPTIONAL = {
     "photos": {"sha256", "pixel_hash", "perceptual_hash", "file_name", "paths"},
     "files": {"document_id", "missing_since"},
+    "collections": {"cover_photo_id"},
     "ratings": {"rating"},
 }
 _WRONG = {
     "tags": f"length(trim(tag)) NOT BETWEEN 1 AND {tags.MOST_TAG_CHARS}",
     "ratings": "rating NOT BETWEEN -1 AND 5",
+    "saved_searches": f"""length(trim(name)) NOT BETWEEN 1 AND {collections.MOST_NAME_CHARS}
+        OR coalesce(CASE WHEN json_valid(request) THEN json_type(request) END, '') <> 'OBJECT'""",
     "written_captions": f"length(trim(text)) NOT BETWEEN 1 AND {written_captions.MOST_CAPTION_CHARS}",
     "vectors": "len(vector) = 0",
 }
@@ -100,6 +106,7 @@ _VECTOR_BATCH = 5000
 _PHOTO_BATCH = 50_000
 _UNIT_TOLERANCE = 1e-2
 _MOST_LISTED = 1000
+_PHOTO_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -243,13 +250,33 @@ def _of_sets(tx: Transaction, sources: dict[str, str]) -> dict[str, int]:
             FROM {sources["collections"]} c
             LEFT JOIN {matching.translated(tx, sources["collection_photos"])} m USING (collection_id))""",
         )
-        changes |= {"collections": len(created), "collection_photos": added}
+        covers = collections.merge_covers(
+            tx,
+            matching.translated(
+                tx,
+                f"""(SELECT name, cover_photo_id AS photo_id FROM {sources["collections"]}
+                WHERE cover_photo_id IS NOT NULL)""",
+            ),
+        )
+        changes |= {"collections": len(created), "collection_photos": added, "collection_covers": covers}
+    if "saved_searches" in sources:
+        changes["saved_searches"] = _take_searches(tx, sources["saved_searches"])
     for table, merge in (("stack_separations", stacks.merge_separations), ("stack_covers", stacks.merge_covers)):
         if table in sources:
             changes[table] = merge(tx, matching.translated(tx, sources[table]))
     if "hidden" in sources:
         changes["hidden"] = hidden.merge(tx, sources["hidden"])
     return changes
+
+
+def _take_searches(tx: Transaction, source: str) -> int:
+    """Photos that a search names are named by their ids here. Returns how many searches are new or other."""
+    rows = tx.rows(f"SELECT name, request, created_at, updated_at FROM {source} ORDER BY name")
+    ours = matching.ours_of(tx, {found for row in rows for found in _PHOTO_ID.findall(row["request"])})
+    for row in rows:
+        request = _PHOTO_ID.sub(lambda found: ours.get(found[0], found[0]), row["request"])
+        row["request"] = json.loads(request)
+    return saved_searches.merge(tx, rows)
 
 
 def _take_vectors(library: Library, source: str, dry_run: bool) -> int:

@@ -33,6 +33,7 @@ __all__ = [
     "member_count",
     "members",
     "merge",
+    "merge_covers",
     "note_searched",
     "photo_ids",
     "remove_photos",
@@ -263,6 +264,22 @@ def merge(tx: Transaction, given: str) -> tuple[list[str], int]:
         )
     outbox.push(tx, [row[1] for row in added], "collections")
     return created, len(added)
+
+
+def merge_covers(tx: Transaction, given: str) -> int:
+    """Choose covers as the relation `given` (name, photo_id) has them, where none is chosen and the photo is in it.
+
+    Returns how many were chosen.
+    """
+    chosen = tx.execute(
+        f"""UPDATE collections SET cover_photo_id = g.photo_id
+        FROM (SELECT trim(name) AS name, min(photo_id) AS photo_id FROM {given} GROUP BY ALL) g
+        WHERE g.name = collections.name AND collections.cover_photo_id IS NULL
+          AND EXISTS (FROM collection_photos m
+            WHERE m.collection_id = collections.collection_id AND m.photo_id = g.photo_id)
+        RETURNING collections.collection_id"""
+    ).fetchall()
+    return len(chosen)
 
 
 def photo_ids(tx: Transaction, name: str) -> list[str]:

@@ -38,9 +38,13 @@ QUERIES = {
         SELECT p.photo_id, v.pixel_hash, c.model, c.revision, c.preprocess_version, c.text, c.created_at
         FROM {_SHOWN} JOIN captions c ON c.pixel_hash = v.pixel_hash
         ORDER BY p.photo_id, c.model, c.revision, c.preprocess_version""",
-    "collections": "SELECT collection_id, name, created_at, updated_at FROM collections ORDER BY name",
+    "collections": """
+        SELECT collection_id, name, cover_photo_id, created_at, updated_at, last_searched_at
+        FROM collections ORDER BY name""",
     "collection_photos": """
         SELECT collection_id, photo_id, added_at FROM collection_photos ORDER BY collection_id, photo_id""",
+    "saved_searches": """
+        SELECT name, request, created_at, updated_at, last_run_at, last_count FROM saved_searches ORDER BY name""",
     "stacks": "SELECT stack_id, photo_id, kind, is_cover, position FROM stacks ORDER BY stack_id, position",
     "stack_separations": """
         SELECT choice_id, photo_id, part, decided_at FROM stack_separations ORDER BY choice_id, part, photo_id""",

@@ -27,17 +27,12 @@ def give(tx: Transaction, ratings: Mapping[str, int | None]) -> int:
         if rating is not None and rating not in RATINGS:
             raise LoupeError("INVALID_REQUEST", f"A rating is 0 to 5, or -1 for rejected, not {rating}.")
     photos.require(tx, ratings)
-    # What is said now is the last word, by a clock that was set back too.
-    before = tx.value("SELECT max(given_at) FROM given_ratings WHERE list_contains(?, photo_id)", [list(ratings)])
-    now: datetime = max(utc_now(), before or datetime.min)
-    columns: dict[str, list[Any]] = {
-        "photo_id": list(ratings),
-        "rating": list(ratings.values()),
-        "given_at": [now] * len(ratings),
-    }
-    types = {"photo_id": pa.string(), "rating": pa.int32(), "given_at": pa.timestamp("us")}
-    with tx.relation(columns, types) as given:
-        return merge(tx, given)
+    columns: dict[str, list[Any]] = {"photo_id": list(ratings), "rating": list(ratings.values())}
+    with tx.relation(columns, {"photo_id": pa.string(), "rating": pa.int32()}) as given:
+        # What is said now is the last word, by a clock that was set back too.
+        before = tx.value(f"SELECT max(w.given_at) FROM given_ratings w JOIN {given} USING (photo_id)")
+        now: datetime = max(utc_now(), before or datetime.min)
+        return merge(tx, f"(SELECT photo_id, rating, TIMESTAMP '{now.isoformat(sep=' ')}' AS given_at FROM {given})")
 
 
 def merge(tx: Transaction, given: str) -> int:

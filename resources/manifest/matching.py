@@ -6,13 +6,14 @@ A row that several photos answer to is never guessed. `theirs` names the row in 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["counts", "know", "match_photos", "match_rows", "pairs", "translated", "unsettled"]
+__all__ = ["counts", "know", "match_photos", "match_rows", "ours_of", "pairs", "translated", "unsettled"]
 
 # Bits of 64 that may differ between difference hashes of one picture; other pictures differ by about half of them.
 _NEAR_BITS = 10
@@ -146,6 +147,12 @@ def know(tx: Transaction, matched: pa.Table) -> None:
     """Take these pairs for what matched."""
     with tx.table(matched) as given:
         tx.execute(f"CREATE OR REPLACE TEMP TABLE matched AS SELECT theirs, ours FROM {given}")
+
+
+def ours_of(tx: Transaction, theirs: Collection[str]) -> dict[str, str]:
+    """Our id for each of these photos that matched."""
+    with tx.relation({"theirs": sorted(theirs)}, {"theirs": pa.string()}) as given:
+        return dict(tx.execute(f"SELECT m.theirs, m.ours FROM matched m JOIN {given} USING (theirs)").fetchall())
 
 
 def translated(tx: Transaction, source: str) -> str:

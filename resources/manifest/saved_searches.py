@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from resources.errors import LoupeError
 from resources.manifest.collections import usable
 from resources.manifest.database import Transaction
 
-__all__ = ["change", "create", "delete", "get", "list_all", "note_run"]
+__all__ = ["change", "create", "delete", "get", "list_all", "merge", "note_run"]
 
 
 def create(tx: Transaction, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,6 +62,26 @@ def delete(tx: Transaction, name: str) -> None:
     """Raises `SAVED_SEARCH_NOT_FOUND`."""
     get(tx, name)
     tx.execute("DELETE FROM saved_searches WHERE name = ?", [name])
+
+
+def merge(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Take over searches (name, request as an object, created_at, updated_at), by name: of two the later stays.
+
+    Returns how many are new or other. Raises `INVALID_REQUEST` for what cannot be a name.
+    """
+    here = {row["name"]: row for row in list_all(tx)}
+    changed = 0
+    for row in rows:
+        name = usable(row["name"], "A saved search")
+        kept = here.get(name)
+        if kept and (kept["request"] == row["request"] or kept["updated_at"] >= row["updated_at"]):
+            continue
+        tx.execute("DELETE FROM saved_searches WHERE name = ?", [name])
+        created_at = kept["created_at"] if kept else row["created_at"]
+        new = {"name": name, "request": json.dumps(row["request"]), "created_at": created_at}
+        tx.insert("saved_searches", [{**new, "updated_at": row["updated_at"]}])
+        changed += 1
+    return changed
 
 
 def note_run(tx: Transaction, name: str, count: int, at: datetime) -> None:

@@ -19,10 +19,10 @@ from search_api.error_replies import responses
 from search_api.photo_cards import card
 from search_api.routers.search import reply, search_filters, search_request, told_why
 from search_api.schemas.search import (
+    BrowsedFolder,
     BrowseQuery,
     Facet,
     Facets,
-    Folder,
     FolderLevel,
     PeriodCount,
     RandomPhotos,
@@ -97,7 +97,7 @@ def folder_level(
     return FolderLevel(
         parent=parent,
         folders=[
-            Folder(
+            BrowsedFolder(
                 path=each.path,
                 name=each.path.rpartition("/")[2] or "/",
                 count=each.count,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from pydantic import ValidationError
 
+from resources.errors import LoupeError
 from resources.manifest import saved_searches
 from search_api.dependencies import Held, OpenLibrary
 from search_api.error_replies import responses
@@ -74,7 +76,7 @@ def run(
     """What it finds now, as a search answers."""
     with services.library.manifest.read() as tx:
         request = saved_searches.get(tx, name)["request"]
-    query = SearchQuery(**{**request, "limit": limit, "offset": offset, "cursor": cursor})
+    query = _read(name, {**request, "limit": limit, "offset": offset, "cursor": cursor})
     found = answer(query, services, services.live.search)
     if cursor is None and offset == 0:
         services.uses.saved_search(name, found.total if found.relevant is None else found.relevant)
@@ -87,6 +89,16 @@ def _kept(query: SearchQuery) -> dict[str, Any]:
     return query.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, exclude={"limit", "offset", "cursor", "image_weights"}
     )
+
+
+def _read(name: str, request: dict[str, Any]) -> SearchQuery:
+    """Raises `QUERY_INVALID` for what another version of Loupe kept and this one cannot read."""
+    try:
+        return SearchQuery(**request)
+    except ValidationError as error:
+        raise LoupeError(
+            "QUERY_INVALID", f"The saved search '{name}' holds what this Loupe cannot read. Save it again."
+        ) from error
 
 
 def _shown(row: dict[str, Any]) -> SavedSearch:

@@ -16,13 +16,13 @@ __all__ = [
     "MAX_LIMIT",
     "BoundingBox",
     "BrowseQuery",
+    "BrowsedFolder",
     "Circle",
     "Facet",
     "Facets",
     "FilterTree",
     "Filters",
     "FlatFilters",
-    "Folder",
     "FolderLevel",
     "LanguageQuery",
     "PeriodCount",
@@ -346,7 +346,7 @@ class Timeline(BaseModel):
     total: int
 
 
-class Folder(BaseModel):
+class BrowsedFolder(BaseModel):
     """A folder with what it and all below it hold."""
 
     path: str = Field(description="Absolute.", examples=["/home/me/Pictures/2023"])
@@ -357,7 +357,7 @@ class Folder(BaseModel):
 
 class FolderLevel(BaseModel):
     parent: str | None
-    folders: list[Folder] = Field(description="By path.")
+    folders: list[BrowsedFolder] = Field(description="By path.")
 
 
 class SuggestedText(BaseModel):

@@ -20,7 +20,7 @@ from resources import restore as restoring
 from resources.backup import Backup, back_up, list_backups, segment_path
 from resources.errors import LoupeError
 from resources.home import Home, this_process
-from resources.manifest import Manifest, VectorStore, models, newest_schema, tags
+from resources.manifest import Manifest, VectorStore, collections, models, newest_schema, saved_searches, tags
 from resources.repair import forget_lost_pictures
 from resources.restore import find_backup, restore
 from resources.settings import Settings
@@ -38,7 +38,11 @@ def full_shelf(shelf: Shelf) -> Shelf:
     shelf.take_in()
     with shelf.library.manifest.write() as tx:
         models.use(tx, "clip", CLIP.model, CLIP.revision, CLIP.preprocess_version, 48)
-        tags.add(tx, [tx.value("SELECT min(photo_id) FROM photos")], "holiday")
+        tags.add(tx, [first := tx.value("SELECT min(photo_id) FROM photos")], "holiday")
+        collections.create(tx, "Best of")
+        collections.add_photos(tx, "Best of", [first])
+        collections.set_cover(tx, "Best of", first)
+        saved_searches.create(tx, "Lakes", {"q": "lake"})
     (shelf.library.home.path / "loupe.toml").write_text("run_photos = 7\n")
     return shelf
 
@@ -56,12 +60,15 @@ def code_of(action: Callable[[], object]) -> str:
 
 
 def content(shelf: Shelf) -> dict[str, object]:
-    """What a person would miss: photos, tags, captions, and the vectors bit by bit."""
+    """What a person would miss: photos, tags, sets, and the vectors bit by bit."""
     hashes = sorted(row["pixel_hash"] for row in shelf.rows("SELECT pixel_hash FROM embeddings"))
     return {
         "photos": shelf.rows("SELECT * FROM photos ORDER BY photo_id"),
         "files": shelf.rows("SELECT * FROM files ORDER BY rel_path"),
         "tags": shelf.rows("SELECT photo_id, tag FROM tags ORDER BY ALL"),
+        "collections": shelf.rows("SELECT * FROM collections"),
+        "members": shelf.rows("SELECT * FROM collection_photos"),
+        "searches": shelf.rows("SELECT * FROM saved_searches"),
         "vectors": {name: vector.tobytes() for name, vector in shelf.vectors.get(hashes).items()},
         "settings": (shelf.settings.home / "loupe.toml").read_text(),
     }

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from running_app import running, wait_until
 from small_library import SmallLibrary
 
-from resources.manifest import outbox
+from resources.manifest import outbox, saved_searches
 
 BULK, SAVED = "/api/v1/bulk", "/api/v1/saved-searches"
 
@@ -120,3 +120,11 @@ def test_a_search_is_kept_run_changed_and_forgotten(http: TestClient) -> None:
     assert http.delete(f"{SAVED}/X-T5").status_code == 204
     for reply in (http.get(f"{SAVED}/X-T5/results"), http.get(f"{SAVED}/X-T5"), http.delete(f"{SAVED}/X-T5")):
         assert error(reply) == (404, "SAVED_SEARCH_NOT_FOUND")
+
+
+def test_a_search_that_another_version_kept_is_shown_and_told_of(http: TestClient, own: SmallLibrary) -> None:
+    with own.library.manifest.write() as tx:
+        saved_searches.create(tx, "Old", {"q": "beach", "dreams": 1})
+    assert http.get(SAVED).json()["searches"][0]["query"] == {"q": "beach", "dreams": 1}
+    assert error(http.get(f"{SAVED}/Old/results")) == (422, "QUERY_INVALID")
+    assert http.delete(f"{SAVED}/Old").status_code == 204

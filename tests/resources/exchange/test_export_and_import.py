@@ -22,7 +22,16 @@ from resources.errors import LoupeError
 from resources.exchange.export_tables import GROUPS, TABLES
 from resources.exchange.library_export import export_library
 from resources.exchange.library_import import import_export
-from resources.manifest import collections, given_ratings, hidden, models, stacks, tags, written_captions
+from resources.manifest import (
+    collections,
+    given_ratings,
+    hidden,
+    models,
+    saved_searches,
+    stacks,
+    tags,
+    written_captions,
+)
 from resources.manifest.exports import QUERIES
 from resources.settings import Settings
 
@@ -35,6 +44,8 @@ _WORDS = {
     "collections": "SELECT name FROM collections",
     "members": """SELECT c.name, p.sha256, m.added_at FROM collection_photos m
         JOIN collections c USING (collection_id) JOIN photos p USING (photo_id)""",
+    "covers": "SELECT c.name, p.sha256 FROM collections c JOIN photos p ON p.photo_id = c.cover_photo_id",
+    "searches": "SELECT name, request, created_at, updated_at FROM saved_searches",
 }
 
 
@@ -86,6 +97,8 @@ def full(tmp_path: Path) -> Shelf:
         collections.create(tx, "Best of")
         collections.create(tx, "empty")
         collections.add_photos(tx, "Best of", [a, c])
+        collections.set_cover(tx, "Best of", c)
+        saved_searches.create(tx, "Lakes", {"q": 'lake "Best of"', "photos": [{"photo_id": a}]})
         stacks.separate(tx, "choice", [[a], [b]])
         stacks.say_cover(tx, c)
         tx.insert("stacks", [{"stack_id": "s", "photo_id": a, "kind": "edit", "is_cover": True, "position": 0}])
@@ -179,6 +192,8 @@ def test_another_home_takes_everything_over_once(full: Shelf, twin: Shelf, tmp_p
         "computed_captions": photos,
         "collections": 2,
         "collection_photos": 2,
+        "collection_covers": 1,
+        "saved_searches": 1,
         "stack_separations": 1,
         "stack_covers": 1,
         "hidden": 1,
@@ -228,17 +243,33 @@ def test_the_later_word_stays(full: Shelf, twin: Shelf, tmp_path: Path) -> None:
     with twin.library.manifest.write() as tx:
         given_ratings.give(tx, {a: 1})
         written_captions.write(tx, {a: "later", b: "only here"})
+        saved_searches.create(tx, "Lakes", {"q": "later"})
     export_library(full.library, tmp_path / "early")
     import_export(twin.library, tmp_path / "early")
     assert twin.value("SELECT rating FROM given_ratings WHERE photo_id = ?", [a]) == 1
     assert twin.value("SELECT text FROM written_captions WHERE photo_id = ?", [a]) == "later"
 
+    assert twin.value("SELECT request FROM saved_searches") == '{"q": "later"}'
+
     with full.library.manifest.write() as tx:
         given_ratings.give(tx, {a: 3})
+        saved_searches.change(tx, "Lakes", request={"q": "latest"})
     export_library(full.library, tmp_path / "late")
     assert import_export(twin.library, tmp_path / "late").changes["ratings"] == 1
     assert twin.value("SELECT rating FROM given_ratings WHERE photo_id = ?", [a]) == 3
     assert twin.value("SELECT text FROM written_captions WHERE photo_id = ?", [b]) == "only here"
+    assert twin.value("SELECT request FROM saved_searches") == '{"q": "latest"}'
+
+
+def test_a_search_for_photos_like_one_names_it_by_its_id_here(full: Shelf, twin: Shelf, tmp_path: Path) -> None:
+    theirs, other = full.photo_id("a.jpg"), "00000000-0000-4000-8000-000000000000"
+    with twin.library.manifest.write() as tx:
+        tx.execute("UPDATE photos SET photo_id = ?, document_id = ? WHERE photo_id = ?", [other, other, theirs])
+        tx.execute("UPDATE files SET photo_id = ? WHERE photo_id = ?", [other, theirs])
+    export_library(full.library, tmp_path / "out")
+    import_export(twin.library, tmp_path / "out")
+    with twin.library.manifest.read() as tx:
+        assert saved_searches.get(tx, "Lakes")["request"]["photos"] == [{"photo_id": other}]
 
 
 def test_photos_are_matched_by_bytes_then_pixels_then_place_and_size(full: Shelf, tmp_path: Path) -> None:
@@ -290,6 +321,9 @@ def exported(full: Shelf, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+_SEARCH = '{{"name": "x", "request": "{}", "created_at": "2024-01-01", "updated_at": "2024-01-01"}}'
+
+
 def _rewrite(name: str, line: str) -> Callable[[Path], None]:
     def apply(folder: Path) -> None:
         (folder / name).write_text(line, encoding="utf-8")
@@ -306,6 +340,8 @@ def _rewrite(name: str, line: str) -> Callable[[Path], None]:
         (_rewrite("tags.jsonl", '{"photo_id": "x", "tag": "", "created_at": "2024-01-01"}'), "EXPORT_INVALID"),
         (_rewrite("ratings.jsonl", '{"photo_id": "x", "rating": 9, "given_at": "2024-01-01"}'), "EXPORT_INVALID"),
         (_rewrite("written_captions.jsonl", "{not json"), "EXPORT_INVALID"),
+        (_rewrite("saved_searches.jsonl", _SEARCH.format("not JSON")), "EXPORT_INVALID"),
+        (_rewrite("saved_searches.jsonl", _SEARCH.format("[]")), "EXPORT_INVALID"),
         (_rewrite("photos.jsonl", '{"sha256": "x"}'), "EXPORT_INVALID"),
         (lambda folder: _newer(folder), "EXPORT_TOO_NEW"),
     ],
