@@ -22,6 +22,7 @@ from resources import backup as backups
 from resources.backup import Backup, back_up, backup_due, list_backups, segment_path
 from resources.errors import LoupeError
 from resources.home import Home
+from resources.manifest import collections
 from resources.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("no_waiting_for_times")
@@ -235,7 +236,7 @@ def test_writers_go_on_while_a_backup_is_written(full_shelf: Shelf, monkeypatch:
 
     def checked(path: Path, rows: dict[str, int]) -> None:
         with manifest.write() as tx:
-            tx.execute("INSERT INTO collections VALUES ('c', 'Made meanwhile', now(), now())")
+            collections.create(tx, "Made meanwhile")
         free.append(True)
         check(path, rows)
 

@@ -289,7 +289,7 @@ def test_full_disk_leaves_the_home_as_it_is(full_shelf: Shelf, tmp_path: Path) -
     source = take(full_shelf)
     place = tmp_path / "small"
     place.mkdir()
-    mounting = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=10m", "tmpfs", str(place)], capture_output=True)
+    mounting = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)], capture_output=True)
     if mounting.returncode != 0:
         pytest.skip("a small disk may not be mounted here")
     try:
