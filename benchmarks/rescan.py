@@ -1,10 +1,10 @@
-"""Looking again at a large library in which nothing changed: what the sensor and a full rescan cost.
+"""Looking again at a large library in which nothing or one file changed: what the sensor and a full rescan cost.
 
     python benchmarks/rescan.py --files 1000000 [--keep DIR]
 
 Makes a tree of empty (sparse) files, takes its inventory into a fresh home, marks every file as taken in, and times, in
 processor seconds of this process and by the clock: `scandir` and `stat` of every file and nothing else (the floor), the
-sensor's tick, and a rescan of all folders.
+sensor's tick, a rescan of all folders, and what one new file costs until it is known which one is to be read.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from resources.home import Home
+from resources.imaging import DECODER_VERSION
 from resources.inventory import add_root, take_inventory
-from resources.manifest import Manifest
+from resources.manifest import Manifest, files
 from resources.watching import WatchMemory, look
 
 _FILES_A_FOLDER = 500
@@ -70,6 +71,28 @@ def timed(name: str, work: Callable[[], Any]) -> float:
     return used
 
 
+def one_new_file(root: Path, manifest: Manifest, memory: WatchMemory) -> None:
+    """A file comes to one folder: noticed, settled, inventoried, found to be the one that waits."""
+    new = next(path for path in sorted(root.glob("*/*")) if path.is_dir()) / "NEW.JPG"
+    new.write_bytes(b"new")
+    try:
+        timed("one new file: the tick that sees it", lambda: look(manifest, memory=memory))
+        due: list[str] = []
+        timed("one new file: the tick that asks", lambda: due.extend(look(manifest, memory=memory).due))
+        timed(f"one new file: inventory of {len(due)} folder", lambda: take_inventory(manifest, due))
+        waiting: list[Any] = []
+
+        def ask() -> None:
+            with manifest.read() as tx:
+                waiting.extend(files.pending(tx, DECODER_VERSION, 2000, due))
+
+        timed("one new file: what waits", ask)
+        print([each.rel_path for each in waiting])
+        timed("one new file: the tick after it", lambda: look(manifest, memory=memory))
+    finally:
+        new.unlink()
+
+
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -96,6 +119,7 @@ def main() -> None:
         floor = timed("plain scandir and stat", lambda: plain_scan(root))
         used = timed("rescan, nothing changed", lambda: take_inventory(manifest, keys))
         print(f"rescan / plain: {used / floor:.2f}")
+        one_new_file(root, manifest, memory)
 
 
 if __name__ == "__main__":

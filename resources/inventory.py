@@ -47,7 +47,10 @@ _ONE_LOSS = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class AddedRoot:
-    """A folder that is now watched: its partitions and what a look without reading contents found."""
+    """A folder that is now watched: its partitions and what a look without reading contents found.
+
+    Partitions of folders that are gone are among them: what is missed there may stand elsewhere in the folder.
+    """
 
     root_id: str
     path: str
@@ -96,9 +99,15 @@ def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> 
                 "ROOT_NESTED", f"'{text}' lies around '{within['path']}', which is watched already.", path=text
             )
         root = around or roots.add(tx, text, partition_depth(found.folders, max_partitions))
+        stored = signatures.by_key(tx)
     prefix = text[len(root["path"]) :].strip("/")
     below = [f"{prefix}/{folder}".strip("/") for folder in (*found.folders, *found.unreadable)]
     keys = {partition_key(root["root_id"], root["path"], partition_folder(f, root["partition_depth"])) for f in below}
+    keys |= {
+        key
+        for key, row in stored.items()
+        if row["root_id"] == root["root_id"] and is_inside(f"/{row['rel_path']}", f"/{prefix}")
+    }
     return AddedRoot(
         root_id=root["root_id"],
         path=text,

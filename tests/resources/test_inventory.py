@@ -383,6 +383,20 @@ def test_part_of_a_watched_folder_is_that_part(shelf: Shelf) -> None:
     assert len(part.partition_keys) == 2
 
 
+def test_folders_that_are_gone_are_asked_for_with_the_folder_that_held_them(shelf: Shelf) -> None:
+    """Else an ingest of a folder would read files again that only moved within it, and never miss what is gone."""
+    draw_photos(shelf.photos, ["2021/05/a.jpg", "2022/b.jpg"])
+    shelf.watch()
+    shelf.take_in()
+    (shelf.photos / "2021" / "05").rename(shelf.photos / "2021" / "May")
+    before = shelf.watch(shelf.photos / "2022").partition_keys
+    assert len(before) == 1
+    keys = shelf.watch(shelf.photos / "2021").partition_keys
+    look(shelf.library.manifest, settle=False)
+    changes = take_inventory(shelf.library.manifest, keys).changes
+    assert (changes.moved, changes.new, changes.gone) == (1, 0, 0)
+
+
 def test_folder_around_a_watched_one_is_refused(shelf: Shelf) -> None:
     draw_photos(shelf.photos, ["a.jpg", "2021/b.jpg"])
     shelf.watch(shelf.photos / "2021")
