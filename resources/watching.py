@@ -10,7 +10,8 @@ import hashlib
 import random
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, cast
@@ -103,6 +104,18 @@ class WatchMemory:
         self._answers[question] = (stamp, now, answer)
         return answer
 
+    @contextmanager
+    def writing(self, manifest: Manifest) -> Iterator[Transaction]:
+        """A write that changes no answer: what was known before it is known after it, if nobody else wrote."""
+        with manifest.write() as tx:
+            before = manifest.stamp()
+            yield tx
+        after = manifest.stamp()
+        self._answers = {
+            question: (after if stamp == before else stamp, at, answer)
+            for question, (stamp, at, answer) in self._answers.items()
+        }
+
 
 def look(
     manifest: Manifest, *, settle: bool = True, every_file: bool = False, memory: WatchMemory | None = None
@@ -150,7 +163,8 @@ def look(
             set_root_state(manifest, root, "online")  # what had vanished is back as it was
     news = [row for key, row in rows.items() if row != stored.get(key)]
     if news or renamed:
-        with manifest.write() as tx:
+        # How folders look does not change which files wait: among a million that is a long question.
+        with manifest.write() if renamed else memory.writing(manifest) as tx:
             late = signatures.overtaken(tx, watched, stored, {row["partition_key"]: row["root_id"] for row in news})
             for key, (root_id, name) in renamed.items():
                 signatures.relabel(tx, root_id, {key: name})

@@ -162,6 +162,19 @@ def test_folders_that_came_are_due_before_those_that_are_gone(settled: Shelf) ->
     assert due == (key(settled, "z"), other, old)
 
 
+def test_what_a_tick_writes_down_raises_no_question_anew(settled: Shelf) -> None:
+    """Which files wait is a long question in a large library; only what somebody else wrote can change the answer."""
+    manifest, memory = settled.library.manifest, WatchMemory()
+    look(manifest, memory=memory)
+    draw_photo(settled.photos / "b" / "9.jpg", 9)
+    before = manifest.stamp()
+    assert look(manifest, memory=memory).settling
+    assert manifest.stamp() != before
+    assert memory.answer(manifest, "pending files", lambda tx: ["asked"]) == []
+    settled.inventory()
+    assert memory.answer(manifest, "pending files", lambda tx: ["asked"]) == ["asked"]
+
+
 def test_pending_folders_hold_files_that_wait(settled: Shelf) -> None:
     draw_photo(settled.photos / "b" / "9.jpg", 9)
     settled.inventory()
