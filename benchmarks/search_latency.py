@@ -1,139 +1,322 @@
-"""How fast the embedded index takes photos in and answers, in this process, on synthetic photos.
+"""How fast the search API answers over HTTP, on synthetic photos in an embedded index.
 
-    python benchmarks/search_latency.py --photos 10000 100000
+    python benchmarks/search_latency.py --photos 10000 100000 --homes DIR
 
 Points are seeded: 512-dimensional unit vectors around 200 centres, a full payload, a caption from a vocabulary with
-a natural (Zipf) distribution. Each figure is a whole `PhotoSearch.search` of 60 photos with payload, without encoding
-the text. Prints Markdown.
+a natural (Zipf) distribution. The model is untrained, with a text encoder of the size of CLIP ViT-B/32's. The API runs
+in a process of its own and is asked over one connection, each question another one, so that nothing is answered from
+what is kept unless the row says so. Beside the time, the processor time that the API spent on a question: other work
+on the machine disturbs that less. Homes that are built already in DIR are used again. Prints Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
-import numpy.typing as npt
+import psutil
 
-from resources.home import Home
-from resources.search import PhotoSearch, SearchRequest
-from resources.vector_index import InBox, IndexModel, PhotoPoint, SearchFilters, VectorIndex
-from resources.vector_index.opening import IndexFolder
+from resources.library import Library
+from resources.settings import Settings
+from resources.vector_index import PhotoPoint, VectorIndex, open_index
 
 DIM, CENTRES, VOCABULARY, SEED = 512, 200, 4000, 20_240_501
-MODEL = IndexModel("synthetic", "1", "1", DIM)
+PRESET = "clip-b32-laion2b"  # the name under which the untrained model poses as fetched
 WORDS = [f"word{number}" for number in range(VOCABULARY)]
+_BATCH = 1000
 
 
-def synthetic_points(count: int, rng: np.random.Generator) -> Iterator[PhotoPoint]:
-    """Photos with every payload key filled."""
+def write_model(folder: Path) -> None:
+    """An untrained CLIP: the text encoder of ViT-B/32, an image encoder of no size, the words of the captions."""
+    import open_clip
+    import torch
+    from safetensors.torch import save_file
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers
+    from tokenizers.models import WordLevel
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {word: number for number, word in enumerate(["[PAD]", "[UNK]", *WORDS])}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]").save_pretrained(folder)
+    text = {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12}
+    text |= {
+        "hf_tokenizer_name": "words",
+        "tokenizer_kwargs": {"clean": "whitespace"},
+        "pad_id": 0,
+        "pool_type": "last",
+    }
+    vision = {"image_size": 32, "layers": 1, "width": 64, "head_width": 32, "patch_size": 16}
+    torch.manual_seed(SEED)
+    model = open_clip.CLIP(
+        embed_dim=DIM, vision_cfg=open_clip.CLIPVisionCfg(**vision), text_cfg=open_clip.CLIPTextCfg(**text)
+    )
+    weights = {key: value.contiguous() for key, value in model.state_dict().items()}
+    save_file(weights, folder / "open_clip_model.safetensors")
+    seen = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "shortest"}
+    content = {"model_cfg": {"embed_dim": DIM, "vision_cfg": vision, "text_cfg": text}, "preprocess_cfg": seen}
+    (folder / "open_clip_config.json").write_text(json.dumps(content))
+
+
+def synthetic_points(count: int, rng: np.random.Generator) -> Iterator[list[PhotoPoint]]:
+    """Photos with every payload key filled, a thousand at a time."""
     centres = rng.standard_normal((CENTRES, DIM)).astype(np.float32)
-    zipf = 1.0 / np.arange(1, VOCABULARY + 1)
-    zipf /= zipf.sum()
-    for number in range(count):
-        drawn = centres[rng.integers(CENTRES)] + 0.8 * rng.standard_normal(DIM).astype(np.float32)
-        caption = " ".join(WORDS[index] for index in rng.choice(VOCABULARY, size=9, p=zipf))
-        photo_id = str(uuid.UUID(bytes=rng.bytes(16)))
-        folder = f"/photos/{2000 + number % 24}/{number % 300}"
-        payload: dict[str, Any] = {
-            "sha256": f"{number:064x}",
-            "pixel_hash": f"{number:064x}",
-            "file_name": f"IMG_{number:06}.jpg",
-            "paths": [f"{folder}/IMG_{number:06}.jpg"],
-            "folders": ["/", "/photos", f"/photos/{2000 + number % 24}", folder],
-            "root_ids": ["root"],
-            "format": ["JPEG", "HEIC", "NEF", "DNG"][number % 4],
-            "width": 6000,
-            "height": 4000,
-            "size_bytes": 5_000_000 + number,
-            "orientation_kind": "landscape",
-            "taken_at": 1.0e9 + float(rng.integers(0, 700_000_000)),
-            "added_at": 1.7e9 + number,
-            "camera": f"Camera {number % 12}",
-            "camera_make": f"Maker {number % 5}",
-            "camera_model": f"Camera {number % 12}",
-            "lens": f"Lens {number % 20}",
-            "iso": int(rng.choice([100, 200, 400, 800, 1600, 3200])),
-            "f_number": float(rng.choice([1.8, 2.8, 4.0, 8.0])),
-            "exposure_s": 0.01,
-            "focal_length_mm": float(rng.integers(14, 400)),
-            "rating": int(rng.integers(0, 6)),
-            "tags": [WORDS[index] for index in rng.integers(0, 50, size=3)],
-            "caption": caption,
-            "collections": [f"Collection {number % 40}"],
-            "location": {"lat": float(rng.uniform(-60, 70)), "lon": float(rng.uniform(-180, 180))},
-            "has_gps": True,
-            "offline": False,
-        }
-        text = f"{caption}\n{' '.join(payload['tags'])}\n{payload['file_name']}\n{folder}"
-        yield PhotoPoint(photo_id, drawn / np.linalg.norm(drawn), text, payload)
-
-
-def fill(index: VectorIndex, count: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Upsert `count` photos. Returns (photos a second, seconds of the flush); drawing them is not counted."""
-    spent, batch = 0.0, []
-    for point in synthetic_points(count, rng):
-        batch.append(point)
-        if len(batch) == 1000:
-            spent += _timed(partial(index.upsert, batch))
-            batch = []
-    spent += _timed(lambda: index.upsert(batch))
-    return count / spent, _timed(lambda: index.set_applied_seq(count))
-
-
-def latencies_ms(ask: Callable[[int], object], rounds: int) -> tuple[float, float]:
-    """p50 and p95 over `rounds` different questions, after three to warm up."""
-    for number in range(3):
-        ask(number)
-    taken = sorted(_timed(partial(ask, number)) * 1000 for number in range(rounds))
-    return statistics.median(taken), taken[int(0.95 * (rounds - 1))]
-
-
-def measure(count: int, rounds: int) -> list[tuple[str, str]]:
-    """Rows of (what, figure)."""
-    rng = np.random.default_rng(SEED)
-    with tempfile.TemporaryDirectory() as folder:
-        index = IndexFolder(Home(Path(folder))).open(MODEL)
-        rate, flush_s = fill(index, count, rng)
-        search = PhotoSearch(index, None)
-        questions = rng.standard_normal((rounds, DIM)).astype(np.float32)
-
-        def by_vector(number: int, **more: Any) -> object:
-            vector: npt.NDArray[np.float32] = questions[number % rounds]
-            return search.search(SearchRequest(image_vectors=((vector, 1.0),), **more))
-
-        def words(number: int) -> object:
-            text = f"{WORDS[number % 300]} {WORDS[(7 * number) % VOCABULARY]}"
-            return search.search(SearchRequest(texts=((text, 1.0),), mode="words"))
-
-        folder_filter = SearchFilters(folder="/photos/2013/13")
-        wide = SearchFilters(rating_min=3, formats=["JPEG", "NEF"])
-        box = SearchFilters(inside=InBox(40, 0, 50, 10))
-        questions_asked: list[tuple[str, Callable[[int], object]]] = [
-            ("vector", by_vector),
-            ("vector, 1 in 300 pass (folder)", lambda n: by_vector(n, filters=folder_filter)),
-            ("vector, 1 in 4 pass (rating and format)", lambda n: by_vector(n, filters=wide)),
-            ("vector, in a box on the map", lambda n: by_vector(n, filters=box)),
-            ("vector, newest of the relevant first", lambda n: by_vector(n, sort="newest")),
-            ("words, two", words),
-            ("browse, newest first", lambda n: search.search(SearchRequest())),
-            ("browse, from photo 5,000 on", lambda n: search.search(SearchRequest(offset=5000))),
-            ("browse, filtered", lambda n: search.search(SearchRequest(filters=wide))),
+    zipf = np.cumsum(1.0 / np.arange(1, VOCABULARY + 1))
+    for start in range(0, count, _BATCH):
+        size = min(_BATCH, count - start)
+        drawn = rng.standard_normal((size, DIM), dtype=np.float32) * np.float32(0.8)
+        drawn += centres[rng.integers(CENTRES, size=size)]
+        drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+        said = np.searchsorted(zipf, rng.random((size, 9)) * zipf[-1])
+        tagged = rng.integers(0, 50, size=(size, 3))
+        facts = zip(
+            rng.integers(0, 700_000_000, size).tolist(),
+            rng.choice([100, 200, 400, 800, 1600, 3200], size).tolist(),
+            rng.choice([1.8, 2.8, 4.0, 8.0], size).tolist(),
+            rng.integers(14, 400, size).tolist(),
+            rng.integers(0, 6, size).tolist(),
+            rng.uniform((-60, -180), (70, 180), (size, 2)).tolist(),
+            strict=True,
+        )
+        yield [
+            _point(start + at, drawn[at], [WORDS[word] for word in said[at]], [WORDS[tag] for tag in tagged[at]], fact)
+            for at, fact in enumerate(facts)
         ]
-        rows = [("upsert, photos/s", f"{rate:,.0f}"), ("flush, s", f"{flush_s:.2f}")]
-        for name, ask in questions_asked:
-            p50, p95 = latencies_ms(ask, rounds)
-            rows.append((f"{name}, ms p50 / p95", f"{p50:.1f} / {p95:.1f}"))
-        rows.append(("on disk, MB", f"{index.stats().bytes / 1e6:,.0f}"))
-        index.close()
-        rows.append(("open again, s", f"{_timed(lambda: IndexFolder(Home(Path(folder))).open(MODEL).close()):.2f}"))
+
+
+def _point(number: int, vector: Any, caption: list[str], tags: list[str], fact: tuple[Any, ...]) -> PhotoPoint:
+    taken, iso, f_number, focal_length, rating, (lat, lon) = fact
+    folder = f"/photos/{2000 + number % 24}/{number % 300}"
+    taken_at = 1.0e9 + taken
+    payload: dict[str, Any] = {
+        "sha256": f"{number:064x}",
+        "pixel_hash": f"{number:064x}",
+        "file_name": f"IMG_{number:06}.jpg",
+        "file_names": [f"IMG_{number:06}.jpg"],
+        "paths": [f"{folder}/IMG_{number:06}.jpg"],
+        "folders": ["/", "/photos", f"/photos/{2000 + number % 24}", folder],
+        "root_ids": ["root"],
+        "format": [["JPEG", "HEIC", "NEF", "DNG"][number % 4]],
+        "width": 6000,
+        "height": 4000,
+        "size_bytes": 5_000_000 + number,
+        "orientation_kind": "landscape",
+        "taken_at": taken_at,
+        "added_at": 1.7e9 + number,
+        "camera": f"Camera {number % 12}",
+        "camera_make": f"Maker {number % 5}",
+        "camera_model": f"Camera {number % 12}",
+        "lens": f"Lens {number % 20}",
+        "iso": iso,
+        "f_number": f_number,
+        "exposure_s": 0.01,
+        "focal_length_mm": float(focal_length),
+        "rating": rating,
+        "tags": tags,
+        "keywords": [f"Keyword {number % 311}", f"Keyword {number % 97}"],
+        "people": [f"Person {number % 60}"] if number % 4 == 0 else [],
+        "country": f"Country {number % 30}",
+        "region": f"Region {number % 150}",
+        "city": f"City {number % 450}",
+        "caption": " ".join(caption),
+        "collections": [f"Collection {number % 40}"],
+        "location": {"lat": lat, "lon": lon},
+        "has_gps": True,
+        "motion": False,
+        "offline": False,
+    }
+    if number % 10 < 2:  # a RAW and its JPEG: the second is found by the first
+        payload |= {"stack_id": f"{number // 10}", "stack_kind": "raw_jpeg", "stack_size": 2}
+        payload["stack_member"] = number % 10 == 1
+    text = f"{payload['caption']}\n{' '.join(tags)}\n{payload['file_name']}\n{folder}"
+    return PhotoPoint(str(uuid.UUID(int=uuid.uuid5(uuid.NAMESPACE_OID, str(number)).int)), vector, text, payload)
+
+
+def fill(index: VectorIndex, count: int) -> tuple[float, float]:
+    """Upsert `count` photos. Returns (photos a second, seconds of the flush); drawing them is not counted."""
+    spent = sum(
+        _timed(partial(index.upsert, points)) for points in synthetic_points(count, np.random.default_rng(SEED))
+    )
+    return count / spent, _timed(lambda: index.set_applied_seq(0))
+
+
+def build(home: Path, count: int) -> None:
+    """A home whose index holds `count` photos, of which the manifest knows nothing."""
+    settings = settings_of(home)
+    if (home / "built").exists():
+        return
+    write_model(home / "models" / PRESET)
+    library = Library(settings)
+    library.open()
+    clip, _ = library.use_models()
+    index = open_index(settings, clip)
+    rate, flush_s = fill(index, count)
+    index.make_current()
+    index.close()
+    (home / "built").write_text(f"{rate:.0f} photos/s, flush {flush_s:.1f} s")
+
+
+def settings_of(home: Path) -> Settings:
+    # Without a graph: building one takes longer than everything else here.
+    return Settings(home=home, model=PRESET, captions="off", device="cpu", compact_photos=1_000_000_000)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Milliseconds of a question: whole, as its asker sees it, and of the API's processor time."""
+
+    p50: float
+    p95: float
+    p99: float
+    processor: float
+
+
+class Api:
+    """The API over a home, in a process of its own."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        given = settings_of(home).model_dump(include={"home", "model", "captions", "device", "compact_photos"})
+        environment = {f"LOUPE_{name.upper()}": str(value) for name, value in given.items()}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "search_api"],
+            env={**os.environ, **environment, "LOUPE_PORT": str(port), "LOUPE_LOG_LEVEL": "error"},
+        )
+        self._seen = psutil.Process(self._process.pid)
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=600.0, trust_env=False)
+
+    def __enter__(self) -> Api:
+        deadline = time.monotonic() + 600
+        while True:
+            try:
+                ready = self.http.get("/health/ready")
+                if ready.status_code == 200 and ready.json()["model"] == "ready":
+                    return self
+            except httpx.TransportError:
+                pass
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("the API does not become ready")
+            time.sleep(0.2)
+
+    def __exit__(self, *exception: object) -> None:
+        self.http.close()
+        self._process.terminate()
+        self._process.wait(60)
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self._answer(self.http.get(path, params=params))
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self._answer(self.http.post(path, json=body))
+
+    def _answer(self, reply: httpx.Response) -> Any:
+        if reply.status_code != 200:
+            raise SystemExit(f"{reply.status_code}: {reply.text[:300]}")
+        return reply.json()
+
+    def processor_s(self) -> float:
+        """Processor time that the API has taken so far."""
+        times = self._seen.cpu_times()
+        return float(times.user + times.system)
+
+    def memory_mb(self) -> tuple[float, float]:
+        """Memory of its own, and with the files that it maps, which the system may take back."""
+        used = self._seen.memory_full_info()
+        return used.uss / 1e6, used.rss / 1e6
+
+    def row(self, ask: Callable[[int], object], rounds: int) -> Row:
+        """Over `rounds` different questions, after three to warm up."""
+        for number in range(3):
+            ask(10_000 + number)
+        before = self.processor_s()
+        taken = sorted(_timed(partial(ask, number)) * 1000 for number in range(rounds))
+        processor = (self.processor_s() - before) * 1000 / rounds
+        at = [taken[min(rounds - 1, int(part * rounds))] for part in (0.95, 0.99)]
+        return Row(statistics.median(taken), at[0], at[1], processor)
+
+
+def questions(api: Api) -> Iterator[tuple[str, Callable[[int], object]]]:
+    """What is asked, by name; `number` makes each question another one."""
+    new = itertools.count()
+    photos = [hit["photo_id"] for hit in api.get("/browse", limit=200)["hits"]]
+
+    def text(number: int) -> str:
+        return f"{WORDS[number % 300]} {WORDS[(7 * number) % VOCABULARY]} {WORDS[next(new) % VOCABULARY]}"
+
+    kept = [text(number) for number in range(40)]
+    api.http.post("/embed", data={"texts": kept}).raise_for_status()
+
+    def like(number: int, **more: Any) -> Any:
+        return api.post("/search", photos=[{"photo_id": photos[number % 200]}], limit=60, **more)
+
+    def since(number: int) -> str:
+        return f"{2001 + number % 20}-{1 + next(new) % 12:02}-{1 + number % 28:02}"
+
+    def typed(number: int) -> str:
+        return f"{WORDS[number % 200][: 5 + number % 3]}"
+
+    folder = {"folder": "/photos/2013/13"}
+    wide = {"rating_min": 3, "formats": ["JPEG", "NEF"]}
+    yield "nothing (health)", lambda n: api.get("/health/live")
+    yield "text encoding alone", lambda n: api.http.post("/embed", data={"texts": [text(n)]}).raise_for_status()
+    yield "text: meaning and words, model included", lambda n: api.post("/search", text=text(n), limit=60)
+    yield (
+        "the same with the text's vector kept",
+        lambda n: api.post("/search", text=kept[n % 40], limit=60, filters={"rating_min": 0, "iso_min": 1 + next(new)}),
+    )
+    yield "like a photo", like
+    yield "like a photo, 1 in 300 pass (folder)", lambda n: like(n, filters=folder)
+    yield "like a photo, 1 in 4 pass (rating and format)", lambda n: like(n, filters=wide)
+    yield (
+        "words alone, two",
+        lambda n: api.post("/search", text=f"{WORDS[n % 300]} {WORDS[7 * n % 4000]}", mode="words"),
+    )
+    yield "browse, newest first", lambda n: api.get("/browse", limit=60)
+    yield "browse, filtered", lambda n: api.get("/browse", limit=60, rating_min=n % 5, iso_min=1 + next(new))
+    yield "browse, from photo 5,000 on", lambda n: api.get("/browse", limit=60, offset=5000 + n)
+    cursors = [api.get("/browse", limit=60, offset=5000)["cursor"]]
+
+    def follow(number: int) -> None:
+        cursors.append(api.get("/browse", limit=60, cursor=cursors[-1])["cursor"])
+
+    yield "browse, the next page by cursor, from 5,000 on", follow
+    yield "facets of a filter, first time", lambda n: api.post("/search/facets", filters={"taken_from": since(n)})
+    yield "facets of words, first time", lambda n: api.post("/search/facets", text=text(n), mode="words")
+    yield "facets of the library, kept", lambda n: api.get("/browse/facets")
+    yield "timeline of a filter, first time", lambda n: api.get("/browse/timeline", taken_from=since(n))
+    yield "timeline of the library, kept", lambda n: api.get("/browse/timeline")
+    yield "suggestions, kept values", lambda n: api.get("/search/suggest", text=typed(n))
+
+
+def measure(home: Path, count: int, rounds: int, port: int, only: str) -> dict[str, str]:
+    """Figures by what was asked."""
+    began = time.monotonic()
+    build(home, count)
+    print(f"{count:,}: built in {time.monotonic() - began:.0f} s ({(home / 'built').read_text()})", file=sys.stderr)
+    rows = {}
+    with Api(home, port) as api:
+        for name, ask in questions(api):
+            if only in name:
+                row = api.row(ask, rounds)
+                rows[name] = f"{row.p50:.1f} / {row.p95:.1f} / {row.p99:.1f} ({row.processor:.1f})"
+                print(f"{count:,}: {name}: {rows[name]}", file=sys.stderr)
+        own, mapped = api.memory_mb()
+        rows["memory, own / with mapped files, MB"] = f"{own:,.0f} / {mapped:,.0f}"
     return rows
 
 
@@ -147,12 +330,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--homes", type=Path, help="Where homes are built and stay; unset: they are deleted.")
+    parser.add_argument("--port", type=int, default=8765)
+    parser.add_argument("--only", default="", help="Only questions whose name holds this.")
     given = parser.parse_args()
-    columns = {count: dict(measure(count, given.rounds)) for count in given.photos}
+    with tempfile.TemporaryDirectory() as folder:
+        homes = given.homes or Path(folder)
+        columns = {
+            count: measure(homes / str(count), count, given.rounds, given.port, given.only) for count in given.photos
+        }
+    print("Milliseconds, p50 / p95 / p99 (the API's processor time).\n")
     print("| | " + " | ".join(f"{count:,} photos" for count in columns) + " |")
     print("|---|" + "---|" * len(columns))
     for name in next(iter(columns.values())):
-        print(f"| {name} | " + " | ".join(rows[name] for rows in columns.values()) + " |")
+        print(f"| {name} | " + " | ".join(rows.get(name, "") for rows in columns.values()) + " |")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -15,7 +15,7 @@ from uuid import UUID
 from resources.errors import LoupeError
 from resources.vector_index import And, AnyOf, Condition, Exists, Not, VectorIndex
 
-__all__ = ["FACETS", "Bucket", "FolderCount", "facets", "folders_below", "random_photos", "timeline"]
+__all__ = ["FACETS", "Bucket", "FacetCounts", "FolderCount", "facets", "folders_below", "random_photos", "timeline"]
 
 By = Literal["year", "month", "day"]
 _MOST_MONTHS = 100_000
@@ -58,6 +58,16 @@ class Bucket:
 
 
 @dataclass(frozen=True)
+class FacetCounts:
+    """`values` with their counts by the names of `FACETS`, `months` earliest first, and photos without a date."""
+
+    total: int
+    undated: int
+    months: list[Bucket]
+    values: Mapping[str, list[tuple[str, int]]]
+
+
+@dataclass(frozen=True)
 class FolderCount:
     """A folder with how many photos it and all below it hold."""
 
@@ -66,14 +76,15 @@ class FolderCount:
     has_folders: bool
 
 
-def facets(
-    index: VectorIndex, condition: Condition | None, names: Sequence[str] = tuple(FACETS)
-) -> dict[str, list[tuple[str, int]]]:
-    """Values with counts of the photos that `condition` leaves, by the names of `FACETS`. Raises `INVALID_REQUEST`."""
-    unknown = [name for name in names if name not in FACETS]
-    if unknown:
-        raise LoupeError("INVALID_REQUEST", f"There is no facet '{unknown[0][:40]}'.", known=list(FACETS))
-    return {name: index.valued(FACETS[name].key, FACETS[name].most, condition) for name in names}
+def facets(index: VectorIndex, condition: Condition | None) -> FacetCounts:
+    """What the photos that `condition` leaves have in common."""
+    found = index.counts(condition)
+    return FacetCounts(
+        found.total,
+        found.undated,
+        [Bucket(month, count) for month, count in sorted(found.values["taken_month"])],
+        {name: found.values[facet.key][: facet.most] for name, facet in FACETS.items()},
+    )
 
 
 def timeline(index: VectorIndex, condition: Condition | None, by: By = "month") -> tuple[list[Bucket], int]:

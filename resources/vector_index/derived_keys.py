@@ -5,22 +5,46 @@ They are written with each point and left out of what is read back. Not here: wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from resources.vector_index.conditions import FLAGS
 from resources.vector_index.words import folded, stem, tokens
 
-__all__ = ["DERIVED", "FLAGS_KEY", "UNSET", "derived"]
+__all__ = ["COUNTED", "COUNTED_KEY", "DERIVED", "EVERY", "FLAGS_KEY", "UNDATED", "UNSET", "derived"]
 
 FLAGS_KEY = "flags"
+
+# What is counted together stands a second time under one key: an engine that counts sixteen keys one by one looks at
+# what a filter leaves sixteen times. Key -> the character before its values.
+COUNTED_KEY = "counted"
+COUNTED = {
+    "camera": "a",
+    "lens": "b",
+    "format": "c",
+    "orientation_kind": "d",
+    "stars": "e",
+    "tags": "f",
+    "keywords": "g",
+    "people": "h",
+    "color_label": "i",
+    "country": "j",
+    "region": "k",
+    "city": "l",
+    "collections": "m",
+    "folders": "n",
+    "stack_kind": "o",
+    "taken_month": "p",
+}
+# Values of every photo, and of those without a date.
+EVERY, UNDATED = "*", "?"
 
 # Flags that are asked for more often as not set: an engine that looks for a value is three times as fast as one that
 # looks for its absence (14 and 46 ms for the nearest 1,000 of 60,000).
 UNSET = {"stack_member": "not_stack_member"}
 
-DERIVED = frozenset([FLAGS_KEY, "names", "caption_words", "stars", "taken_month", "taken_parts"])
+DERIVED = frozenset([FLAGS_KEY, COUNTED_KEY, "names", "caption_words", "stars", "taken_month", "taken_parts"])
 
 
 def derived(payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,6 +53,7 @@ def derived(payload: Mapping[str, Any]) -> dict[str, Any]:
     `flags`: names of the booleans that are true, and of those of `UNSET` that are not. `names`: folded file names,
     with and without their ending. `caption_words`: words of caption, title and description, stop words left out.
     `stars`: "4". `taken_month`: "2021-06". `taken_parts`: "m6", "d15", "w2" (Tuesday; Monday is 1) and "h14".
+    `counted`: the values of the keys of `COUNTED`, each behind its character, `EVERY`, and `UNDATED`.
     """
     flags = [name for name in sorted(FLAGS) if payload.get(name)]
     flags += [unset for name, unset in UNSET.items() if not payload.get(name)]
@@ -41,7 +66,18 @@ def derived(payload: Mapping[str, Any]) -> dict[str, Any]:
         "stars": [str(int(payload["rating"]))] if payload.get("rating") is not None else [],
         **_date_parts(payload.get("taken_at")),
     }
+    made[COUNTED_KEY] = list(_counted({**payload, **made}))
     return {key: value for key, value in made.items() if value}
+
+
+def _counted(said: Mapping[str, Any]) -> Iterator[str]:
+    yield EVERY
+    if said.get("taken_at") is None:
+        yield UNDATED
+    for key, mark in COUNTED.items():
+        values = said.get(key) or ()
+        for value in (values,) if isinstance(values, str) else dict.fromkeys(values):
+            yield mark + value
 
 
 def _names(name: str) -> tuple[str, ...]:

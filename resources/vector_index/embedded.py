@@ -31,7 +31,15 @@ from resources.home import free_bytes, process_lives, storage_error, write_atomi
 from resources.vector_index.conditions import Condition, SearchFilters
 from resources.vector_index.dialects import EdgeDialect
 from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
-from resources.vector_index.qdrant_index import DENSE, WORDS, QdrantIndex, indexed_keys, read_payload, stored_payload
+from resources.vector_index.qdrant_index import (
+    ALL_VALUES,
+    DENSE,
+    WORDS,
+    QdrantIndex,
+    indexed_keys,
+    read_payload,
+    stored_payload,
+)
 from resources.vector_index.sparse_copy import copy_tree
 from resources.vector_index.words import SparseWords, document
 
@@ -51,8 +59,6 @@ _MOST_UNRECORDED_DELETES = 1000
 _LEAST_EF = 256
 _BY_GRAPH = (None, SearchFilters().condition())
 
-# More than a key has values.
-_ALL_VALUES = 1_000_000
 # Folders of shards: that of the first, and of those that took over from it.
 _FIRST, _COPY = "shard", "shard-"
 
@@ -274,7 +280,7 @@ class EmbeddedIndex(QdrantIndex):
     def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
         # "Exact" counts each value by itself, a hundred times slower; a segment counts exactly either way. Of several
         # segments, which there are after a compaction, each cuts its list before they are added up.
-        asked = limit if self.compacted is None else max(limit, _ALL_VALUES)
+        asked = limit if self.compacted is None else max(limit, ALL_VALUES)
         request = edge.FacetRequest(key, limit=asked, exact=False, filter=self._dialect.filter(condition))
         with self._using() as shard:
             hits = shard.facet(request).hits

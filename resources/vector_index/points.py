@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Counts",
     "IndexModel",
     "IndexStats",
     "ModelKey",
@@ -23,7 +25,7 @@ __all__ = [
 ]
 
 # Part of every generation's name: a change to payload keys, tokens or vectors builds a new index from the manifest.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 Vector = npt.NDArray[np.float32]
 
@@ -76,6 +78,15 @@ class StoredPhoto:
     photo_id: str
     payload: dict[str, Any]
     vector: Vector | None = None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What some photos have in common. `values`: of each counted key its values with counts, most frequent first."""
+
+    total: int
+    undated: int
+    values: Mapping[str, list[tuple[str, int]]]
 
 
 class Ranked(NamedTuple):

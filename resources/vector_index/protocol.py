@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from resources.vector_index.conditions import Condition
-from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
+from resources.vector_index.points import Counts, IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
 from resources.vector_index.words import SparseWords
 
 __all__ = ["VectorIndex"]
@@ -108,6 +108,10 @@ class VectorIndex(Protocol):
 
     def valued(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
         """As `values`, but kept between changes."""
+        ...
+
+    def counts(self, condition: Condition | None) -> Counts:
+        """The values of all keys of `derived_keys.COUNTED` at once, in about the time of three `values`. Kept too."""
         ...
 
     def stats(self) -> IndexStats: ...

@@ -25,12 +25,12 @@ from resources.vector_index.conditions import (
     Not,
     Range,
 )
-from resources.vector_index.derived_keys import DERIVED, FLAGS_KEY, derived
-from resources.vector_index.points import IndexModel, PhotoPoint, Ranked, StoredPhoto, Vector
+from resources.vector_index.derived_keys import COUNTED, COUNTED_KEY, DERIVED, EVERY, FLAGS_KEY, UNDATED, derived
+from resources.vector_index.points import Counts, IndexModel, PhotoPoint, Ranked, StoredPhoto, Vector
 from resources.vector_index.spellings import Spellings
 from resources.vector_index.words import SparseWords
 
-__all__ = ["DENSE", "WORDS", "QdrantIndex", "indexed_keys", "read_payload", "stored_payload"]
+__all__ = ["ALL_VALUES", "DENSE", "WORDS", "QdrantIndex", "indexed_keys", "read_payload", "stored_payload"]
 
 DENSE, WORDS = "image", "words"
 
@@ -41,14 +41,15 @@ _MOST_COUNTED = 500
 # A median of so many cosines is off by some hundredths of their spread.
 _SAMPLED = 500
 _SAMPLE_LASTS_S = 60.0
-_MOST_SPELLINGS = 1_000_000
+# More than a key has values.
+ALL_VALUES = 1_000_000
 # Spellings are used for so many times as long as they took to make: they never cost more than a twentieth of the time.
 _SPELLINGS_LAST = 20.0
 
 
 def indexed_keys() -> dict[str, str]:
     """Payload key -> kind of payload index ("keyword", "names", "float" or "geo"); "names" also finds their parts."""
-    kinds = dict.fromkeys(sorted(KEYWORD_KEYS | {FLAGS_KEY}), "keyword") | {"names": "names"}
+    kinds = dict.fromkeys(sorted(KEYWORD_KEYS | {FLAGS_KEY, COUNTED_KEY}), "keyword") | {"names": "names"}
     return {**kinds, **dict.fromkeys(sorted(RANGE_KEYS), "float"), "location": "geo"}
 
 
@@ -130,10 +131,24 @@ class QdrantIndex(ABC):
         covers, rest = _split_covers(condition)
         if not covers:
             return self.values(key, limit, condition)
-        members = dict(self.values(key, _MOST_SPELLINGS, _also(rest, _MEMBER)))
+        members = dict(self.values(key, ALL_VALUES, _also(rest, _MEMBER)))
         counts = self.values(key, limit + len(members), rest)
         left = [(value, count - members.get(value, 0)) for value, count in counts]
         return sorted((pair for pair in left if pair[1] > 0), key=lambda pair: (-pair[1], pair[0]))[:limit]
+
+    def counts(self, condition: Condition | None) -> Counts:
+        made: Counts = self._once(("counts", condition), lambda: self._counts(condition))
+        return made
+
+    def _counts(self, condition: Condition | None) -> Counts:
+        covers, rest = _split_covers(condition)
+        # With no filter but the covers nothing is looked at but the members; else to look once is cheaper than twice.
+        count = self._valued if covers and rest is None else self.values
+        by_mark: dict[str, list[tuple[str, int]]] = {}
+        for value, number in count(COUNTED_KEY, ALL_VALUES, condition):
+            by_mark.setdefault(value[0], []).append((value[1:], number))
+        total, undated = (sum(number for _, number in by_mark.get(mark, ())) for mark in (EVERY, UNDATED))
+        return Counts(total, undated, {key: by_mark.get(mark, []) for key, mark in COUNTED.items()})
 
     def _lean(self, condition: Condition | None) -> Condition | None:
         """The condition without the look at stacks where there are none: every point would be asked in vain."""
@@ -159,7 +174,7 @@ class QdrantIndex(ABC):
         known = self._spelled.get(key)
         if known and (asked_at < known[1] or (known[0] == changes and self._counts_last_s == math.inf)):
             return known[2]
-        made = Spellings([value for value, _ in self.values(key, _MOST_SPELLINGS)])
+        made = Spellings([value for value, _ in self.values(key, ALL_VALUES)])
         took_s = time.monotonic() - asked_at
         self._spelled[key] = changes, time.monotonic() + _SPELLINGS_LAST * took_s, made
         return made

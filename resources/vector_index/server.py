@@ -32,7 +32,15 @@ from resources.vector_index.points import (
     Vector,
     generation_name,
 )
-from resources.vector_index.qdrant_index import DENSE, WORDS, QdrantIndex, indexed_keys, read_payload, stored_payload
+from resources.vector_index.qdrant_index import (
+    ALL_VALUES,
+    DENSE,
+    WORDS,
+    QdrantIndex,
+    indexed_keys,
+    read_payload,
+    stored_payload,
+)
 from resources.vector_index.words import SparseWords, document
 
 __all__ = ["ServerIndex"]
@@ -209,9 +217,11 @@ class ServerIndex(QdrantIndex):
         return found
 
     def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
+        # "Exact" counts each value by itself. With a filter, and no list cut short, a segment counts exactly as well.
+        exact = condition is None or limit < ALL_VALUES
         with _reachable():
             hits = self._client.facet(
-                self._collection, key, facet_filter=self._dialect.filter(condition), limit=limit, exact=True
+                self._collection, key, facet_filter=self._dialect.filter(condition), limit=limit, exact=exact
             ).hits
         return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda pair: (-pair[1], pair[0]))
 

@@ -146,15 +146,12 @@ def suggestions(
 
 
 def _facets(index: VectorIndex, condition: Condition | None) -> Facets:
-    buckets, undated = counted_timeline(index, condition)
+    found = counted_facets(index, condition)
     return Facets(
-        total=index.counted(condition),
-        months=[PeriodCount(period=each.period, count=each.count) for each in buckets],
-        undated=undated,
-        **{
-            name: [Facet(value=value, count=count) for value, count in values]
-            for name, values in counted_facets(index, condition).items()
-        },
+        total=found.total,
+        months=[PeriodCount(period=each.period, count=each.count) for each in found.months],
+        undated=found.undated,
+        **{name: [Facet(value=value, count=count) for value, count in pairs] for name, pairs in found.values.items()},
     )
 
 

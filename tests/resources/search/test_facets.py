@@ -15,7 +15,7 @@ import pytest
 from resources.errors import LoupeError
 from resources.home import Home
 from resources.search import PhotoSearch, SearchRequest, asking
-from resources.search.facets import FolderCount, facets, folders_below, random_photos, timeline
+from resources.search.facets import FACETS, FolderCount, facets, folders_below, random_photos, timeline
 from resources.search.suggestions import suggest
 from resources.vector_index import AnyOf, IndexModel, Like, PhotoPoint, Range, SearchFilters, VectorIndex
 from resources.vector_index.opening import IndexFolder
@@ -71,16 +71,18 @@ def test_facets_count_what_a_filter_leaves(index: VectorIndex) -> None:
         (COVERS, SHOWN),
         (Like("tags", ("DOG",)), [p for p in POINTS if "dog" in p.payload["tags"]]),
     ):
-        found = facets(index, condition, ["cameras", "formats", "tags", "people", "cities", "folders"])
+        counts = facets(index, condition)
+        found = counts.values
+        assert counts.total == len(points)
+        assert (counts.months, counts.undated) == timeline(index, condition)
         for name, key in (("cameras", "camera"), ("formats", "format"), ("tags", "tags"), ("people", "people"),
                           ("cities", "city"), ("folders", "folders")):  # fmt: skip
             assert dict(found[name]) == counted(key, points)
             assert [count for _, count in found[name]] == sorted(dict(found[name]).values(), reverse=True)
-    assert dict(facets(index, None, ["ratings"])["ratings"]) == {
+    assert dict(facets(index, None).values["ratings"]) == {
         str(stars): n for stars, n in counted("rating", POINTS).items()
     }
-    with pytest.raises(LoupeError):
-        facets(index, None, ["shoe size"])
+    assert found.keys() == FACETS.keys()
 
 
 def test_the_timeline_counts_years_months_and_days(index: VectorIndex) -> None:
