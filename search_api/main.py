@@ -113,7 +113,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=_DESCRIPTION,
         lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",
-        # The bundled documentation pages load their scripts from another host.
+        # The bundled documentation pages load their scripts from another host; the page brings its own (`page.DOCS`).
         docs_url=None,
         redoc_url=None,
     )

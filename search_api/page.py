@@ -10,11 +10,13 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
-__all__ = ["BUILT", "VIEWS", "install"]
+__all__ = ["BUILT", "DOCS", "VIEWS", "install"]
 
 BUILT = Path(__file__).with_name("web") / "dist"
 # Addresses that the page itself tells apart. Others stay errors, so that a mistyped one is not answered by a page.
 VIEWS = ("/", "/library", "/library/{section}", "/duplicates", "/settings")
+# The interactive documentation of the API: a page of its own.
+DOCS = "/docs"
 _NOT_BUILT = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Loupe</title></head>
@@ -32,15 +34,20 @@ _NOT_BUILT = """<!doctype html>
 
 def install(app: FastAPI, built: Path = BUILT) -> None:
     """Serve the page of the folder `built`; after the API's routes."""
-    index = built / "index.html"
-    is_built = index.is_file()
+    is_built = (built / "index.html").is_file()
 
-    def page() -> Response:
+    def shown(name: str) -> Response:
         # Its name stays while the files it asks for get new names with each build, so it is always asked for anew.
         headers = {"Cache-Control": "no-cache"}
-        return FileResponse(index, headers=headers) if is_built else HTMLResponse(_NOT_BUILT, 503, headers)
+        return FileResponse(built / name, headers=headers) if is_built else HTMLResponse(_NOT_BUILT, 503, headers)
 
-    for view in VIEWS:
-        app.add_api_route(view, page, methods=["GET", "HEAD"], include_in_schema=False, response_model=None)
+    def page() -> Response:
+        return shown("index.html")
+
+    def docs() -> Response:
+        return shown("docs.html")
+
+    for address, answer in (*((view, page) for view in VIEWS), (DOCS, docs)):
+        app.add_api_route(address, answer, methods=["GET", "HEAD"], include_in_schema=False, response_model=None)
     if is_built:
         app.frontend("/", directory=built, fallback=None)

@@ -14,7 +14,7 @@ from resources.errors import LoupeError
 from resources.inference import ServedModels
 from resources.keys import KeyRing
 from resources.library import Library, LibraryStatus
-from resources.manifest import Manifest, jobs, outbox, pauses, problems
+from resources.manifest import Manifest, jobs, outbox, pauses, problems, roots
 from resources.manifest.problems import Which
 from resources.model_change import ModelChange, model_changes
 from resources.models import GpuResource
@@ -75,6 +75,7 @@ class Services:
         self.uses = RecentUses(self.library)
         self.deletions = CollectionDeletions(self.library)
         self.status: Snapshot[LibraryNow] = Snapshot(self._load_status, _STATUS_AGE_S)
+        self.watched: Snapshot[list[str]] = Snapshot(self._load_watched, _STATUS_AGE_S)
         self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)
         self.dagster_up: Snapshot[bool] = Snapshot(self.dagster.is_reachable, _DAGSTER_AGE_S)
         self.manifest_opens: Snapshot[None] = Snapshot(self._open_manifest, _STATUS_AGE_S)
@@ -110,6 +111,10 @@ class Services:
         with self.library.manifest.read() as tx:
             warned, newest = problems.warned_count(tx, Which()), outbox.newest_seq(tx)
             return LibraryNow(counts, warned, index, newest, pauses.paused_at(tx), changes)
+
+    def _load_watched(self) -> list[str]:
+        with self.library.manifest.read() as tx:
+            return [root["path"] for root in roots.rows(tx)]
 
     def _open_manifest(self) -> None:
         with Manifest(self.library.home, _PROBE_S).read() as tx:

@@ -6,15 +6,15 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 
-from resources.manifest import roots
 from resources.search import PhotoSearch, SearchRequest, asking
 from resources.search.facets import facets as counted_facets
 from resources.search.facets import folders_below, random_photos
 from resources.search.facets import timeline as counted_timeline
 from resources.search.suggestions import suggest
 from resources.vector_index import Condition, SearchFilters, VectorIndex
-from search_api.dependencies import Held, Live, OpenLibrary
+from search_api.dependencies import Held, Live
 from search_api.error_replies import responses
 from search_api.photo_cards import card
 from search_api.routers.search import reply, search_filters, search_request, told_why
@@ -54,14 +54,10 @@ def browse(query: Annotated[BrowseQuery, Query()], services: Held) -> SearchRepl
 
 
 @router.get("/browse/facets", responses=responses("INDEX_LOADING"))
-def facets(live: Live, library: OpenLibrary) -> Facets:
+async def facets(services: Held) -> Facets:
     """What there is to filter by in the whole library, with how many photos have it."""
-    index = live.index
-    with library.manifest.read() as tx:
-        watched = [root["path"] for root in roots.rows(tx)]
-    found = _facets(index, SearchFilters().condition())
-    found.folders = _watched_folders(found.folders, watched)
-    return found
+    watched = await services.watched.get()  # to open the manifest costs more than all the counting
+    return await run_in_threadpool(_facets_of_the_library, services.live.index, watched)
 
 
 @router.post("/search/facets", tags=["search"], responses=responses(*_LANGUAGE_ERRORS, "SEARCH_BY_CONTENT_OFF"))
@@ -153,6 +149,12 @@ def _facets(index: VectorIndex, condition: Condition | None) -> Facets:
         undated=found.undated,
         **{name: [Facet(value=value, count=count) for value, count in pairs] for name, pairs in found.values.items()},
     )
+
+
+def _facets_of_the_library(index: VectorIndex, watched: list[str]) -> Facets:
+    found = _facets(index, SearchFilters().condition())
+    found.folders = _watched_folders(found.folders, watched)
+    return found
 
 
 def _watched_folders(folders: list[Facet], watched: list[str]) -> list[Facet]:

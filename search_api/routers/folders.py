@@ -92,6 +92,7 @@ def add_folder(asked: AddFolder, services: Held, response: Response) -> AddedFol
         with library.manifest.write() as tx:
             jobs.queue(tx, job_id, INGEST_JOB, counted(len(first), "folder"), {"folders": first})
     services.status.forget()
+    services.watched.forget()
     services.jobs.forget()
     folder = next(folder for folder in _folders(library) if folder.root_id == added.root_id)
     return AddedFolder(
@@ -160,6 +161,7 @@ def _root(library: Library, root_id: str) -> dict[str, Any]:
 def _shown(services: Services) -> None:
     wake(services.library.home)
     services.status.forget()
+    services.watched.forget()
 
 
 def _newest_first(library: Library, added: AddedRoot) -> list[str]:

@@ -280,6 +280,7 @@ def _start(services: Services, root: dict[str, Any], paths: list[str]) -> str | 
     keys = [partition_key(root["root_id"], root["path"], each) for each in folders][:_FOLDERS_A_RUN]
     look(manifest)  # the inventory looks at partitions that were seen
     services.status.forget()
+    services.watched.forget()
     with manifest.read() as tx:
         pauses.check_not_paused(tx)
     if not keys:

@@ -18,13 +18,14 @@ export default defineConfig({
   plugins: [react()],
   build: {
     outDir: "dist",
+    rolldownOptions: { input: ["index.html", "docs.html"] },
     target: "es2023",
     // Browsers that know light-dark(), so that it is not replaced.
     cssTarget: ["chrome125", "firefox128", "safari18"],
     // Small files stay files: the page loads nothing that a strict content security policy refuses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 1000,
+    chunkSizeWarningLimit: 2000,
   },
   // `npx vite` while working on the page, beside an API on its usual port.
   server: { proxy: { "/api": "http://127.0.0.1:8000" } },

@@ -23,6 +23,7 @@ def served(built: Path) -> TestClient:
 def built(tmp_path: Path) -> Path:
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<title>Loupe</title>")
+    (tmp_path / "docs.html").write_text("<title>Docs</title>")
     (tmp_path / "assets/index-1234.js").write_text("export {};")
     return tmp_path
 
@@ -43,6 +44,7 @@ def test_every_view_is_the_one_page_and_is_asked_for_anew(built: Path) -> None:
         assert reply.status_code == 200
         assert reply.text == "<title>Loupe</title>"
         assert reply.headers["cache-control"] == "no-cache"
+    assert client.get("/docs", headers=HTML).text == "<title>Docs</title>"
     assert "javascript" in client.get("/assets/index-1234.js").headers["content-type"]
 
 
