@@ -13,12 +13,11 @@ from typing import Literal
 from uuid import UUID
 
 from resources.errors import LoupeError
-from resources.vector_index import And, AnyOf, Condition, Exists, Not, VectorIndex
+from resources.vector_index import And, AnyOf, Condition, VectorIndex
 
 __all__ = ["FACETS", "Bucket", "FacetCounts", "FolderCount", "facets", "folders_below", "random_photos", "timeline"]
 
 By = Literal["year", "month", "day"]
-_MOST_MONTHS = 100_000
 _MOST_FOLDERS = 100_000
 _MOST_MONTHS_BY_DAY = 36
 
@@ -92,14 +91,16 @@ def timeline(index: VectorIndex, condition: Condition | None, by: By = "month") 
 
     Raises `INVALID_REQUEST` by day when there are more than 36 months with photos: narrow them first.
     """
-    months = sorted(index.valued("taken_month", _MOST_MONTHS, condition))
-    undated = index.counted(_also(condition, Not(Exists("taken_at"))))
+    all_counts = facets(
+        index, condition
+    )  # little dearer than the months alone, and kept for whoever asks for the facets too
+    months, undated = all_counts.months, all_counts.undated
     if by == "month":
-        return [Bucket(month, count) for month, count in months], undated
+        return months, undated
     if by == "year":
         counted: Counter[str] = Counter()
-        for month, count in months:
-            counted[month[:4]] += count
+        for each in months:
+            counted[each.period[:4]] += each.count
         return [Bucket(year, count) for year, count in sorted(counted.items())], undated
     if len(months) > _MOST_MONTHS_BY_DAY:
         raise LoupeError(
@@ -108,10 +109,10 @@ def timeline(index: VectorIndex, condition: Condition | None, by: By = "month") 
             months=len(months),
         )
     found = []
-    for month, _ in months:
-        parts = index.valued("taken_parts", 100, _also(condition, AnyOf("taken_month", (month,))))
+    for each in months:
+        parts = index.valued("taken_parts", 100, _also(condition, AnyOf("taken_month", (each.period,))))
         days = sorted((int(part[1:]), count) for part, count in parts if part[0] == "d")
-        found += [Bucket(f"{month}-{day:02}", count) for day, count in days]
+        found += [Bucket(f"{each.period}-{day:02}", count) for day, count in days]
     return found, undated
 
 

@@ -77,7 +77,7 @@ def timeline(filters: Annotated[TimelineQuery, Query()], live: Live) -> Timeline
         by=filters.by,
         periods=[PeriodCount(period=each.period, count=each.count) for each in buckets],
         undated=undated,
-        total=index.counted(condition),
+        total=index.counts(condition).total,
     )
 
 

@@ -14,7 +14,7 @@ HTML = {"accept": "text/html"}
 
 
 def served(built: Path) -> TestClient:
-    app = FastAPI()
+    app = FastAPI(docs_url=None)
     page.install(app, built)
     return TestClient(app)
 
