@@ -1,4 +1,4 @@
-"""Asset `umap_projections`: a place on the similarity map for each embedded photo, computed in a process of its own."""
+"""Asset `umap_projections`: the similarity map, a place for each embedded photo, with groups and their labels."""
 
 import dagster as dg
 import numpy as np
@@ -6,8 +6,7 @@ import numpy as np
 from assets.contact_sheet import map_plot
 from assets.job_rows import job_row
 from resources.library import Library, result_key
-from resources.manifest import VectorStore, projections, results
-from resources.projection import project
+from resources.photo_map import draw_map
 
 __all__ = ["refresh_map", "umap_projections"]
 
@@ -24,21 +23,6 @@ def umap_projections(context: dg.AssetExecutionContext, library: dg.ResourcePara
 
 
 def refresh_map(library: Library) -> np.ndarray:
-    """Project every embedded photo and store the places. Returns them, float32 `[n, 2]`."""
+    """Draw the map of the model in use. Returns the places, float32 `[n, 2]`; none without a model."""
     clip = library.clip()
-    if clip is None:
-        return np.zeros((0, 2), dtype=np.float32)
-    key = result_key(clip)
-    with library.manifest.read() as tx:
-        photos = results.embedded_photos(tx, key)
-    vectors = VectorStore(library.home, key.model, key.revision, key.preprocess_version).get(
-        [pixel_hash for _, pixel_hash in photos]
-    )
-    here = [(photo_id, vectors[pixel_hash]) for photo_id, pixel_hash in photos if pixel_hash in vectors]
-    matrix = np.stack([vector for _, vector in here]) if here else np.zeros((0, clip.dim), dtype=np.float32)
-    places = project(matrix, library.home.run / "numba")
-    with library.manifest.write() as tx:
-        projections.replace(
-            tx, clip.name, [photo_id for photo_id, _ in here], [(float(x), float(y)) for x, y in places]
-        )
-    return places
+    return np.zeros((0, 2), dtype=np.float32) if clip is None else draw_map(library, result_key(clip), clip.dim)

@@ -182,6 +182,20 @@ _REQUESTS = (
         "Use it, or choose another name.",
     ),
     ErrorCode(
+        "MAP_NOT_DRAWN",
+        404,
+        EX_NOINPUT,
+        "The similarity map was not drawn yet.",
+        "It is drawn each night, and at once by `POST /api/v1/map/draw`.",
+    ),
+    ErrorCode(
+        "MAP_CHANGED",
+        409,
+        EX_TEMPFAIL,
+        "The similarity map was drawn anew, so that its points are not those that are meant.",
+        "Load the map again.",
+    ),
+    ErrorCode(
         "SELECTION_CHANGED",
         409,
         EX_TEMPFAIL,

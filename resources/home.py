@@ -103,6 +103,11 @@ class Home:
         return self.path / "logs"
 
     @property
+    def maps(self) -> Path:
+        """Points of drawings of the similarity map; made again from the manifest when they are gone."""
+        return self.path / "maps"
+
+    @property
     def backups(self) -> Path:
         """Where backups go unless a setting or an option names another folder."""
         return self.path / "backups"

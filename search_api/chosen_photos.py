@@ -7,22 +7,24 @@ from typing import Any
 
 from resources.manifest import Transaction, photos
 from resources.search.chosen import batches, chosen_ids
-from search_api.live_index import LiveIndex
 from search_api.routers.search import search_request, told_why
 from search_api.schemas.chosen import Chosen
+from search_api.services import Services
 
 __all__ = ["ids_of", "payloads_of", "still_there"]
 
 _BATCH = 500
 
 
-def ids_of(chosen: Chosen, live: LiveIndex) -> list[str]:
-    """The photos that are meant, each once. Raises as a search does."""
+def ids_of(chosen: Chosen, services: Services) -> list[str]:
+    """The photos that are meant, each once. Raises as a search does, and `MAP_CHANGED` and the like."""
     if chosen.photo_ids is not None:
         return sorted({str(photo_id) for photo_id in chosen.photo_ids})
+    if chosen.area is not None:
+        return services.map.inside(chosen.area)
     assert chosen.query is not None
-    with told_why(live):
-        return chosen_ids(live.search, search_request(chosen.query))
+    with told_why(services.live):
+        return chosen_ids(services.live.search, search_request(chosen.query))
 
 
 def still_there(tx: Transaction, chosen: Chosen, photo_ids: list[str]) -> list[str]:
@@ -36,17 +38,17 @@ def still_there(tx: Transaction, chosen: Chosen, photo_ids: list[str]) -> list[s
     return sorted(photos.taken_ids(tx, photo_ids))
 
 
-def payloads_of(chosen: Chosen, live: LiveIndex) -> Iterator[dict[str, Any]]:
+def payloads_of(chosen: Chosen, services: Services) -> Iterator[dict[str, Any]]:
     """What the index shows of each photo, by id, a few hundred at a time. The first batch is asked for at once, so that
     what cannot be searched is an error and no broken stream.
     """
+    live = services.live
     index = live.index
-    if chosen.photo_ids is not None:
-        ids = sorted({str(photo_id) for photo_id in chosen.photo_ids})
+    if chosen.query is None:
+        ids = ids_of(chosen, services)
         walked = iter([ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)])
         begun = next(walked, [])
     else:
-        assert chosen.query is not None
         with told_why(live):
             walked = batches(live.search, search_request(chosen.query), _BATCH)
             begun = next(walked, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "photos"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep homes in memory where there is room: each makes hundreds of fsyncs, which a busy disk turns into minutes."""
+    # numba compiles UMAP for a minute, once: also for processes that tests start.
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / "loupe-tests-numba"))
     if config.option.basetemp is not None or not os.access(_IN_MEMORY, os.W_OK):
         return
     if shutil.disk_usage(_IN_MEMORY).free >= _IN_MEMORY_BYTES:

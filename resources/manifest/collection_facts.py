@@ -1,4 +1,4 @@
-"""What is told of the photos in a collection: counts by format, camera and place, dates, duplicates, places on the map.
+"""What is told of the photos in a collection: counts by format, camera and place, dates, duplicates.
 
 Hidden photos are left out. Not here: the tables themselves (`collections.py`).
 """
@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow as pa
-
 from resources.manifest import collections
 from resources.manifest.database import Transaction
 
-__all__ = ["duplicate_groups", "map_points", "samples", "statistics"]
+__all__ = ["duplicate_groups", "samples", "statistics"]
 
 _MOST_VALUES = 20
 
@@ -80,14 +78,4 @@ def duplicate_groups(tx: Transaction, name: str, limit: int, offset: int) -> lis
         GROUP BY g.group_id, g.tier HAVING count(*) > 1
         ORDER BY count(*) DESC, g.group_id LIMIT $limit OFFSET $offset""",
         {"name": name, "limit": limit, "offset": offset},
-    )
-
-
-def map_points(tx: Transaction, name: str, model: str) -> pa.Table:
-    """`photo_id`, `x`, `y` of its photos on the map of `model`, by id. Raises `COLLECTION_NOT_FOUND`."""
-    collections.member_count(tx, name)
-    return tx.arrow(
-        f"""SELECT j.photo_id, j.x, j.y FROM projections j JOIN ({_MEMBERS}) m USING (photo_id)
-        WHERE j.model = $model ORDER BY j.photo_id""",
-        {"name": name, "model": model},
     )

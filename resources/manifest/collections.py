@@ -290,8 +290,8 @@ def photo_ids(tx: Transaction, name: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def members(tx: Transaction, name: str, limit: int, offset: int) -> list[str]:
-    """A page of the photos in it that are not hidden, added first first. Raises `COLLECTION_NOT_FOUND`."""
+def members(tx: Transaction, name: str, limit: int | None = None, offset: int = 0) -> list[str]:
+    """A page, or all, of the photos in it that are not hidden, added first first. Raises `COLLECTION_NOT_FOUND`."""
     rows = tx.execute(
         """SELECT m.photo_id FROM collection_photos m JOIN photos p USING (photo_id)
         WHERE m.collection_id = ? AND p.hidden_at IS NULL ORDER BY m.added_at, m.photo_id LIMIT ? OFFSET ?""",

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from resources.manifest import files, outbox
+from resources.manifest import files, outbox, projections
 from resources.manifest.database import Transaction
 
 __all__ = ["Purged", "purge_missing"]
@@ -51,8 +51,8 @@ def purge_missing(tx: Transaction, before: datetime) -> Purged:
         return Purged(count, 0, ())
     with tx.relation({"photo_id": photos}, {"photo_id": pa.string()}) as given:
         tx.execute(f"DELETE FROM stacks WHERE photo_id IN (SELECT photo_id FROM {given})")
-        tx.execute(f"DELETE FROM projections WHERE photo_id IN (SELECT photo_id FROM {given})")
         tx.execute(f"DELETE FROM photos WHERE photo_id IN (SELECT photo_id FROM {given})")
+    projections.forget_photos(tx, photos)
     nobody = "NOT EXISTS (FROM photos p WHERE p.sha256 = v.sha256)"
     unseen = [row[0] for row in tx.execute(f"SELECT DISTINCT v.pixel_hash FROM previews v WHERE {nobody}").fetchall()]
     tx.execute(f"DELETE FROM previews AS v WHERE {nobody}")

@@ -18,6 +18,7 @@ router = APIRouter(prefix="/bulk", tags=["bulk"])
 _ERRORS = responses(
     *("INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN", "SEARCH_BY_CONTENT_OFF"),
     *("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "COLLECTION_NOT_FOUND", "SELECTION_CHANGED"),
+    *("MAP_CHANGED", "MAP_NOT_DRAWN"),
     *("INDEX_LOADING", "MODEL_LOADING", "MODEL_NOT_FETCHED", "MANIFEST_BUSY"),
 )
 
@@ -28,7 +29,7 @@ def change(asked: Bulk, services: Held) -> BulkDone:
 
     One transaction; search shows it within a moment. Doing it again changes nothing.
     """
-    photo_ids = ids_of(asked, services.live)
+    photo_ids = ids_of(asked, services)
     with services.library.manifest.write() as tx:
         done = _done(tx, asked, photo_ids)
     wake(services.library.home)
@@ -39,7 +40,7 @@ def change(asked: Bulk, services: Held) -> BulkDone:
 @router.post("/dry-run", responses=_ERRORS)
 def dry_run(asked: Bulk, services: Held) -> BulkDone:
     """What that would do: the same work, thrown away."""
-    photo_ids = ids_of(asked, services.live)
+    photo_ids = ids_of(asked, services)
     with services.library.manifest.read() as tx:
         return _done(tx, asked, photo_ids)
 

@@ -14,6 +14,7 @@ from search_api.dependencies import Held, Live, OpenLibrary
 from search_api.error_replies import responses
 from search_api.live_index import LiveIndex
 from search_api.photo_cards import card
+from search_api.routers.similarity_map import points_at
 from search_api.schemas.collections import (
     AddedPhotos,
     AddPhotos,
@@ -48,6 +49,7 @@ _VALUES = ("formats", "cameras", "lenses", "countries", "cities")
 _CHOOSING = (
     *("INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN", "SEARCH_BY_CONTENT_OFF"),
     *("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "INDEX_LOADING", "MODEL_LOADING", "MODEL_NOT_FETCHED"),
+    *("MAP_CHANGED", "MAP_NOT_DRAWN"),
 )
 
 
@@ -61,7 +63,7 @@ def list_collections(library: OpenLibrary) -> Collections:
 @router.post("", status_code=201, responses=responses("COLLECTION_EXISTS", "MANIFEST_BUSY", *_CHOOSING))
 def create_collection(asked: CreateCollection, services: Held) -> Collection:
     """A new collection: empty, of a selection, or of all that a query finds now."""
-    photo_ids = ids_of(asked.photos, services.live) if asked.photos else []
+    photo_ids = ids_of(asked.photos, services) if asked.photos else []
     with services.library.manifest.write() as tx:
         created = collections.create(tx, asked.name)
         if asked.photos:
@@ -183,7 +185,7 @@ def merge(name: Name, asked: MergeCollections, library: OpenLibrary) -> MergedCo
 )
 def split(name: Name, asked: SplitCollection, services: Held) -> SplitCollections:
     """Move some of its photos, a selection or what a query finds, to a new collection."""
-    photo_ids = ids_of(asked, services.live)
+    photo_ids = ids_of(asked, services)
     with services.library.manifest.write() as tx:
         moved, into = collections.split(tx, name, asked.into, photo_ids, keep=asked.keep)
         changed = _shown(collections.get(tx, name))
@@ -209,13 +211,17 @@ def list_duplicates(
     )
 
 
-@router.get("/{name}/map", responses=responses("COLLECTION_NOT_FOUND", "INDEX_LOADING", "MANIFEST_BUSY"))
-def map_of_collection(name: Name, library: OpenLibrary, live: Live) -> CollectionMap:
-    """Where its photos lie on the similarity map of the model in use."""
-    model = live.model
-    with library.manifest.read() as tx:
-        points = collection_facts.map_points(tx, name, model.name if model else "")
-    return CollectionMap(photo_ids=points["photo_id"].to_pylist(), x=points["x"].to_pylist(), y=points["y"].to_pylist())
+@router.get(
+    "/{name}/map",
+    responses=responses("COLLECTION_NOT_FOUND", "MAP_NOT_DRAWN", "SEARCH_BY_CONTENT_OFF", "INDEX_LOADING"),
+)
+def map_of_collection(name: Name, services: Held) -> CollectionMap:
+    """Where its photos lie on the similarity map; those without a place on it are left out."""
+    with services.library.manifest.read() as tx:
+        shown = collections.members(tx, name)
+    points = services.map.at()
+    told = points_at(points, points.rows_of(shown))
+    return CollectionMap(generation=points.drawing.generation, **told.model_dump())
 
 
 def _shown(row: dict[str, Any]) -> Collection:

@@ -31,7 +31,7 @@ from resources.handoff import (
 from resources.library import Library
 from resources.manifest import related
 from search_api.chosen_photos import payloads_of
-from search_api.dependencies import Live, OpenLibrary
+from search_api.dependencies import Held
 from search_api.error_replies import responses
 from search_api.schemas.chosen import Chosen
 from search_api.schemas.handoff import AskedPaths, AskedSet
@@ -41,6 +41,7 @@ router = APIRouter(prefix="/handoff", tags=["hand-off"])
 _ERRORS = responses(
     *("INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN", "SEARCH_BY_CONTENT_OFF"),
     *("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "INDEX_LOADING", "MODEL_LOADING", "MODEL_NOT_FETCHED", "MANIFEST_BUSY"),
+    *("MAP_CHANGED", "MAP_NOT_DRAWN"),
 )
 _LINES_AT_ONCE = 500
 
@@ -50,18 +51,18 @@ def _answers(*kinds: str) -> dict[int | str, dict[str, Any]]:
 
 
 @router.post("/paths", response_class=StreamingResponse, responses=_answers("text/plain"))
-def paths(asked: AskedPaths, live: Live) -> StreamingResponse:
+def paths(asked: AskedPaths, services: Held) -> StreamingResponse:
     """One path for each photo, as plain text; a file of several pages once."""
     return StreamingResponse(
-        _lines(payloads_of(asked, live), b"\0" if asked.end == "nul" else b"\n"), media_type="text/plain"
+        _lines(payloads_of(asked, services), b"\0" if asked.end == "nul" else b"\n"), media_type="text/plain"
     )
 
 
 @router.post("/zip", response_class=StreamingResponse, responses=_answers("application/zip"))
-def zipped(asked: Chosen, library: OpenLibrary, live: Live) -> StreamingResponse:
+def zipped(asked: Chosen, services: Held) -> StreamingResponse:
     """The originals in one ZIP, not compressed again. What cannot be read now is named in a text at its end."""
     return StreamingResponse(
-        zip_stream(_files(payloads_of(asked, live), library)),
+        zip_stream(_files(payloads_of(asked, services), services.library)),
         media_type="application/zip",
         headers={"Content-Disposition": 'attachment; filename="photos.zip"'},
     )
@@ -72,12 +73,12 @@ def zipped(asked: Chosen, library: OpenLibrary, live: Live) -> StreamingResponse
     response_class=StreamingResponse,
     responses=_answers("application/json", "application/x-tar", "text/csv"),
 )
-def dataset(asked: AskedSet, library: OpenLibrary, live: Live) -> StreamingResponse:
+def dataset(asked: AskedSet, services: Held) -> StreamingResponse:
     """Photos and captions to train with, whole or one part of it."""
-    shares = parse_shares(asked.shares)
+    shares, library = parse_shares(asked.shares), services.library
     with library.manifest.read() as tx:
         splits = Splits(shares, asked.seed, related.related(tx))
-    samples = _samples(payloads_of(asked, live), splits, asked.split)
+    samples = _samples(payloads_of(asked, services), splits, asked.split)
     kind, ending, content = _set(asked, samples, library)
     name = f"{asked.split or 'photos'}.{ending}"
     return StreamingResponse(

@@ -12,6 +12,7 @@ from resources.duplicates import Tier
 from resources.manifest.collections import MOST_NAME_CHARS, NAME_PATTERN
 from search_api.schemas.chosen import Chosen
 from search_api.schemas.photos import PhotoCard
+from search_api.schemas.similarity_map import MapPoints
 
 __all__ = [
     "AddPhotos",
@@ -165,9 +166,7 @@ class CollectionDuplicates(BaseModel):
     next_offset: int | None = Field(description="Null on the last page.")
 
 
-class CollectionMap(BaseModel):
-    """Photos on the similarity map, as columns; those without a place on it are left out."""
+class CollectionMap(MapPoints):
+    """Its photos on the similarity map."""
 
-    photo_ids: list[str]
-    x: list[float]
-    y: list[float]
+    generation: str = Field(description="The drawing whose points these are.", examples=["5f2c9a0b1d7e4a36"])

@@ -11,7 +11,7 @@ from running_app import running, wait_until
 from small_library import SmallLibrary
 
 from resources.clock import utc_now
-from resources.manifest import collections, duplicates, jobs, projections
+from resources.manifest import collections, duplicates, jobs
 from search_api import deletions
 from search_api.recent_uses import collections_in
 
@@ -155,7 +155,7 @@ def test_a_large_one_is_deleted_by_a_job_that_outlives_a_restart(
         assert jobs.unfinished(tx, "delete_collection") == []
 
 
-def test_duplicates_and_the_map_of_a_collection(http: TestClient, own: SmallLibrary) -> None:
+def test_duplicates_of_a_collection(http: TestClient, own: SmallLibrary) -> None:
     red, green, gold = (own.photo_id(f"{name}.jpg") for name in ("red", "green", "gold"))
     made(http, "A", photo_ids=[red, green])
     rows = [
@@ -165,11 +165,9 @@ def test_duplicates_and_the_map_of_a_collection(http: TestClient, own: SmallLibr
     ]
     with own.library.manifest.write() as tx:
         duplicates.replace_groups(tx, rows)
-        projections.replace(tx, "clip-b32-laion2b", [red, gold], [(0.5, -0.25), (0.0, 1.0)])
     [group] = http.get(f"{URL}/A/duplicates").json()["groups"]
     assert (group["group_id"], [photo["file_name"] for photo in group["photos"]]) == ("g1", ["green.jpg", "red.jpg"])
-    assert http.get(f"{URL}/A/map").json() == {"photo_ids": [red], "x": [0.5], "y": [-0.25]}
-    for what in ("duplicates", "map", "photos"):
+    for what in ("duplicates", "photos"):
         assert error(http.get(f"{URL}/None/{what}")) == (404, "COLLECTION_NOT_FOUND")
 
 

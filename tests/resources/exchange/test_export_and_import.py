@@ -27,6 +27,7 @@ from resources.manifest import (
     given_ratings,
     hidden,
     models,
+    projections,
     saved_searches,
     stacks,
     tags,
@@ -103,7 +104,7 @@ def full(tmp_path: Path) -> Shelf:
         stacks.say_cover(tx, c)
         tx.insert("stacks", [{"stack_id": "s", "photo_id": a, "kind": "edit", "is_cover": True, "position": 0}])
         tx.execute("INSERT INTO hidden_content VALUES ('of a file that is gone', 'gone', now())")
-        tx.execute("INSERT INTO projections VALUES (?, ?, 0.5, -1, now())", [CLIP.model, a])
+        projections.replace(tx, CLIP.model, [a], np.array([[0.5, -1]], dtype=np.float32))
         models.use(tx, "clip", CLIP.model, CLIP.revision, CLIP.preprocess_version, 48)
     return shelf
 
