@@ -20,6 +20,7 @@ from resources.manifest import VectorStore, models, projections, results
 from resources.manifest.results import ResultKey
 from resources.models import captioner_preset, clip_preset, model_folder
 from resources.models.presets import ModelKind
+from resources.photo_map import sweep_points
 
 __all__ = ["Prunable", "Pruned", "find_prunable", "prune_models"]
 
@@ -130,6 +131,9 @@ def prune_models(library: Library, chosen: Sequence[Prunable]) -> Pruned:
                 freed += size
             with library.manifest.write() as tx:
                 models.forget(tx, each.kind, each.key)
+    with library.manifest.read() as tx:
+        drawn = projections.generations(tx)
+    sweep_points(library.home, drawn)
     return Pruned(len(chosen), rows, freed + freed_index, later)
 
 

@@ -6,7 +6,7 @@ Belongs here: what is made when the map is drawn. Not here: places (`resources/p
 from resources.photo_map.clusters import find_clusters
 from resources.photo_map.drawing import draw_map, store_map
 from resources.photo_map.labels import Said, label_clusters
-from resources.photo_map.point_file import Points, open_points, stream_of, write_points
+from resources.photo_map.point_file import Points, open_points, stream_of, sweep_points, write_points
 
 __all__ = [
     "Points",
@@ -17,5 +17,6 @@ __all__ = [
     "open_points",
     "store_map",
     "stream_of",
+    "sweep_points",
     "write_points",
 ]

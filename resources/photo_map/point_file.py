@@ -21,7 +21,7 @@ from resources.home import Home, write_atomically
 from resources.manifest import Manifest, projections
 from resources.manifest.projections import Drawing
 
-__all__ = ["Points", "open_points", "stream_of", "write_points"]
+__all__ = ["Points", "open_points", "stream_of", "sweep_points", "write_points"]
 
 _BATCH_ROWS = 100_000
 _ID_BYTES = 16
@@ -85,10 +85,15 @@ def write_points(home: Home, table: pa.Table, drawing: Drawing, keep: Collection
     path = _path(home, drawing.generation)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, stream_of(written, {"generation": drawing.generation, "model": drawing.model}))
-    for other in path.parent.glob("*.arrow"):
-        if other.stem != drawing.generation and other.stem not in keep:
-            other.unlink(missing_ok=True)
+    sweep_points(home, {drawing.generation, *keep})
     return path
+
+
+def sweep_points(home: Home, keep: Collection[str]) -> None:
+    """Delete the files of all drawings but those of these generations."""
+    for path in home.maps.glob("*.arrow"):
+        if path.stem not in keep:
+            path.unlink(missing_ok=True)
 
 
 def open_points(manifest: Manifest, home: Home, drawing: Drawing) -> Points:

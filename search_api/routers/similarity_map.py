@@ -39,6 +39,10 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     200: {"content": {_ARROW: {}}, "description": "An Arrow IPC stream, not compressed."},
     **_NOT_CHANGED,
 }
+_RANGES: dict[int | str, dict[str, Any]] = {
+    206: {"content": {_ARROW: {}}, "description": "The range that was asked for."},
+    416: {"description": "The points are fewer than that."},
+}
 _FINDING = (
     *("INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN"),
     *("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "MODEL_NOT_FETCHED"),
@@ -85,7 +89,9 @@ def get_map(
     return Response(told.model_dump_json(), media_type="application/json", headers=_headers(etag, _ASK_EACH_TIME))
 
 
-@router.get("/points", response_class=FileResponse, responses={**_STREAM, **responses("MAP_CHANGED", *_ERRORS)})
+@router.get(
+    "/points", response_class=FileResponse, responses={**_STREAM, **_RANGES, **responses("MAP_CHANGED", *_ERRORS)}
+)
 def get_points(request: Request, services: Held, v: Generation = None) -> Response:
     """Every point, by id: `photo_id` (16 bytes), `x`, `y` (float32), `cluster` (int32, -1 for none); 28 bytes each.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -20,9 +21,10 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from small_library import SmallLibrary
+from small_library import PRESET, SmallLibrary
 
 from resources.manifest import collections, jobs, roots
+from resources.photo_map import store_map
 from resources.settings import Settings
 from search_api.client import Loupe
 from search_api.main import create_app
@@ -77,6 +79,8 @@ def app(small: SmallLibrary, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "job_id": ["ended"],
         "name": ["Known"],
     }
+    ids = sorted(known["photo_id"])
+    store_map(own.library, PRESET, ids, np.linspace(-1, 1, 2 * len(ids), dtype=np.float32).reshape(-1, 2))
     with serving(own.settings):
         address = f"http://localhost:{port}"
         with Loupe(address) as loupe:
