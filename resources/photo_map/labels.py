@@ -23,6 +23,32 @@ _LABEL_TERMS = 3
 # A term is said of at least two photos of the group and this share of those that anything is said of.
 _LEAST_SHARE = 0.1
 _MOST_LETTERS = 40
+# Words of captions that say where in the picture something is, or that it is one, and never what.
+_PLACING = frozenset(
+    [
+        "across",
+        "along",
+        "around",
+        "background",
+        "behind",
+        "beside",
+        "foreground",
+        "front",
+        "image",
+        "inside",
+        "near",
+        "next",
+        "outside",
+        "photo",
+        "photograph",
+        "picture",
+        "side",
+        "top",
+        "toward",
+        "towards",
+        "view",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +88,7 @@ def _terms(photo: Said) -> set[str]:
 
     terms = {tag.rpartition("|")[2].strip().lower() for tag in photo.tags}
     words = [word.lower() for word in _WORD.findall(photo.caption or "")]
-    telling = [len(word) > 1 and stem(folded(word)) is not None for word in words]
+    telling = [len(word) > 1 and word not in _PLACING and stem(folded(word)) is not None for word in words]
     terms.update(word for word, tells in zip(words, telling, strict=True) if tells)
     terms.update(
         f"{first} {second}"
