@@ -4,9 +4,9 @@
     python benchmarks/map_points.py --groups
 
 The first writes a manifest with so many photos, stores a made map over them as the drawing does (but UMAP), and asks a
-server for it: bytes, seconds, and seconds of processor, the best of three. The second draws made vectors with real UMAP and compares groups
-with the truth (adjusted Rand index) beside HDBSCAN of scikit-learn, and the seconds of a core that both take. Both
-print Markdown tables.
+server for it: bytes, seconds, and seconds of processor, the best of three. The second draws made vectors with real UMAP
+and compares groups with the truth (adjusted Rand index) beside HDBSCAN of scikit-learn, and the seconds of a core that
+both take. Both print Markdown tables.
 """
 
 from __future__ import annotations

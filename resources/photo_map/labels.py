@@ -26,27 +26,8 @@ _MOST_LETTERS = 40
 # Words of captions that say where in the picture something is, or that it is one, and never what.
 _PLACING = frozenset(
     [
-        "across",
-        "along",
-        "around",
-        "background",
-        "behind",
-        "beside",
-        "foreground",
-        "front",
-        "image",
-        "inside",
-        "near",
-        "next",
-        "outside",
-        "photo",
-        "photograph",
-        "picture",
-        "side",
-        "top",
-        "toward",
-        "towards",
-        "view",
+        *("across", "along", "around", "background", "behind", "beside", "foreground", "front", "image", "inside"),
+        *("near", "next", "outside", "photo", "photograph", "picture", "side", "top", "toward", "towards", "view"),
     ]
 )
 
