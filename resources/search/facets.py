@@ -91,9 +91,8 @@ def timeline(index: VectorIndex, condition: Condition | None, by: By = "month") 
 
     Raises `INVALID_REQUEST` by day when there are more than 36 months with photos: narrow them first.
     """
-    all_counts = facets(
-        index, condition
-    )  # little dearer than the months alone, and kept for whoever asks for the facets too
+    # Little dearer than the months alone, and kept for whoever asks for the facets too.
+    all_counts = facets(index, condition)
     months, undated = all_counts.months, all_counts.undated
     if by == "month":
         return months, undated
