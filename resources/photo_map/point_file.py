@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from resources.home import Home, write_atomically
+from resources.home import Home, storage_error, write_atomically
 from resources.manifest import Manifest, projections
 from resources.manifest.projections import Drawing
 
@@ -83,8 +83,11 @@ def write_points(home: Home, table: pa.Table, drawing: Drawing, keep: Collection
     )
     written = pa.table({"photo_id": ids, **{name: table.column(name) for name in ("x", "y", "cluster")}})
     path = _path(home, drawing.generation)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, stream_of(written, {"generation": drawing.generation, "model": drawing.model}))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, stream_of(written, {"generation": drawing.generation, "model": drawing.model}))
+    except OSError as error:
+        raise storage_error(error, path.parent) from error
     sweep_points(home, {drawing.generation, *keep})
     return path
 

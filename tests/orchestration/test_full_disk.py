@@ -10,15 +10,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from drawn_photos import draw_photos
 from shelf import ALL_STAGES, CLIP, InProcessEngine, Shelf
 
 from resources.errors import LoupeError
 from resources.home import free_bytes
-from resources.manifest import VectorStore, integrity, jobs, projections, results
-from resources.projection import project
+from resources.manifest import VectorStore, integrity, jobs
+from resources.photo_map import draw_map
 from resources.settings import Settings
 from resources.vector_index import IndexModel, open_index, publish, verify
 
@@ -80,13 +79,7 @@ def _indexing(shelf: Shelf) -> None:
 
 
 def _mapping(shelf: Shelf) -> None:
-    """As the step `umap_projections` does it."""
-    with shelf.library.manifest.read() as tx:
-        photos = results.embedded_photos(tx, CLIP)
-    vectors = shelf.vectors.get([pixel_hash for _, pixel_hash in photos])
-    places = project(np.stack([vectors[each] for _, each in photos]), shelf.library.home.run / "numba")
-    with shelf.library.manifest.write() as tx:
-        projections.replace(tx, CLIP.model, [each for each, _ in photos], [(float(x), float(y)) for x, y in places])
+    draw_map(shelf.library, CLIP, 48)
 
 
 def _noting_a_job(shelf: Shelf) -> None:
