@@ -34,7 +34,6 @@ from resources.manifest.results import PendingPreview, ResultKey, Stage
 from resources.manifest.sidecars import PendingSidecar, ReadSidecar
 from resources.models.preprocess import ModelInputSpec
 from resources.photo_store import PhotoStore
-from resources.repair import remakeable_pictures
 from resources.stacks import restack
 from resources.vector_index import wake
 
@@ -47,6 +46,8 @@ _DEVICE_BATCH = 32
 _STACKING_S = 60.0
 # What a model says of a picture, rather than of itself.
 _PHOTO_FAULTS = frozenset({"EMBED_FAILED", "CAPTION_FAILED"})
+# Of a stored preview: it is gone or damaged, whoever reads it and whenever.
+_LOST = frozenset({"FILE_VANISHED", "EMPTY_FILE", "NOT_AN_IMAGE", "TRUNCATED", "CORRUPT"})
 # The home, not the file, is at fault: going on would call every photo broken.
 _FATAL = frozenset({"DISK_FULL", "HOME_NOT_WRITABLE"})
 
@@ -160,7 +161,6 @@ class PhotoStream:
         self._on_flush = on_flush
         self._embedders: dict[ResultKey, _Embeds] = {}
         self._captioner: _Captions | None = None
-        self._remakeable: set[str] | None = None  # asked when the first preview is found lost
         self._embedded_now: set[tuple[ResultKey, str]] = set()  # pixel hashes, at most those of one run's photos
 
     def run(self, stages: set[str], partition_keys: Sequence[str] | None, stop: threading.Event) -> StreamCounts:
@@ -391,17 +391,26 @@ class PhotoStream:
         )
         targets: list[PendingPreview] = []
         images: list[tuple[npt.NDArray[np.uint8], ...]] = []
+        lost: list[str] = []
         for outcome in self._engine.decode(budget.take(tasks), lambda sha256: True, budget.stop):
             each: PendingPreview = outcome.task.reference
             if outcome.status == "failed":
-                self._preview_lost(stage, model.key, each, outcome, counts, writer)
                 counts.totals[name] -= 1
+                if outcome.code in _LOST:
+                    lost.append(each.pixel_hash)
+                    if len(lost) >= _DEVICE_BATCH:
+                        self._read_again(lost)
+                        lost = []
+                else:  # the memory or the disk of now: the picture is there
+                    counts.failed += 1
+                    writer.failed(_failure(stage, model.key, each, "PREVIEW_UNREADABLE", outcome.message or ""))
                 continue
             targets.append(each)
             images.append(outcome.inputs)
             if len(targets) >= _DEVICE_BATCH:
                 self._apply(stage, targets, images, counts, writer)
                 targets, images = [], []
+        self._read_again(lost)
         if targets:
             self._apply(stage, targets, images, counts, writer)
 
@@ -412,28 +421,14 @@ class PhotoStream:
         hashes = [each.pixel_hash for each in work]
         return results.unseen_newcomers(tx, self._going.key, hashes, self._going.since)
 
-    def _preview_lost(
-        self,
-        stage: Stage,
-        key: ResultKey,
-        each: PendingPreview,
-        outcome: Outcome,
-        counts: StreamCounts,
-        writer: StreamWriter,
-    ) -> None:
-        """A preview that is gone or damaged is made again from its original; a fine one that fails is a failure."""
-        message = outcome.message or ""
-        if outcome.code in ("FILE_VANISHED", "EMPTY_FILE", "NOT_AN_IMAGE", "TRUNCATED", "CORRUPT"):
-            if self._remakeable is None:
-                self._remakeable = remakeable_pictures(self._manifest)
-            if each.pixel_hash in self._remakeable:
-                self._store.preview_path(each.pixel_hash).unlink(missing_ok=True)
-                with self._manifest.write() as tx:
-                    previews.forget(tx, [each.pixel_hash])
-                return
-            message = "The stored preview is lost, and its original cannot be read now."
-        counts.failed += 1
-        writer.failed(_model_failure(stage, key, each, message))
+    def _read_again(self, lost: Sequence[str]) -> None:
+        """Have pictures whose preview is gone or damaged read from their originals, as soon as these can be reached."""
+        if not lost:
+            return
+        for pixel_hash in lost:
+            self._store.preview_path(pixel_hash).unlink(missing_ok=True)
+        with self._manifest.write() as tx:
+            previews.read_again(tx, lost)
 
     # The device.
 
@@ -533,7 +528,10 @@ def _original_task(file: PendingFile, embeddings: Sequence[Embedding]) -> Decode
 
 
 def _model_failure(stage: Stage, key: ResultKey, target: PendingPreview, message: str) -> Failed:
-    code = "EMBED_FAILED" if stage == "embeddings" else "CAPTION_FAILED"
+    return _failure(stage, key, target, "EMBED_FAILED" if stage == "embeddings" else "CAPTION_FAILED", message)
+
+
+def _failure(stage: Stage, key: ResultKey, target: PendingPreview, code: str, message: str) -> Failed:
     return Failed(
         target.root_id,
         target.rel_path,

@@ -13,8 +13,9 @@ from orchestration.partitions import add_partitions
 from resources.backup import backup_due
 from resources.duplicates import AREAS
 from resources.folder_runs import FOLDERS_A_RUN, folder_run
+from resources.imaging import DECODER_VERSION
 from resources.library import Library, result_key
-from resources.manifest import duplicates, pauses, projections, results
+from resources.manifest import duplicates, files, pauses, projections, results
 from resources.preview_cache import pictures_bytes
 from resources.watching import look
 
@@ -37,8 +38,7 @@ def later_captions(
         return dg.SkipReason("no captioner is set up")
     if active_runs(context.instance, ("ingest", "captions")):
         return dg.SkipReason("a run is active")
-    before = library.pending(library.clip(), None)
-    if any(before.values()):
+    if _searchable_first(library):
         return dg.SkipReason("photos that wait to be searchable come first")
     with library.manifest.read() as tx:
         waiting = results.pending_partitions(tx, "captions", result_key(captioner))
@@ -142,6 +142,16 @@ def hourly_tidy(
     if taken <= library.settings.cache_max_bytes:
         return dg.SkipReason(f"previews and thumbnails take {taken:,} bytes")
     return dg.RunRequest()
+
+
+def _searchable_first(library: Library) -> bool:
+    """Whether there are photos that an ingest can make searchable now."""
+    clip = library.clip()
+    with library.manifest.read() as tx:
+        return bool(
+            files.pending_partitions(tx, DECODER_VERSION)
+            or (clip and results.pending_partitions(tx, "embeddings", result_key(clip)))
+        )
 
 
 def _paused(library: Library) -> bool:

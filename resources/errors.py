@@ -750,6 +750,13 @@ _ONE_FILE = (
         "The .xmp file beside a photo is no XMP; the photo itself is fine.",
         "Save the photo's metadata again in the program that wrote the .xmp file, or delete that file.",
     ),
+    ErrorCode(
+        "PREVIEW_UNREADABLE",
+        500,
+        EX_IOERR,
+        "The photo's stored preview could not be read for the model.",
+        "Nothing at first: it is tried again by itself. If it stays, check the disk of Loupe's home and its memory.",
+    ),
     ErrorCode("EMBED_FAILED", 500, EX_SOFTWARE, "The model failed on this photo.", _MODEL_AGAIN),
     ErrorCode("CAPTION_FAILED", 500, EX_SOFTWARE, "The captioner failed on this photo.", _MODEL_AGAIN),
 )

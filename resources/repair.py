@@ -30,11 +30,11 @@ def remakeable_pictures(manifest: Manifest) -> set[str]:
 
 
 def forget_lost_pictures(manifest: Manifest, store: PhotoStore, *, capped: bool = False) -> int:
-    """Forget the decoding of lost pictures that can be made again, so that it is pending. Returns how many."""
+    """Have lost pictures that can be made again decoded anew by the next run. Returns how many."""
     lost = lost_pictures(manifest, store, capped=capped)
     if lost:
         lost &= remakeable_pictures(manifest)
     if lost:
         with manifest.write() as tx:
-            previews.forget(tx, lost)
+            previews.read_again(tx, lost)
     return len(lost)

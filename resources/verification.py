@@ -185,7 +185,7 @@ def verify_previews(library: Library, *, repair: bool = False, idle: bool = Fals
     if repair:
         if here:
             with library.manifest.write() as tx:
-                previews.forget(tx, here)
+                previews.read_again(tx, here)
         for path in orphans:
             path.unlink(missing_ok=True)
     part.found("previews_missing", "previews are gone and can be made again", sorted(here), mended=len(here) * repair)

@@ -11,6 +11,7 @@ from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
 __all__ = [
+    "GIVEN_UP",
     "RETRIED",
     "STAGES",
     "TO_RETRY",
@@ -28,13 +29,22 @@ __all__ = [
 STAGES = ("file_inventory", "decoded_images", "sidecars", "embeddings", "captions")
 
 # May pass by themselves: permissions, a file on its way, memory, a worker that the system or a person killed.
-TRANSIENT = ("FILE_UNREADABLE", "FILE_VANISHED", "DECODE_MEMORY", "DECODE_CRASH", "NO_PERMISSION")
+TRANSIENT = (
+    "FILE_UNREADABLE",
+    "FILE_VANISHED",
+    "DECODE_MEMORY",
+    "DECODE_CRASH",
+    "NO_PERMISSION",
+    "PREVIEW_UNREADABLE",
+)
 # Such a failure is tried again after this many seconds times its attempts, and at last left to a person.
 _RETRY_AFTER_S = 600
 _MAX_ATTEMPTS = 5
 # Of a failure `x`, with the parameter $now: whether its time has come. One of the future is by a clock that was wrong.
 TO_RETRY = f"""(x.code IN {TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS} AND NOT x.last_at
                 BETWEEN $now - to_seconds(x.attempts * {_RETRY_AFTER_S}) AND $now + INTERVAL 1 HOUR)"""
+# Of a failure `x`: whether it is not tried again by itself, now or later.
+GIVEN_UP = f"NOT (x.code IN {TRANSIENT} AND x.attempts < {_MAX_ATTEMPTS})"
 # Of a failure `x`: whether it waits to be tried again, because a person asked. Its work is pending for as long as what
 # failed is not known to be what would do it now; folders have no work of their own.
 RETRIED = "(x.decoder_version = '' AND x.stage <> 'file_inventory')"

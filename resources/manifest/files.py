@@ -17,6 +17,7 @@ from resources.folder_scan import FoundFile
 from resources.manifest import failures, outbox, photos, sidecars
 from resources.manifest.database import Transaction
 from resources.manifest.failures import TO_RETRY
+from resources.manifest.previews import IS_READ
 
 __all__ = [
     "NOT_A_PHOTO",
@@ -437,7 +438,7 @@ _PENDING = f"""
     FROM files f JOIN roots r USING (root_id)
     WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND r.state <> 'offline'
       AND (f.sha256 IS NULL OR f.photo_id IS NULL
-        OR NOT EXISTS (FROM previews p WHERE p.sha256 = f.sha256 AND p.metadata IS NOT NULL)
+        OR NOT EXISTS (FROM previews v WHERE v.sha256 = f.sha256 AND {IS_READ})
         OR NOT EXISTS (FROM photos p WHERE p.photo_id = f.photo_id AND p.sha256 = f.sha256))
       AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
             AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns

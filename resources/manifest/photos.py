@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from resources.errors import LoupeError
 from resources.manifest.database import Transaction
+from resources.manifest.previews import IS_READ
 
 __all__ = [
     "by_sha256",
@@ -206,6 +207,6 @@ def known_content(tx: Transaction, sizes_bytes: Sequence[int]) -> set[str]:
     with tx.relation({"size_bytes": sorted(set(sizes_bytes))}, {"size_bytes": pa.int64()}) as given:
         rows = tx.execute(
             f"""SELECT DISTINCT p.sha256 FROM photos p JOIN {given} g USING (size_bytes)
-            WHERE EXISTS (FROM previews v WHERE v.sha256 = p.sha256 AND v.metadata IS NOT NULL)"""
+            WHERE EXISTS (FROM previews v WHERE v.sha256 = p.sha256 AND {IS_READ})"""
         ).fetchall()
     return {row[0] for row in rows}

@@ -1,4 +1,8 @@
-"""Table `previews`: which bytes are decoded, and to which pixels. A file of several pages has a row for each."""
+"""Table `previews`: which bytes are decoded, and to which pixels. A file of several pages has a row for each.
+
+A row whose `decoder_version` is empty is to be read again from its original: its picture is lost, or a person asked.
+The photo is shown, found and counted as it was until then.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,10 @@ import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["forget", "forget_content", "metadata", "newest", "originals", "put", "remakeable"]
+__all__ = ["IS_READ", "metadata", "newest", "originals", "put", "read_again", "read_content_again", "remakeable"]
+
+# Of a row `v`: whether its bytes need not be read again.
+IS_READ = "(v.metadata IS NOT NULL AND v.decoder_version <> '')"
 
 
 def put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
@@ -22,19 +29,19 @@ def put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     tx.insert("previews", list(unique.values()))
 
 
-def forget(tx: Transaction, pixel_hashes: Iterable[str]) -> None:
-    """Delete the rows of the bytes that show these pictures: their files are pending again."""
+def read_again(tx: Transaction, pixel_hashes: Iterable[str]) -> None:
+    """Have the bytes that show these pictures decoded anew: their files are pending again."""
     with tx.relation({"pixel_hash": sorted(pixel_hashes)}, {"pixel_hash": pa.string()}) as given:
         tx.execute(
-            f"""DELETE FROM previews WHERE sha256 IN
+            f"""UPDATE previews SET decoder_version = '' WHERE sha256 IN
                 (SELECT sha256 FROM previews JOIN {given} USING (pixel_hash))"""
         )
 
 
-def forget_content(tx: Transaction, hashes: Iterable[str]) -> None:
-    """Delete the rows of these bytes: their files are pending again, and shown as they were meanwhile."""
+def read_content_again(tx: Transaction, hashes: Iterable[str]) -> None:
+    """Have these bytes decoded anew: their files are pending again."""
     with tx.relation({"sha256": sorted(hashes)}, {"sha256": pa.string()}) as given:
-        tx.execute(f"DELETE FROM previews WHERE sha256 IN (SELECT sha256 FROM {given})")
+        tx.execute(f"UPDATE previews SET decoder_version = '' WHERE sha256 IN (SELECT sha256 FROM {given})")
 
 
 def metadata(tx: Transaction, hashes: Iterable[str]) -> dict[tuple[str, int], str]:

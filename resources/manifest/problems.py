@@ -176,7 +176,7 @@ def reread(tx: Transaction, which: Which) -> Retried:
         f"""SELECT DISTINCT p.sha256, {_path("f")} AS path, f.partition_key {_WARNED} AND r.state = 'online'""",
         {"codes": list(which.codes), "under": _under(which)},
     )
-    previews.forget_content(tx, {row["sha256"] for row in rows})
+    previews.read_content_again(tx, {row["sha256"] for row in rows})
     keys = tuple(sorted({row["partition_key"] for row in rows}))
     return Retried(
         count=len({row["sha256"] for row in rows}),

@@ -1,7 +1,7 @@
 """Tables `embeddings` and `captions`: what models made, keyed by pixels and by what made it.
 
 The same statements serve both: a result is pending while a photo that a person can see has none by this model and this
-model has not failed on the same bytes.
+model has not failed on the same bytes. A photo whose picture is to be read again from its original waits for that one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from resources.clock import utc_now
 from resources.manifest import outbox
 from resources.manifest.database import Transaction
+from resources.manifest.failures import GIVEN_UP, TO_RETRY
 from resources.manifest.stacks import is_member_sql
 
 __all__ = [
@@ -66,10 +68,15 @@ class PendingPreview:
     page: int = 1
 
 
+# Whether a picture `v` is stored, or its file `f` is still tried.
+_CAN_BE_READ = f"""(v.decoder_version <> '' OR NOT EXISTS (FROM failures x WHERE x.stage = 'decoded_images'
+        AND x.root_id = f.root_id AND x.rel_path = f.rel_path AND x.decoder_version <> ''
+        AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns AND {GIVEN_UP}))"""
 _SAME = "x.model = $model AND x.revision = $revision AND x.preprocess_version = $preprocess_version"
 
 
-def _pending_sql(stage: Stage) -> str:
+def _pending_sql(stage: Stage, *, now: bool) -> str:
+    """Pictures `v` of files `f` without a result: those to look at `now`, or all that are not given up."""
     # A stack is captioned once: by its cover.
     alone = f"AND NOT {is_member_sql('p')}" if stage == "captions" else ""
     return f"""
@@ -77,8 +84,10 @@ def _pending_sql(stage: Stage) -> str:
     JOIN previews v ON v.sha256 = p.sha256 AND v.page = p.page
     WHERE f.missing_since IS NULL AND f.skip_reason IS NULL AND p.hidden_at IS NULL {alone}
       AND NOT EXISTS (FROM {stage} x WHERE x.pixel_hash = v.pixel_hash AND {_SAME})
-      AND NOT EXISTS (FROM failures e WHERE e.stage = '{stage}' AND e.sha256 = p.sha256 AND e.page = p.page
-        AND e.decoder_version = $model || '@' || $revision || '/' || $preprocess_version)
+      AND NOT EXISTS (FROM failures x WHERE x.stage = '{stage}' AND x.sha256 = p.sha256 AND x.page = p.page
+        AND x.decoder_version = $model || '@' || $revision || '/' || $preprocess_version
+        AND {f"NOT {TO_RETRY}" if now else GIVEN_UP})
+      AND {"v.decoder_version <> ''" if now else _CAN_BE_READ}
     """
 
 
@@ -99,24 +108,24 @@ def pending(
         f"""SELECT pixel_hash, one.sha256, one.root_id, one.rel_path, one.partition_key, one.page FROM (
             SELECT v.pixel_hash, max(f.mtime_ns) AS newest, min(struct_pack(rel_path := f.rel_path,
                 root_id := f.root_id, page := p.page, sha256 := p.sha256, partition_key := f.partition_key)) AS one
-            {_pending_sql(stage)} AND ($keys IS NULL OR list_contains($keys, f.partition_key))
+            {_pending_sql(stage, now=True)} AND ($keys IS NULL OR list_contains($keys, f.partition_key))
             GROUP BY v.pixel_hash)
         ORDER BY newest DESC, pixel_hash LIMIT $limit""",
-        _params(key, limit=limit, keys=None if partition_keys is None else list(partition_keys)),
+        _params(key, now=utc_now(), limit=limit, keys=None if partition_keys is None else list(partition_keys)),
     ).fetchall()
     return [PendingPreview(*row) for row in rows]
 
 
 def count_pending(tx: Transaction, stage: Stage, key: ResultKey) -> int:
-    """How many decoded pictures lack this result."""
-    return int(tx.value(f"SELECT count(DISTINCT v.pixel_hash) {_pending_sql(stage)}", _params(key)))
+    """How many decoded pictures lack this result and are not given up, those that cannot be read now too."""
+    return int(tx.value(f"SELECT count(DISTINCT v.pixel_hash) {_pending_sql(stage, now=False)}", _params(key)))
 
 
 def count_behind(tx: Transaction, stage: Stage, key: ResultKey, before: ResultKey) -> int:
     """How many pictures `before` has a result for while that of `key` is pending: what a change would lose now."""
     return int(
         tx.value(
-            f"""SELECT count(DISTINCT v.pixel_hash) {_pending_sql(stage)}
+            f"""SELECT count(DISTINCT v.pixel_hash) {_pending_sql(stage, now=False)}
             AND EXISTS (FROM {stage} o WHERE o.pixel_hash = v.pixel_hash AND o.model = $old_model
                 AND o.revision = $old_revision AND o.preprocess_version = $old_preprocess_version)""",
             _params(
@@ -247,11 +256,11 @@ def photos_showing(tx: Transaction, pixel_hashes: Sequence[str]) -> list[str]:
 
 
 def pending_partitions(tx: Transaction, stage: Stage, key: ResultKey) -> list[str]:
-    """Partitions with decoded pictures that lack this result, those with the newest files first."""
+    """Partitions with pictures for this model to look at now, those with the newest files first."""
     rows = tx.execute(
-        f"""SELECT f.partition_key {_pending_sql(stage)} GROUP BY f.partition_key
+        f"""SELECT f.partition_key {_pending_sql(stage, now=True)} GROUP BY f.partition_key
         ORDER BY max(f.mtime_ns) DESC, f.partition_key""",
-        _params(key),
+        _params(key, now=utc_now()),
     ).fetchall()
     return [row[0] for row in rows]
 

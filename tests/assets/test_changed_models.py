@@ -17,6 +17,7 @@ from shelf import CAPTIONER, CLIP, InProcessEngine, PixelModel, Shelf
 from assets import stream_writer
 from assets.photo_stream import StreamCounts
 from resources.clock import utc_now
+from resources.engine import DecodeTask, Outcome, decode_worker
 from resources.manifest import VectorStore, models, outbox, photos, results, written_captions
 from resources.manifest.results import ResultKey
 from resources.settings import Settings
@@ -49,6 +50,12 @@ def embedded(shelf: Shelf, key: ResultKey) -> set[str]:
     store = VectorStore(shelf.library.home, key.model, key.revision, key.preprocess_version)
     assert set(store.get(sorted(said))) == said
     return said
+
+
+def behind(shelf: Shelf) -> int:
+    """How many photos the model before finds and the new one does not yet."""
+    with shelf.library.manifest.read() as tx:
+        return results.count_behind(tx, "embeddings", NEW_CLIP, CLIP)
 
 
 def use_captioner(shelf: Shelf, key: ResultKey) -> None:
@@ -169,6 +176,75 @@ def test_newest_photos_are_captioned_first_whatever_their_folder(shelf: Shelf) -
             "WHERE v.pixel_hash NOT IN (SELECT pixel_hash FROM captions)"
         )
         assert waits[0]["newest"] is None or waits[0]["newest"] < done[0]["oldest"]
+
+
+def test_photos_whose_preview_was_culled_hold_the_change_until_the_new_model_saw_them(shelf: Shelf) -> None:
+    draw_photos(shelf.photos, 5)
+    shelf.watch()
+    shelf.take_in()
+    for path in list(shelf.library.home.previews.rglob("*.jpg"))[:3]:
+        path.unlink()
+    first = shelf.stream({"embeddings"}, clip=NEW_CLIP)
+    assert (first.embedded, first.failed, first.left, behind(shelf)) == (2, 0, 3, 3)
+    with shelf.library.manifest.read() as tx:
+        assert len(results.embedded_photos(tx, CLIP)) == 5, "search by the model before shows all of them"
+    again = shelf.stream(clip=NEW_CLIP)
+    assert (again.decoded, again.embedded, again.left, behind(shelf)) == (3, 3, 0, 0)
+
+
+def test_originals_that_cannot_be_reached_wait_for_their_disk_and_are_nobodys_failure(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    draw_photos(shelf.photos, 3)
+    shelf.watch()
+    shelf.take_in()
+    for path in shelf.library.home.previews.rglob("*.jpg"):
+        path.unlink()
+    away = shelf.photos.rename(tmp_path / "asleep")
+    assert shelf.stream({"embeddings"}, clip=NEW_CLIP).failed == 0
+    shelf.inventory()
+    for _ in range(3):  # nothing is tried in vain
+        idle = shelf.stream(clip=NEW_CLIP)
+        assert (idle.totals.get("embedded", 0), idle.decoded, behind(shelf)) == (0, 0, 3)
+    assert shelf.failures() == {}
+    away.rename(shelf.photos)
+    shelf.inventory()
+    assert (shelf.stream(clip=NEW_CLIP).embedded, behind(shelf)) == (3, 0)
+
+
+def test_an_original_that_is_broken_now_holds_no_change_for_ever(shelf: Shelf) -> None:
+    [path, _] = draw_photos(shelf.photos, 2)
+    shelf.watch()
+    shelf.take_in()
+    for preview in shelf.library.home.previews.rglob("*.jpg"):
+        preview.unlink()
+    shelf.stream({"embeddings"}, clip=NEW_CLIP)
+    info = path.stat()
+    path.write_bytes(bytes(info.st_size))
+    os.utime(path, ns=(info.st_mtime_ns, info.st_mtime_ns))
+    counts = shelf.stream(clip=NEW_CLIP)
+    assert (counts.failed, counts.embedded, behind(shelf)) == (1, 1, 0)
+
+
+def test_a_preview_that_cannot_be_read_now_is_tried_again_later(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_photos(shelf.photos, 2)
+    shelf.watch()
+    shelf.take_in()
+    with monkeypatch.context() as patch:
+        patch.setattr(decode_worker._Worker, "outcome", _killed)
+        assert shelf.stream({"embeddings"}, clip=NEW_CLIP).failed == 2
+    assert set(shelf.failures().values()) == {"PREVIEW_UNREADABLE"}
+    at_once = shelf.stream({"embeddings"}, clip=NEW_CLIP)
+    assert (at_once.embedded, at_once.failed, behind(shelf)) == (0, 0, 2)
+    with shelf.library.manifest.write() as tx:
+        tx.execute("UPDATE failures SET last_at = last_at - INTERVAL 1 HOUR")
+    later = shelf.stream({"embeddings"}, clip=NEW_CLIP)
+    assert (later.embedded, shelf.failures(), behind(shelf)) == (2, {}, 0)
+
+
+def _killed(worker: object, task: DecodeTask) -> Outcome:
+    """As the engine says it of a worker that the system ended."""
+    return Outcome(task, "failed", code="DECODE_CRASH", message="The decoder crashed on this file (SIGKILL).")
 
 
 def _caption_and_die(home: str, folder: str, batches: int) -> None:
