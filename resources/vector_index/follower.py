@@ -270,7 +270,8 @@ class IndexFollower:
             self._drop_next()
             self._next = self._open(wanted)
             self._say()
-        self._apply(self._next)
+        # Building it may take hours: edits and new photos are found meanwhile, in the one that serves.
+        self._apply(self._next, between=lambda: self._apply(index))
         self._say()
         if self._next.applied_seq is None or self._stop.is_set():
             return
@@ -335,15 +336,24 @@ class IndexFollower:
         else:
             asked.unlink(missing_ok=True)
 
-    def _apply(self, index: VectorIndex) -> None:
-        before = self._photos_written
+    def _apply(self, index: VectorIndex, between: Callable[[], None] = lambda: None) -> None:
+        """Bring `index` up to the outbox; `between` is called after each part of what that takes."""
+        written = 0
+
+        def progressed(counts: AppliedCounts) -> None:
+            nonlocal written
+            done = counts.upserted + counts.deleted
+            self._photos_written, written = self._photos_written + done - written, done
+            self._say()
+            between()
+
         try:
             apply_outbox(
                 self._manifest,
                 vector_store(self._home, index.model),
                 index,
                 stop=self._stop,
-                progress=lambda counts: self._progressed(before, counts),
+                progress=progressed,
             )
         except LoupeError as error:
             if error.code != "INDEX_BUSY":
@@ -351,10 +361,6 @@ class IndexFollower:
             return  # a server's collection that another process is applying to
         if index is self._index and index.applied_seq is not None:
             index.make_current()
-
-    def _progressed(self, before: int, counts: AppliedCounts) -> None:
-        self._photos_written = before + counts.upserted + counts.deleted
-        self._say()
 
     def _open(self, model: IndexModel | None) -> VectorIndex:
         if self._settings.qdrant_url:

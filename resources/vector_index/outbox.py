@@ -81,7 +81,8 @@ def apply_outbox(
     """Apply every outbox row above `index.applied_seq`; rebuild from `photos` when that is not possible.
 
     A rebuild happens when the index is new, when the manifest was restored from a backup, and when the rows it would
-    need were trimmed. `stop` ends the call between batches; what was applied stays. Raises `INDEX_BUSY` when another
+    need were trimmed. `stop` ends the call between batches; what was applied stays. `progress` is called after each
+    batch of `BATCH_PHOTOS`. Raises `INDEX_BUSY` when another
     process applies to the same server.
     """
     with index.changing():
@@ -104,6 +105,8 @@ def apply_outbox(
             more = len(rows) == _OUTBOX_ROWS
             for start in range(0, len(changed), BATCH_PHOTOS):
                 counts = _apply(manifest, vectors, index, changed[start : start + BATCH_PHOTOS], counts)
+                if progress and start + BATCH_PHOTOS < len(changed):
+                    progress(counts)
             index.set_applied_seq(rows[-1]["seq"], mark)
             counts = replace(counts, applied_seq=rows[-1]["seq"])
             if progress:

@@ -69,7 +69,9 @@ class ServerIndex(QdrantIndex):
         self._client = client
         self._alias = alias
         self._collection = f"{alias}-{self.generation}"
-        self._lock = FileLock(lock_path, timeout=0, thread_local=False)
+        # One a collection: while another is built, the one that serves is kept up to date.
+        own = lock_path.with_name(f"{lock_path.stem}-{self.generation}.lock")
+        self._lock = FileLock(own, timeout=0, thread_local=False)
         self._dialect = ServerDialect(DENSE if model else None, self.spelled)
         with _reachable():
             if not client.collection_exists(self._collection):

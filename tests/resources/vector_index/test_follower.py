@@ -408,3 +408,36 @@ def test_killed_right_after_any_step_the_next_owner_ends_where_it_would_have(
     assert doomed.exitcode == -signal.SIGKILL
     publish(library.manifest, library.settings, MODEL, 10)
     check_like_new(library)
+
+
+def test_while_another_index_is_built_the_one_that_serves_goes_on(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "BATCH_PHOTOS", 10)
+    library.add(range(60))
+    library.embed(range(60))
+    other = IndexModel("other", "1", "1", 8)
+    library.embed(range(60), other)
+    chosen: list[IndexModel | None] = [MODEL]
+    with IndexFollower(library.settings, library.manifest, lambda: chosen[0], poll_s=60) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+        held, going, write = threading.Event(), threading.Event(), EmbeddedIndex.upsert
+
+        def slowly(index: EmbeddedIndex, points: Any) -> int:
+            if index.model == other and index.point_count() >= 30 and not held.is_set():
+                library.add([60])  # in the middle of the building
+                held.set()
+            if index.model == other and index.point_count() >= 50:
+                assert going.wait(20)
+            return write(index, points)
+
+        monkeypatch.setattr(EmbeddedIndex, "upsert", slowly)
+        chosen[0] = other
+        follower.look()
+        assert held.wait(10)
+        assert follower.wait_for(library.newest_seq(), 10)
+        assert (follower.serving_model, follower.index.count()) == (MODEL, 61)
+        going.set()
+        library.embed([60], other)
+        _until(lambda: (follower.look(), follower.serving_model == other)[1])
+        assert follower.index.count() == 61
