@@ -10,7 +10,11 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["after", "newest_seq", "push", "trim"]
+__all__ = ["after", "edits_after", "newest_seq", "push", "trim"]
+
+
+# What a person did to some photos and looks for now.
+_EDITS = ("tags", "collections", "rating", "caption", "hidden", "purged")
 
 
 def push(tx: Transaction, photo_ids: Iterable[str], change: str) -> int:
@@ -27,6 +31,14 @@ def push(tx: Transaction, photo_ids: Iterable[str], change: str) -> int:
 def after(tx: Transaction, seq: int, limit: int) -> list[dict[str, Any]]:
     """At most `limit` rows above `seq`, in order."""
     return tx.rows("SELECT seq, photo_id, change FROM index_outbox WHERE seq > ? ORDER BY seq LIMIT ?", [seq, limit])
+
+
+def edits_after(tx: Transaction, seq: int, limit: int) -> list[dict[str, Any]]:
+    """As `after`, but only what persons changed."""
+    return tx.rows(
+        f"SELECT seq, photo_id FROM index_outbox WHERE seq > ? AND change IN {_EDITS} ORDER BY seq LIMIT ?",
+        [seq, limit],
+    )
 
 
 def newest_seq(tx: Transaction) -> int:

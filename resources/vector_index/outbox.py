@@ -87,22 +87,26 @@ def apply_outbox(
     """
     with index.changing():
         counts = AppliedCounts(applied_seq=index.applied_seq or 0)
-        more = True
+        more, ahead = True, 0
         while more and not (stop and stop.is_set()):
             with manifest.read() as tx:
                 # Asked in the transaction that reads the rows: each opening costs an edit more time to be seen.
                 reason = None if counts.rebuilt else _why_rebuild(tx, index)
                 rows = [] if reason else outbox.after(tx, counts.applied_seq, _OUTBOX_ROWS)
                 mark = _mark(tx, rows[-1]["seq"]) if rows else ""
+                more = len(rows) == _OUTBOX_ROWS
+                # What persons changed is not kept waiting by a disk that came or went, or by an import; its rows come
+                # again in their turn, when the position may pass them.
+                edits = outbox.edits_after(tx, max(ahead, rows[-1]["seq"]), BATCH_PHOTOS) if more else []
                 # A cover's point shows its mates' words and theirs its caption: whole stacks are built anew.
-                given = dict.fromkeys(row["photo_id"] for row in rows)
+                given = dict.fromkeys(row["photo_id"] for row in [*edits, *rows])
                 changed = [*given, *sorted(stacks.mates(tx, given) - given.keys())] if rows else []
             if reason:
                 counts = _rebuild(manifest, vectors, index, reason, stop, progress)
                 continue
             if not rows:
                 break
-            more = len(rows) == _OUTBOX_ROWS
+            ahead = edits[-1]["seq"] if edits else ahead
             for start in range(0, len(changed), BATCH_PHOTOS):
                 counts = _apply(manifest, vectors, index, changed[start : start + BATCH_PHOTOS], counts)
                 if progress and start + BATCH_PHOTOS < len(changed):

@@ -14,6 +14,7 @@ from index_library import MODEL, Library, OpenHome, photo_id, pixel_hash, vector
 from resources.manifest import collections, outbox, tags
 from resources.vector_index import And, AnyOf, Flag, IndexModel, VectorIndex, apply_outbox, verify
 from resources.vector_index import outbox as outbox_module
+from resources.vector_index.outbox import AppliedCounts
 from resources.vector_index.points import PhotoPoint
 from resources.vector_index.words import query
 
@@ -122,6 +123,28 @@ def test_a_photo_on_an_unplugged_disk_stays_and_is_marked_offline(library: Libra
         outbox.push(tx, [photo_id(0)], "root")
     apply_outbox(library.manifest, None, index)
     assert index.browse(5, 0, Flag("offline")) == [photo_id(0)]
+
+
+def test_an_edit_does_not_wait_for_all_photos_of_a_disk_that_went(
+    library: Library, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = opened(None)
+    library.add(range(60))
+    apply_outbox(library.manifest, None, index)
+    with library.manifest.write() as tx:
+        tx.execute("UPDATE roots SET state = 'offline'")
+        outbox.push(tx, [photo_id(number) for number in range(60)], "offline")
+        tags.add(tx, [photo_id(59)], "beach")
+    monkeypatch.setattr(outbox_module, "_OUTBOX_ROWS", 10)
+    shown: list[tuple[int, list[str]]] = []
+
+    def look(counts: AppliedCounts) -> None:
+        shown.append((index.count(Flag("offline")), index.browse(5, 0, AnyOf("tags", ("beach",)))))
+
+    apply_outbox(library.manifest, None, index, progress=look)
+    assert shown[0] == (11, [photo_id(59)])
+    assert shown[-1] == (60, [photo_id(59)])
+    assert index.applied_seq == library.newest_seq()
 
 
 def test_a_new_model_is_a_new_generation_built_without_a_model(library: Library, opened: Opened) -> None:
