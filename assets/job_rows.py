@@ -20,14 +20,21 @@ from assets.photo_stream import StreamCounts
 from resources import logs
 from resources.errors import LoupeError
 from resources.home import this_process
+from resources.imaging import DECODER_VERSION
 from resources.library import Library
-from resources.manifest import jobs
+from resources.manifest import files, jobs
 from resources.manifest.jobs import Request, StopReason
 
 __all__ = ["PROCESS_TAG", "ProgressReporter", "StageRates", "interrupt", "job_row", "stop_reason"]
 
 PROCESS_TAG = "loupe/process"
 _OBSERVE_EVERY_S = 30.0
+_NOT_ENDED = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+)
 # Long enough to even out flushes and batches, short enough to forget how long a model took to load.
 _RATE_OVER_S = 60.0
 # How long a run waits for a program that has the manifest open (a person who looks into it with DuckDB's own).
@@ -133,13 +140,17 @@ class StageRates:
 class ProgressReporter:
     """Tells the `jobs` row at each flush, and the Dagster UI every 30 s, how far a stream is; sets `stop` when asked.
 
-    `stopped` says why it did.
+    `stopped` says why it did. One that `gives_way` also stops, and ends well, once photos wait to be read or an ingest
+    is asked for: what is left is asked for again.
     """
 
-    def __init__(self, context: dg.AssetExecutionContext, library: Library, stop: threading.Event) -> None:
+    def __init__(
+        self, context: dg.AssetExecutionContext, library: Library, stop: threading.Event, *, gives_way: bool = False
+    ) -> None:
         self._context = context
         self._library = library
         self._stop = stop
+        self._gives_way = gives_way
         self._rates = StageRates()
         self._observed = time.monotonic()
         self.stopped: StopReason | None = None
@@ -161,6 +172,8 @@ class ProgressReporter:
         with self._library.manifest.write() as tx:
             jobs.progress(tx, self._context.run.run_id, stages, photos_per_s, _time_left(stages))
             self._heed(jobs.stop_asked(tx, self._context.run.run_id, reads_photos=True))
+        if self._gives_way and self._others_wait():
+            self._stop.set()
         if now - self._observed >= _OBSERVE_EVERY_S:
             self._observed = now
             self._context.log_event(
@@ -182,6 +195,13 @@ class ProgressReporter:
         if self.stopped == "paused" and counts.left:
             with self._library.manifest.write() as tx:
                 jobs.pause(tx, self._context.run.run_id, counts.left)
+
+    def _others_wait(self) -> bool:
+        with self._library.manifest.read() as tx:
+            if files.pending_partitions(tx, DECODER_VERSION):
+                return True
+        asked = dg.RunsFilter(job_name="ingest", statuses=list(_NOT_ENDED))
+        return bool(self._context.instance.get_runs(filters=asked, limit=1))
 
     def _heed(self, reason: StopReason | None) -> None:
         if reason:

@@ -37,7 +37,8 @@ def streamed_photos(
     stages = {key.to_user_string() for key in context.selected_asset_keys}
     keys = list(context.partition_keys)
     stop = threading.Event()
-    progress = ProgressReporter(context, library, stop)
+    # Captions that an ingest brings along are as far behind it as they can be; those of a run of their own wait.
+    progress = ProgressReporter(context, library, stop, gives_way=stages == {"captions"})
     with job_row(context, library, counted(len(keys), "folder"), {"folders": keys}), library.ingesting():
         progress.begin()
         clip, captioner = library.use_models()

@@ -11,12 +11,16 @@ import pytest
 from test_cli import Draw, Loupe, loupe
 from test_sensor import _tick
 
-from assets import stream_writer
+from assets import photo_stream, stream_writer
 from assets.job_rows import ProgressReporter
 from assets.photo_stream import StreamCounts
+from orchestration.definitions import build_defs
 from orchestration.ingest import ingest
+from orchestration.instance import dagster_instance
+from orchestration.partitions import add_partitions
 from orchestration.schedules import hourly_map, later_captions, weekly_reconcile
 from resources.errors import LoupeError
+from resources.folder_runs import folder_run
 from resources.inventory import add_root
 from resources.library import Library
 from resources.manifest import Transaction, jobs, pauses
@@ -96,6 +100,29 @@ def test_a_run_that_is_cancelled_stops_at_its_next_flush_and_its_work_can_be_ask
     assert _photos(library) == 60
     refused = loupe("jobs", "retry", again.json["run_id"], "--json")
     assert (refused.status, refused.json["error"]["code"]) == (65, "JOB_NOT_RETRIABLE")
+
+
+def test_captions_of_their_own_stop_early_for_photos_that_wait_to_be_found(
+    library: Library,
+    tmp_path: Path,
+    draw_photos: Draw,
+    at_first_flush: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    later = Library(library.settings.model_copy(update={"captions": "later"})).open()
+    draw_photos(tmp_path / "photos", 60)
+    _, [root] = ingest(later, [str(tmp_path / "photos")])
+    monkeypatch.setattr(photo_stream, "_DEVICE_BATCH", 4)
+    at_first_flush(lambda tx, run_id: tx.execute("UPDATE previews SET decoder_version = '' WHERE page = 1"))
+    with dagster_instance(later.home) as instance:
+        keys = list(root.partition_keys)
+        run = folder_run(add_partitions(instance, keys), keys)
+        job = build_defs({"library": later}).resolve_job_def("captions")
+        done = job.execute_in_process(instance=instance, tags=run.tags)
+    assert done.success
+    with later.manifest.read() as tx:
+        assert 0 < tx.value("SELECT count(*) FROM captions") < 60
+        assert jobs.list_recent(tx)[0]["state"] == "done"
 
 
 def test_while_paused_nothing_is_asked_for_and_right_after_it_everything(
