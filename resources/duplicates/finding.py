@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from PIL import Image
 from resources.duplicates import same_picture, similar
 from resources.duplicates.grouping import Candidate, Group, Tier, copies, is_other_moment, lookalikes, ranked
 from resources.home import Home
-from resources.manifest import Manifest, VectorStore, results
+from resources.manifest import Manifest, Transaction, VectorStore, results
 from resources.manifest import duplicates as table
 from resources.manifest.results import ResultKey
 from resources.models.preprocess import ModelInputSpec, model_input
@@ -217,23 +217,86 @@ def _pixels(store: PhotoStore, pixel_hash: str) -> npt.NDArray[np.uint8] | None:
     return None
 
 
-def regroup(manifest: Manifest, home: Home, key: ResultKey | None) -> dict[str, int]:
+def regroup(
+    manifest: Manifest, home: Home, key: ResultKey | None, only: Collection[str] | None = None
+) -> dict[str, int]:
     """Make the groups of everything that was found and that a person did not call different. How many, by tier.
 
-    `key` names the model whose word counts.
+    `key` names the model whose word counts. With `only`, these photos and all that are joined to them in any way are
+    grouped anew, and the other groups stay. What a person says meanwhile counts.
     """
-    store = PhotoStore(home)
-    with manifest.read() as tx:
-        joined = _joined(
-            strong=[(one, other, 1.0, "same_pixels") for one, other in table.equal_pictures(tx)]
-            + [(one, other, score, "same_picture") for one, other, score in table.pairs(tx, same_picture.MADE_BY)],
+    while True:
+        with manifest.read() as tx:
+            found = _Found.of(tx, key)
+        within = _joined_to(only, found) if only is not None else None
+        groups, measured = _grouped(manifest, PhotoStore(home), found.among(within) if within is not None else found)
+        with manifest.write() as tx:
+            if table.marked_different(tx) != found.different:
+                continue
+            table.put_sharpness(tx, {name: measured[name] for name in measured.keys() - table.sharpness(tx, measured)})
+            table.replace_groups(tx, [row for each in groups for row in _rows(each)], within)
+        counted: dict[str, int] = defaultdict(int)
+        for each in groups:
+            counted[each.tier] += 1
+        return dict(counted)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the manifest says of photos that may belong together; `grouped` are the groups there are."""
+
+    strong: Sequence[tuple[str, str, float, Tier]]
+    weak: Sequence[tuple[str, str, float]]
+    copied: Sequence[str]
+    stacked: Sequence[Mapping[str, Any]]
+    different: set[tuple[str, str]]
+    grouped: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, tx: Transaction, key: ResultKey | None) -> _Found:
+        pixels: list[tuple[str, str, float, Tier]] = [(*pair, 1.0, "same_pixels") for pair in table.equal_pictures(tx)]
+        areas: list[tuple[str, str, float, Tier]] = [
+            (*pair, "same_picture") for pair in table.pairs(tx, same_picture.MADE_BY)
+        ]
+        return cls(
+            strong=pixels + areas,
             weak=table.pairs(tx, key.made_by) if key else [],
             copied=table.with_copies(tx),
             stacked=table.stacked(tx),
             different=table.marked_different(tx),
-            look_up=lambda photo_ids: {row["photo_id"]: row for row in table.candidates(tx, photo_ids)},
+            grouped=table.grouped(tx),
         )
-        rows = {row["photo_id"]: row for row in table.candidates(tx, {p for _, ids, _ in joined for p in ids})}
+
+    def among(self, photo_ids: set[str]) -> _Found:
+        """Only what is said of these photos, which are joined to no other."""
+        return replace(
+            self,
+            strong=[pair for pair in self.strong if pair[0] in photo_ids],
+            weak=[pair for pair in self.weak if pair[0] in photo_ids],
+            copied=[each for each in self.copied if each in photo_ids],
+            stacked=[row for row in self.stacked if row["photo_id"] in photo_ids],
+        )
+
+
+def _joined_to(photo_ids: Collection[str], found: _Found) -> set[str]:
+    """These photos and all that are joined to them: by pairs, stacks, or the groups of now."""
+    pairs = [pair[:2] for pair in (*found.strong, *found.weak)]
+    pairs += [(f"stack {row['stack_id']}", row["photo_id"]) for row in found.stacked]
+    pairs += [(f"group {group_id}", photo_id) for group_id, photo_id in found.grouped]
+    asked = set(photo_ids)
+    return asked.union(*(joined for joined in copies(pairs) if not asked.isdisjoint(joined)))
+
+
+def _grouped(manifest: Manifest, store: PhotoStore, found: _Found) -> tuple[list[Group], dict[str, float]]:
+    """The groups, and the sharpness of pictures of which it was not known."""
+
+    def look_up(photo_ids: set[str]) -> Mapping[str, dict[str, Any]]:
+        with manifest.read() as tx:
+            return {row["photo_id"]: row for row in table.candidates(tx, photo_ids)}
+
+    joined = _joined(found, look_up({photo_id for pair in found.strong for photo_id in pair[:2]}))
+    rows = look_up({photo_id for _, ids, _ in joined for photo_id in ids})
+    with manifest.read() as tx:
         known = table.sharpness(tx, {row["pixel_hash"] for row in rows.values()})
     measured = {
         name: value
@@ -242,46 +305,41 @@ def regroup(manifest: Manifest, home: Home, key: ResultKey | None) -> dict[str, 
     }
     for row in rows.values():
         row["sharpness"] = row["sharpness"] if row["sharpness"] is not None else measured.get(row["pixel_hash"])
-    groups = [
-        _group(tier, [_candidate(rows[each]) for each in ids if each in rows], scores) for tier, ids, scores in joined
-    ]
-    with manifest.write() as tx:
-        table.put_sharpness(tx, measured)
-        table.replace_groups(tx, [row for each in groups for row in _rows(each)])
-    counted: dict[str, int] = defaultdict(int)
-    for each in groups:
-        counted[each.tier] += 1
-    return dict(counted)
+    groups = []
+    for tier, ids, scores in joined:
+        members = [_candidate(rows[each]) for each in ids if each in rows]  # one may have gone meanwhile
+        if members:
+            groups.append(_group(tier, members, scores))
+    return groups, measured
 
 
 _Joined = tuple[Tier, list[str], Mapping[str, float]]
 
 
-def _joined(
-    *,
-    strong: Sequence[tuple[str, str, float, Tier]],
-    weak: Sequence[tuple[str, str, float]],
-    copied: Sequence[str],
-    stacked: Sequence[Mapping[str, Any]],
-    different: set[tuple[str, str]],
-    look_up: Callable[[set[str]], Mapping[str, Mapping[str, Any]]],
-) -> list[_Joined]:
-    """Which photos belong together, by tier, with their scores. A pair counts in its strongest tier only."""
-    stack_of = {row["photo_id"]: row["stack_id"] for row in stacked}
+def _joined(found: _Found, rows: Mapping[str, Mapping[str, Any]]) -> list[_Joined]:
+    """Which photos belong together, by tier, with their scores. A pair counts in its strongest tier only.
+
+    `rows`: the `candidates` of the strong pairs.
+    """
+    stack_of = {row["photo_id"]: row["stack_id"] for row in found.stacked}
 
     def apart(one: str, other: str) -> bool:
-        return (min(one, other), max(one, other)) in different
+        return (min(one, other), max(one, other)) in found.different
 
     def one_stack(one: str, other: str) -> bool:
         return one in stack_of and stack_of[one] == stack_of.get(other)
 
-    groups: list[_Joined] = [("same_bytes", [each], {each: 1.0}) for each in copied if not apart(each, each)]
-    known = {photo_id: _candidate(row) for photo_id, row in look_up({p for pair in strong for p in pair[:2]}).items()}
-    equal = {(one, other): (score, tier) for one, other, score, tier in strong if not apart(one, other)}
+    groups: list[_Joined] = [("same_bytes", [each], {each: 1.0}) for each in found.copied if not apart(each, each)]
+    known = {photo_id: _candidate(row) for photo_id, row in rows.items()}
+    equal = {
+        (one, other): (score, tier)
+        for one, other, score, tier in found.strong
+        if one in known and other in known and not apart(one, other)
+    }
     kept = {
-        pair: found
-        for pair, found in equal.items()
-        if found[1] == "same_pixels" or not (one_stack(*pair) or is_other_moment(known[pair[0]], known[pair[1]]))
+        pair: by
+        for pair, by in equal.items()
+        if by[1] == "same_pixels" or not (one_stack(*pair) or is_other_moment(known[pair[0]], known[pair[1]]))
     }
     component: dict[str, int] = {}
     for number, ids in enumerate(copies(kept)):
@@ -299,7 +357,7 @@ def _joined(
             scores[number][photo_id] = max(score, scores[number].get(photo_id, 0.0))
     groups += [(tiers[number], ids, scores[number]) for number, ids in members.items()]
     by_stack: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for row in stacked:
+    for row in found.stacked:
         by_stack[row["stack_id"], row["kind"]].append(row["photo_id"])
     for (_, kind), ids in by_stack.items():
         left = [each for each in ids if not all(apart(each, other) for other in ids if other != each)]
@@ -308,12 +366,12 @@ def _joined(
             groups.append(("burst" if kind == "burst" else "raw_jpeg", left, {}))
     alike = {
         (one, other): score
-        for one, other, score in weak
+        for one, other, score in found.weak
         if not apart(one, other)
         and not one_stack(one, other)
         and not (one in component and component[one] == component.get(other))
     }
-    return groups + [("similar", [each for each, _ in found], dict(found)) for found in lookalikes(alike)]
+    return groups + [("similar", [each for each, _ in group], dict(group)) for group in lookalikes(alike)]
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:

@@ -19,6 +19,7 @@ __all__ = [
     "counts",
     "equal_pictures",
     "group",
+    "grouped",
     "groups",
     "is_due",
     "mark_different",
@@ -178,9 +179,18 @@ def put_threshold(tx: Transaction, made_by: str, cosine: float, measured_on: int
     tx.execute("INSERT INTO similarity_thresholds VALUES (?, ?, ?, ?)", [made_by, cosine, measured_on, utc_now()])
 
 
-def replace_groups(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Make these the groups."""
-    tx.execute("DELETE FROM duplicate_groups")
+def grouped(tx: Transaction) -> list[tuple[str, str]]:
+    """`(group_id, photo_id)` of all groups."""
+    return tx.execute("SELECT group_id, photo_id FROM duplicate_groups").fetchall()
+
+
+def replace_groups(tx: Transaction, rows: Sequence[Mapping[str, Any]], within: Collection[str] | None = None) -> None:
+    """Make these the groups: all of them, or those of the photos `within`."""
+    if within is None:
+        tx.execute("DELETE FROM duplicate_groups")
+    else:
+        with tx.relation({"photo_id": sorted(within)}, {"photo_id": pa.string()}) as given:
+            tx.execute(f"DELETE FROM duplicate_groups WHERE photo_id IN (SELECT photo_id FROM {given})")
     tx.insert("duplicate_groups", rows)
 
 

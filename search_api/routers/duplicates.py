@@ -104,7 +104,7 @@ def mark_different(asked: DifferentPhotos, library: OpenLibrary) -> DifferentRep
     """No two of these photos are duplicates; their groups come apart and do not come back."""
     with library.manifest.write() as tx:
         pairs = duplicates.mark_different(tx, [str(each) for each in asked.photo_ids])
-    return _regrouped(library, pairs)
+    return _regrouped(library, asked, pairs)
 
 
 @router.delete("/duplicates/different", responses=responses("MANIFEST_BUSY"))
@@ -112,13 +112,14 @@ def unmark_different(asked: DifferentPhotos, library: OpenLibrary) -> DifferentR
     """Take that word back."""
     with library.manifest.write() as tx:
         pairs = duplicates.unmark_different(tx, [str(each) for each in asked.photo_ids])
-    return _regrouped(library, pairs)
+    return _regrouped(library, asked, pairs)
 
 
-def _regrouped(library: Library, pairs: int) -> DifferentReply:
+def _regrouped(library: Library, asked: DifferentPhotos, pairs: int) -> DifferentReply:
     if pairs:
         clip = library.clip()
-        regroup(library.manifest, library.home, result_key(clip) if clip else None)
+        key = result_key(clip) if clip else None
+        regroup(library.manifest, library.home, key, [str(each) for each in asked.photo_ids])
     return DifferentReply(pairs=pairs)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +13,10 @@ from drawn_photos import draw_photos
 from PIL import Image, ImageEnhance
 from shelf import CLIP, InProcessEngine, PixelModel, Shelf
 
-from resources.duplicates import ContentModel, DuplicateCounts, find_duplicates, keep, regroup
+from resources.duplicates import ContentModel, DuplicateCounts, find_duplicates, finding, keep, regroup
 from resources.errors import LoupeError
+from resources.manifest import Transaction, hidden
 from resources.manifest import duplicates as table
-from resources.manifest import hidden
 from resources.models.preprocess import ModelInputSpec
 from resources.settings import Settings
 
@@ -137,6 +139,56 @@ def test_what_a_person_calls_different_is_no_group_any_more(shelf: Shelf) -> Non
     with manifest.write() as tx:
         assert table.unmark_different(tx, pair) == 1
     assert regroup(manifest, home, CLIP) == {"same_picture": 1}
+
+
+def test_one_pair_called_different_costs_only_its_own_groups(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copyfile(shelf.photos / "00.jpg", shelf.photos / "00 copy.jpg")
+    for number in ("05", "06"):
+        saved(shelf, f"{number}-small.jpg", f"{number}.jpg", lambda picture: picture.resize((120, 90)))
+    shelf.watch()
+    shelf.take_in()
+    find(shelf)
+    manifest, home = shelf.library.manifest, shelf.library.home
+    pair = [shelf.photo_id("05.jpg"), shelf.photo_id("05-small.jpg")]
+    with manifest.write() as tx:
+        assert table.mark_different(tx, pair) == 1
+    asked: set[str] = set()
+    candidates = table.candidates
+
+    def counted(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:
+        asked.update(photo_ids)
+        return candidates(tx, photo_ids)
+
+    monkeypatch.setattr(table, "candidates", counted)
+    regroup(manifest, home, CLIP, pair)
+    assert asked == set(pair)
+    only = shelf.rows("SELECT * EXCLUDE (reasons) FROM duplicate_groups ORDER BY ALL")
+    assert len(only) == 3
+    regroup(manifest, home, CLIP)
+    assert shelf.rows("SELECT * EXCLUDE (reasons) FROM duplicate_groups ORDER BY ALL") == only
+
+
+def test_the_manifest_is_free_while_groups_are_made_and_what_is_said_meanwhile_counts(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(shelf, "05-small.jpg", "05.jpg", lambda picture: picture.resize((120, 90)))
+    shelf.watch()
+    shelf.take_in()
+    find(shelf)
+    manifest, home = shelf.library.manifest, shelf.library.home
+    pair = [shelf.photo_id("05.jpg"), shelf.photo_id("05-small.jpg")]
+    joined, said = finding._joined, [False]
+
+    def while_somebody_clicks(*given: Any) -> Any:
+        if not said[0]:
+            said[0] = True
+            with manifest.write() as tx:
+                table.mark_different(tx, pair)
+        return joined(*given)
+
+    monkeypatch.setattr(finding, "_joined", while_somebody_clicks)
+    assert regroup(manifest, home, CLIP) == {}
+    assert groups(shelf, "same_picture") == []
 
 
 def test_removed_and_missing_photos_leave_their_groups(shelf: Shelf) -> None:
