@@ -12,6 +12,7 @@ names it and deleted after the last one that did. Not here: reading one back (`r
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -230,6 +231,8 @@ def file_hash(path: Path) -> str:
         return file_digest(stream, sha256).hexdigest()
 
 
+# By so much may the clocks of the machines that write into one folder differ, and one be set back.
+_CLOCKS_DIFFER_S = 86_400.0
 _PICTURES = pa.schema([("kind", pa.string()), ("name", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
 
 
@@ -570,33 +573,51 @@ def _remove_unfinished(folder: Path) -> None:
 
 
 def _prune(home: Home, folder: Path, library: str, keep: int) -> None:
-    """Delete the oldest backups of this library, then what no backup of the folder names any more."""
+    """Delete the oldest backups of this library, then what no backup of the folder names any more.
+
+    A backup that cannot be read keeps what is not younger than it: that is all it can name. One by a newer Loupe, which
+    may keep other things, keeps everything.
+    """
     ours = [path for path, _ in _readable(library, list_backups(folder))]
     for path in ours[keep:]:
         # Out of the list first, so that a kill leaves no backup of which a part is gone.
         doomed = folder / f"{_UNFINISHED}{path.name}"
         path.rename(doomed)
         shutil.rmtree(doomed)
-    left = list(_readable(None, list_backups(folder)))
-    if len(left) < len(list_backups(folder)):
-        return  # one that cannot be read, by a newer Loupe perhaps, may share what is here
+    left: list[tuple[Path, Backup]] = []
+    kept_until = -math.inf
+    for path in list_backups(folder):
+        try:
+            left.append((path, Backup.read(path)))
+        except LoupeError as error:
+            if error.code == "BACKUP_TOO_NEW":
+                return
+            kept_until = max(kept_until, _changed_at(path) + _CLOCKS_DIFFER_S)
     named = {segment.sha256 for _, backup in left for part in backup.vectors for segment in part.segments}
     for path in (folder / "vectors").glob("*.parquet"):
-        if path.stem not in named:
+        if path.stem not in named and path.stat().st_mtime > kept_until:
             path.unlink()
     if ours[keep:]:
-        _prune_pictures(folder, [path for path, _ in left])
+        _prune_pictures(folder, [path for path, _ in left], kept_until)
     if len(ours) >= keep:
         _prune_copies(home, ours[keep - 1])
 
 
-def _prune_pictures(folder: Path, left: Sequence[Path]) -> None:
+def _changed_at(backup: Path) -> float:
+    """When the last part of a backup was written, in seconds of the epoch; infinite where the disk does not say."""
+    try:
+        return max(path.stat().st_mtime for path in (backup, *backup.iterdir()))
+    except OSError:
+        return math.inf
+
+
+def _prune_pictures(folder: Path, left: Sequence[Path], kept_until: float) -> None:
     if not (folder / "previews").exists():
         return
     named = {(kind, name) for path in left for kind, name, _, _ in picture_rows(path)}
     for kind in ("previews", "thumbnails"):
         for path in (folder / kind).glob("*/*.jpg"):
-            if (kind, path.stem) not in named:
+            if (kind, path.stem) not in named and path.stat().st_mtime > kept_until:
                 path.unlink()
 
 

@@ -88,6 +88,7 @@ def list_command(to: ToOption = None, as_json: JsonOption = False) -> None:
     for row in rows:
         if "error" in row:
             print(f"{row['name']}  {row['error']}: {row['message']}")
+            print("    What it may share with other backups is kept for as long as it stands there.")
             continue
         pictures = "" if row["pictures"] is None else f", {row['pictures']:,} pictures"
         print(

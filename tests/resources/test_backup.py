@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -309,6 +310,31 @@ def test_backup_by_a_newer_loupe_is_listed_and_nothing_it_may_share_is_deleted(f
     take(full_shelf, keep=1)
     assert len(list_backups(folder)) == 2
     assert segment_path(folder, made.vectors[0].segments[0]).exists()
+
+
+def test_a_backup_that_cannot_be_read_keeps_only_what_it_may_share(full_shelf: Shelf) -> None:
+    folder = full_shelf.library.home.backups
+    first = take(full_shelf, previews=True)
+    (folder / first.name / "backup.json").write_text("{")
+    long_ago = 1_700_000_000
+    for path in [*folder.rglob("*"), folder / first.name]:
+        os.utime(path, (long_ago, long_ago))
+    old = segment_path(folder, first.vectors[0].segments[0])
+    full_shelf.vectors.path.unlink()
+    with full_shelf.library.manifest.write() as tx:
+        tx.execute("DELETE FROM embeddings")
+    draw_photos(full_shelf.photos / "more", 1, first_seed=50)
+    full_shelf.take_in()
+    second = take(full_shelf, keep=1, previews=True)
+    young = segment_path(folder, second.vectors[0].segments[0])
+    with full_shelf.library.manifest.write() as tx:
+        tx.execute("DELETE FROM embeddings")
+    full_shelf.vectors.path.unlink()
+    take(full_shelf, keep=1, previews=True)
+    assert (old.exists(), young.exists()) == (True, False)
+    assert len(list((folder / "previews").rglob("*.jpg"))) == 7
+    assert code_of(lambda: Backup.read(folder / first.name)) == "BACKUP_DAMAGED"
+    assert len(list_backups(folder)) == 2
 
 
 def test_a_backup_is_due_once_a_night_and_after_nights_that_were_slept_through(full_shelf: Shelf) -> None:
