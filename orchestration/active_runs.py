@@ -13,8 +13,10 @@ from resources.home import process_lives
 from resources.library import Library
 from resources.manifest import jobs
 
-__all__ = ["active_runs", "close_ended_jobs", "fail_orphans"]
+__all__ = ["BEGINNING_S", "active_runs", "close_ended_jobs", "fail_orphans"]
 
+# Within this a run of another process has said who it is.
+BEGINNING_S = 60.0
 _ACTIVE = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,

@@ -14,7 +14,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 
 from assets.captions import captions_now
 from assets.photo_stream import StreamCounts
-from orchestration.active_runs import fail_orphans
+from orchestration.active_runs import BEGINNING_S, fail_orphans
 from orchestration.definitions import build_defs
 from orchestration.instance import dagster_instance
 from orchestration.partitions import add_partitions
@@ -33,8 +33,6 @@ __all__ = ["IngestCounts", "ingest"]
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _POLL_S = 0.5
-# Within this a run of another process has said who it is.
-_BEGINNING_S = 60.0
 _ALL = 1_000_000_000
 
 
@@ -76,9 +74,14 @@ def ingest(
     added = [
         add_root(library.manifest, library.home, path, library.settings.max_partitions) for path in dict.fromkeys(paths)
     ]
-    forget_lost_pictures(library.manifest, library.store, capped=library.settings.cache_max_bytes is not None)
-    due = set(look(library.manifest, settle=False, every_file=True).due)
-    keys = sorted({key for root in added for key in root.partition_keys})
+    by_root: dict[str, set[str]] = {}
+    for root in added:
+        by_root.setdefault(root.root_id, set()).update(root.partition_keys)
+    keys = sorted(set().union(*by_root.values()))
+    # Of these folders alone: the rest of a large library is the sensor's and the weekly reconcile's.
+    capped = library.settings.cache_max_bytes is not None
+    forget_lost_pictures(library.manifest, library.store, capped=capped, partition_keys=keys)
+    due = set(look(library.manifest, settle=False, every_file=True, only=by_root).due)
     with library.manifest.write() as tx:
         failures.retry_transient(tx, keys)  # a person who asks again has mended what was wrong
     counts = IngestCounts()
@@ -89,7 +92,7 @@ def ingest(
                 run_once = _by_daemon
             else:
                 run_once = _here
-                fail_orphans(instance, library, older_than_s=_BEGINNING_S)
+                fail_orphans(instance, library, older_than_s=BEGINNING_S)
             while True:
                 run = run_once(instance, library, sorted(due & set(keys)) or waiting.partitions(), on_progress)
                 counts.add(run)

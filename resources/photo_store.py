@@ -34,6 +34,10 @@ class PhotoStore:
         """Whether both the preview and the thumbnail are here, and not emptied by a power cut."""
         return _is_whole(self.preview_path(pixel_hash)) and _is_whole(self.thumbnail_path(pixel_hash))
 
+    def has_thumbnail(self, pixel_hash: str) -> bool:
+        """As `has`, of the thumbnail alone."""
+        return _is_whole(self.thumbnail_path(pixel_hash))
+
     def put(self, pixel_hash: str, preview: bytes, thumbnail: bytes) -> None:
         """Store both JPEGs; those already here stay. Raises `DISK_FULL` or `HOME_NOT_WRITABLE`."""
         for path, data in (

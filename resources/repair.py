@@ -5,6 +5,8 @@ Only those whose original can be read now: without it the little that is known o
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from resources.folders import from_text
 from resources.inventory import reachable
 from resources.manifest import Manifest, integrity, previews, roots
@@ -13,10 +15,18 @@ from resources.photo_store import PhotoStore
 __all__ = ["forget_lost_pictures", "lost_pictures", "remakeable_pictures"]
 
 
-def lost_pictures(manifest: Manifest, store: PhotoStore, *, capped: bool = False) -> set[str]:
-    """Pixel hashes whose preview or thumbnail is gone. `capped`: a preview without its thumbnail's loss was culled."""
+def lost_pictures(
+    manifest: Manifest, store: PhotoStore, *, capped: bool = False, partition_keys: Collection[str] | None = None
+) -> set[str]:
+    """Pixel hashes whose preview or thumbnail is gone. `capped`: a preview without its thumbnail's loss was culled.
+
+    With `partition_keys` only pictures of files in these partitions are looked for, one by one.
+    """
     with manifest.read() as tx:
-        wanted = integrity.pixel_hashes(tx)
+        wanted = integrity.pixel_hashes(tx, partition_keys)
+    if partition_keys is not None:
+        here = store.has_thumbnail if capped else store.has
+        return {pixel_hash for pixel_hash in wanted if not here(pixel_hash)}
     return wanted - (store.thumbnail_hashes() if capped else set(store.pixel_hashes()))
 
 
@@ -29,9 +39,11 @@ def remakeable_pictures(manifest: Manifest) -> set[str]:
         return previews.remakeable(tx, here)
 
 
-def forget_lost_pictures(manifest: Manifest, store: PhotoStore, *, capped: bool = False) -> int:
-    """Have lost pictures that can be made again decoded anew by the next run. Returns how many."""
-    lost = lost_pictures(manifest, store, capped=capped)
+def forget_lost_pictures(
+    manifest: Manifest, store: PhotoStore, *, capped: bool = False, partition_keys: Collection[str] | None = None
+) -> int:
+    """Have lost pictures that can be made again decoded anew by the next run; as `lost_pictures`. Returns how many."""
+    lost = lost_pictures(manifest, store, capped=capped, partition_keys=partition_keys)
     if lost:
         lost &= remakeable_pictures(manifest)
     if lost:

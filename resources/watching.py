@@ -10,7 +10,7 @@ import hashlib
 import random
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -118,9 +118,15 @@ class WatchMemory:
 
 
 def look(
-    manifest: Manifest, *, settle: bool = True, every_file: bool = False, memory: WatchMemory | None = None
+    manifest: Manifest,
+    *,
+    settle: bool = True,
+    every_file: bool = False,
+    memory: WatchMemory | None = None,
+    only: Mapping[str, Collection[str]] | None = None,
 ) -> WatchReport:
-    """Look at every watched root and note what was seen.
+    """Look at every watched root and note what was seen; with `only`, at these roots (by id), and of each file by file
+    at these partitions alone.
 
     `memory` saves what the last look with it did and nothing has changed since. With `settle`, a changed folder is due
     only when it looks the same twice: a copy in progress is left alone. With `every_file` all folders are compared file
@@ -128,7 +134,7 @@ def look(
     """
     memory = memory or WatchMemory()
     with manifest.read() as tx:
-        watched = roots.rows(tx)
+        watched = [root for root in roots.rows(tx) if only is None or root["root_id"] in only]
         stored = signatures.by_key(tx)
     rows: dict[str, dict[str, Any]] = {}
     offline = []
@@ -158,7 +164,8 @@ def look(
             for key, (folder, signature) in {**seen, **gone}.items()
         ]
         rows.update((row["partition_key"], row) for row in mine)
-        _compare_files(path, root, rows, None if every_file else _ROTATION, memory)
+        asked = rows if only is None else {key: rows[key] for key in only[root["root_id"]] if key in rows}
+        _compare_files(path, root, asked, None if every_file else _ROTATION, memory)
         if root["state"] == "vanished" and all(row["signature"] == row["inventoried_signature"] for row in mine):
             set_root_state(manifest, root, "online")  # what had vanished is back as it was
     news = [row for key, row in rows.items() if row != stored.get(key)]
@@ -219,7 +226,7 @@ def _observed(before: dict[str, Any] | None, key: str, root_id: str, folder: str
 
 
 def _compare_files(
-    path: str, root: dict[str, Any], rows: dict[str, dict[str, Any]], most: int | None, memory: WatchMemory
+    path: str, root: dict[str, Any], rows: Mapping[str, dict[str, Any]], most: int | None, memory: WatchMemory
 ) -> None:
     """Compare file sizes and mtimes of some folders, all in turn; a difference makes a folder due.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pyarrow as pa
 
@@ -109,15 +109,25 @@ def embedded_by_model(tx: Transaction) -> dict[tuple[ResultKey, int], set[str]]:
 
 
 def forget_embeddings(tx: Transaction, key: ResultKey, hashes: Iterable[str]) -> None:
-    """Delete these results of a model: they are pending again."""
+    """Delete these results of a model, and that they were compared by them: they are pending again."""
     with tx.relation({"pixel_hash": sorted(hashes)}, {"pixel_hash": pa.string()}) as given:
         tx.execute(
             f"""DELETE FROM embeddings WHERE model = ? AND revision = ? AND preprocess_version = ?
             AND pixel_hash IN (SELECT pixel_hash FROM {given})""",
             [key.model, key.revision, key.preprocess_version],
         )
+        tx.execute(
+            f"DELETE FROM compared_pictures WHERE made_by = ? AND pixel_hash IN (SELECT pixel_hash FROM {given})",
+            [key.made_by],
+        )
 
 
-def pixel_hashes(tx: Transaction) -> set[str]:
-    """Every pixel hash that has a preview row."""
-    return {row[0] for row in tx.execute("SELECT DISTINCT pixel_hash FROM previews").fetchall()}
+def pixel_hashes(tx: Transaction, partition_keys: Collection[str] | None = None) -> set[str]:
+    """Every pixel hash that has a preview row, or only those of files in these partitions."""
+    of_files = "WHERE sha256 IN (SELECT sha256 FROM files WHERE list_contains(?, partition_key))"
+    rows = (
+        tx.execute("SELECT DISTINCT pixel_hash FROM previews")
+        if partition_keys is None
+        else tx.execute(f"SELECT DISTINCT pixel_hash FROM previews {of_files}", [list(partition_keys)])
+    )
+    return {row[0] for row in rows.fetchall()}

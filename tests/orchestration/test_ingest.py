@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -15,11 +16,14 @@ from orchestration.active_runs import fail_orphans
 from orchestration.definitions import build_defs
 from orchestration.ingest import ingest
 from orchestration.instance import GPU_POOL, dagster_instance
+from resources import watching
 from resources.duplicates import AREAS
 from resources.errors import LoupeError
+from resources.folder_scan import FolderLook, look_at
 from resources.imaging import DECODER_VERSION
 from resources.library import Library
 from resources.manifest import duplicates, failures, jobs
+from resources.photo_store import PhotoStore
 from resources.settings import Settings
 
 Draw = Callable[..., list[Path]]
@@ -227,3 +231,25 @@ def test_asking_again_retries_what_may_have_passed(library: Library, tmp_path: P
     assert (counts.known, counts.failed, counts.left) == (1, 0, 0)
     with library.manifest.read() as tx:
         assert list(failures.count_by_code(tx).values()) == [1], "the broken file is not read again"
+
+
+def test_an_ingest_of_one_folder_looks_at_no_file_of_the_others(
+    library: Library, tmp_path: Path, draw_photos: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed, name in enumerate(("many", "one", "shelf/a", "shelf/b")):
+        draw_photos(tmp_path / name, 2, seed + 1)
+    ingest(library, [str(tmp_path / name) for name in ("many", "one", "shelf")])
+    stored = sorted(library.store.pixel_hashes())
+    looked: list[str] = []
+
+    def noted(path: str, folder: str, depth: int) -> FolderLook:
+        looked.append(os.path.join(path, folder))
+        return look_at(path, folder, depth)
+
+    monkeypatch.setattr(watching, "look_at", noted)
+    monkeypatch.setattr(PhotoStore, "pixel_hashes", lambda store: pytest.fail("every picture is looked for"))
+    for pixel_hash in stored:
+        library.store.preview_path(pixel_hash).unlink()
+    again, _ = ingest(library, [str(tmp_path / "shelf" / "a")])
+    assert looked == [str(tmp_path / "shelf" / "a")]
+    assert (again.decoded, len(list(library.home.previews.rglob("*.jpg")))) == (2, 2), "lost pictures of that folder"
