@@ -40,7 +40,17 @@ _RATE_OVER_S = 60.0
 # How long a run waits for a program that has the manifest open (a person who looks into it with DuckDB's own).
 _MANIFEST_S = 600.0
 # The steps that keep a run's row; checks do not.
-_STEPS = frozenset({"file_inventory", "streamed_photos", "qdrant_points", "umap_projections", "near_duplicates"})
+_STEPS = frozenset(
+    {
+        "file_inventory",
+        "streamed_photos",
+        "qdrant_points",
+        "preview_cache",
+        "umap_projections",
+        "near_duplicates",
+        "library_backup",
+    }
+)
 
 
 @contextmanager

@@ -67,11 +67,11 @@ def cancel(job: JobArgument, as_json: JsonOption = False) -> None:
         api.post(f"/jobs/{row['run_id']}/cancel", {})
     elif row["state"] not in jobs.ENDED:
         if library.home.read_run_file(library.home.dagster_file) is None:
-            from orchestration.active_runs import fail_orphans
+            from orchestration.active_runs import BEGINNING_S, fail_orphans
             from orchestration.instance import dagster_instance
 
             with dagster_instance(library.home) as instance:
-                fail_orphans(instance, library)  # one whose process is gone ends now
+                fail_orphans(instance, library, older_than_s=BEGINNING_S)  # one whose process is gone ends now
         with library.manifest.write() as tx:
             jobs.ask_cancel(tx, row["run_id"])
     row = _row(library, row["run_id"])

@@ -149,7 +149,8 @@ class _Work:
                 if here
                 else []
             )
-            self._put(made_by, found, here)
+            # One without its vector has nothing to compare; it is due again when the model has seen it anew.
+            self._put(made_by, found, names)
             before.update(here)
             self.compared_vectors += len(here)
             done += len(names)

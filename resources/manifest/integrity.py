@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 import pyarrow as pa
 
 from resources.manifest.database import Transaction
+from resources.manifest.previews import IS_READ
 from resources.manifest.results import ResultKey
 
 __all__ = [
@@ -68,9 +69,9 @@ def drop_duplicates(tx: Transaction) -> int:
 def unaccounted_files(tx: Transaction, pending: int) -> int:
     """Present files that are neither a photo of their content, nor failed, nor skipped, nor among the `pending`."""
     left = tx.value(
-        """SELECT count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
+        f"""SELECT count(*) FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
             AND NOT (f.sha256 IS NOT NULL AND f.photo_id IS NOT NULL
-                AND EXISTS (FROM previews p WHERE p.sha256 = f.sha256)
+                AND EXISTS (FROM previews v WHERE v.sha256 = f.sha256 AND {IS_READ})
                 AND EXISTS (FROM photos p WHERE p.photo_id = f.photo_id AND p.sha256 = f.sha256))
             AND NOT EXISTS (FROM failures x WHERE x.root_id = f.root_id AND x.rel_path = f.rel_path
                 AND x.stage = 'decoded_images' AND x.size_bytes = f.size_bytes AND x.mtime_ns = f.mtime_ns)

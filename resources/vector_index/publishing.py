@@ -35,7 +35,8 @@ def publish(manifest: Manifest, settings: Settings, model: ModelKey | None, time
 
     If the index is free it is taken, brought up to date and released, and the counts say what was done. Else its owner
     is woken and waited for; the counts then hold only `applied_seq`. The index of `model` takes over once it finds as
-    much as the one in use (`takes_over`); until then both are brought up to date. Raises `INDEX_BEHIND` after
+    much as the one in use (`takes_over`). Until then an owner brings both up to date; without one that of `model` alone
+    is, and the one in use is followed up by whoever serves it next. Raises `INDEX_BEHIND` after
     `timeout_s` seconds in which the owner got no further, and what stops this process from applying.
     """
     home = Home(settings.home)

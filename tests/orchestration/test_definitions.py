@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets import job_rows
 from orchestration.definitions import build_defs
 from resources.library import Library
 
@@ -55,6 +56,13 @@ def test_jobs_sensor_and_schedules_are_there(library: Library) -> None:
         "nightly_backup",
         "hourly_tidy",
     }
+
+
+def test_a_run_ends_with_the_last_of_all_its_steps(library: Library) -> None:
+    defs = build_defs({"library": library})
+    checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys}
+    jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
+    assert {node.name for job in jobs for node in job.nodes} - checks == job_rows._STEPS
 
 
 def test_every_design_invariant_has_a_check(library: Library) -> None:

@@ -102,6 +102,20 @@ def test_a_run_that_is_cancelled_stops_at_its_next_flush_and_its_work_can_be_ask
     assert (refused.status, refused.json["error"]["code"]) == (65, "JOB_NOT_RETRIABLE")
 
 
+def test_cancelling_a_run_ends_no_other_that_has_just_begun(
+    loupe: Loupe, library: Library, instance: dg.DagsterInstance
+) -> None:
+    job = build_defs({"library": library}).resolve_job_def("ingest")
+    runs = [instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED) for _ in range(2)]
+    with library.manifest.write() as tx:
+        for run in runs:
+            jobs.start(tx, run.run_id, "ingest", None)
+    assert loupe("jobs", "cancel", runs[0].run_id).status == 0
+    assert [instance.get_run_by_id(run.run_id).is_finished for run in runs] == [False, False]  # type: ignore[union-attr]
+    with library.manifest.read() as tx:
+        assert jobs.get(tx, runs[1].run_id)["state"] == "running"  # type: ignore[index]
+
+
 def test_captions_of_their_own_stop_early_for_photos_that_wait_to_be_found(
     library: Library,
     tmp_path: Path,

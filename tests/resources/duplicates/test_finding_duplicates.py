@@ -7,15 +7,16 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 from drawn_photos import draw_photos
 from PIL import Image, ImageEnhance
 from shelf import CLIP, InProcessEngine, PixelModel, Shelf
 
-from resources.duplicates import ContentModel, DuplicateCounts, find_duplicates, finding, keep, regroup
+from resources.duplicates import AREAS, ContentModel, DuplicateCounts, find_duplicates, finding, keep, regroup
 from resources.errors import LoupeError
-from resources.manifest import Transaction, hidden
+from resources.manifest import Transaction, hidden, integrity
 from resources.manifest import duplicates as table
 from resources.models.preprocess import ModelInputSpec
 from resources.settings import Settings
@@ -139,6 +140,24 @@ def test_what_a_person_calls_different_is_no_group_any_more(shelf: Shelf) -> Non
     with manifest.write() as tx:
         assert table.unmark_different(tx, pair) == 1
     assert regroup(manifest, home, CLIP) == {"same_picture": 1}
+
+
+def test_a_picture_whose_vector_is_lost_is_not_due_for_ever_and_is_due_when_it_is_embedded_anew(
+    shelf: Shelf,
+) -> None:
+    shelf.watch()
+    shelf.take_in()
+    lost = shelf.value("SELECT min(pixel_hash) FROM embeddings")
+    with duckdb.connect(str(shelf.vectors.path)) as store:
+        store.execute("DELETE FROM vectors WHERE pixel_hash = ?", [lost])
+    find(shelf)
+    with shelf.library.manifest.write() as tx:
+        assert not table.is_due(tx, AREAS, CLIP)
+        integrity.forget_embeddings(tx, CLIP, [lost])
+    shelf.stream()
+    with shelf.library.manifest.read() as tx:
+        assert table.is_due(tx, AREAS, CLIP)
+    assert find(shelf).compared_vectors == 1
 
 
 def test_one_pair_called_different_costs_only_its_own_groups(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
