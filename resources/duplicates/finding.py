@@ -281,7 +281,7 @@ class _Found:
 
 def _joined_to(photo_ids: Collection[str], found: _Found) -> set[str]:
     """These photos and all that are joined to them: by pairs, stacks, or the groups of now."""
-    pairs = [pair[:2] for pair in (*found.strong, *found.weak)]
+    pairs = [pair[:2] for pair in found.strong] + [pair[:2] for pair in found.weak]
     pairs += [(f"stack {row['stack_id']}", row["photo_id"]) for row in found.stacked]
     pairs += [(f"group {group_id}", photo_id) for group_id, photo_id in found.grouped]
     asked = set(photo_ids)
