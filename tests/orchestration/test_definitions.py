@@ -60,7 +60,7 @@ def test_jobs_sensor_and_schedules_are_there(library: Library) -> None:
 
 def test_a_run_ends_with_the_last_of_all_its_steps(library: Library) -> None:
     defs = build_defs({"library": library})
-    checks = {key.name for key in defs.resolve_asset_graph().asset_check_keys}
+    checks = {f"{key.asset_key.path[-1]}_{key.name}" for key in defs.resolve_asset_graph().asset_check_keys}
     jobs = [job for job in defs.resolve_all_job_defs() if not job.name.startswith("__")]
     assert {node.name for job in jobs for node in job.nodes} - checks == job_rows._STEPS
 
