@@ -27,12 +27,12 @@ from resources.errors import LoupeError
 from resources.folders import from_text
 from resources.home import Home
 from resources.imaging import DECODER_VERSION, kind_by_name
+from resources.imaging.model_input import ModelInputSpec
 from resources.manifest import Manifest, Transaction, files, photos, previews, results, sidecars
 from resources.manifest.files import PendingFile
 from resources.manifest.recording import Failed, Read
 from resources.manifest.results import PendingPreview, ResultKey, Stage
 from resources.manifest.sidecars import PendingSidecar, ReadSidecar
-from resources.models.preprocess import ModelInputSpec
 from resources.photo_store import PhotoStore
 from resources.stacks import restack
 from resources.vector_index import wake

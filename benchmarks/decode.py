@@ -37,7 +37,7 @@ from PIL import Image
 
 from resources.errors import DecodeError
 from resources.imaging import DecodedPhoto, decode, encode_jpeg, perceptual_hash, pixel_hash, thumbnail
-from resources.models.preprocess import ModelInputSpec, model_input
+from resources.imaging.model_input import ModelInputSpec, model_input
 
 PREVIEW_PX, THUMBNAIL_PX, INPUT_PX, MAX_PIXELS = 1024, 256, 256, 500_000_000
 _INPUT = ModelInputSpec(INPUT_PX, "squash", "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -30,7 +30,7 @@ from PIL import Image
 from demo.postcards import TIMES, WEATHERS, Phrase, Postcard, draw_postcards, vocabulary
 from demo.scenery import SCENES
 from demo.subjects import COLOURS, SUBJECTS
-from resources.models.preprocess import ModelInputSpec, model_input
+from resources.imaging.model_input import ModelInputSpec, model_input
 
 if TYPE_CHECKING:
     import torch

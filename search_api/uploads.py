@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from resources.engine import DecodeTask, LocalEngine, Outcome
 from resources.errors import CODES, DecodeError, LoupeError
-from resources.models.preprocess import ModelInputSpec
+from resources.imaging.model_input import ModelInputSpec
 from resources.settings import Settings
 
 __all__ = ["MAX_UPLOAD_BYTES", "UploadDecoder"]

@@ -89,6 +89,13 @@ print([name for name in {HEAVY} if name in sys.modules])
     assert done.stdout.strip() == "[]"
 
 
+def test_the_command_line_starts_without_the_client_of_a_server(tmp_path: Path) -> None:
+    """It takes as long to import as everything else together."""
+    code = "import sys, orchestration.cli; print('qdrant_client' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == "False"
+
+
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_every_package_and_module_says_what_it_is(package: str) -> None:
     silent = [path for path, tree in sources(package) if not ast.get_docstring(tree)]

@@ -22,10 +22,10 @@ from PIL import Image
 from resources.duplicates import same_picture, similar
 from resources.duplicates.grouping import Candidate, Group, Tier, copies, is_other_moment, lookalikes, ranked
 from resources.home import Home
+from resources.imaging.model_input import ModelInputSpec, model_input
 from resources.manifest import Manifest, Transaction, VectorStore, results
 from resources.manifest import duplicates as table
 from resources.manifest.results import ResultKey
-from resources.models.preprocess import ModelInputSpec, model_input
 from resources.photo_store import PhotoStore
 
 __all__ = ["ContentModel", "DuplicateCounts", "find_duplicates", "regroup"]

@@ -34,7 +34,7 @@ from resources.imaging import (
     sniff,
     thumbnail,
 )
-from resources.models.preprocess import model_input
+from resources.imaging.model_input import model_input
 from resources.photo_store import PhotoStore
 from resources.sidecars import read_sidecar
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -28,7 +28,9 @@ from resources.engine.tasks import Claim, DecodeTask, Outcome
 from resources.errors import LoupeError
 from resources.folders import stored_mtime_ns
 from resources.home import Home
-from resources.settings import Settings
+
+if TYPE_CHECKING:  # every worker imports this package: it stays cheap
+    from resources.settings import Settings
 
 __all__ = ["LocalEngine"]
 

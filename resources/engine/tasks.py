@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from resources.imaging import PhotoMetadata
-from resources.models.preprocess import ModelInputSpec
+from resources.imaging.model_input import ModelInputSpec
 
 __all__ = ["Claim", "DecodeTask", "Decoded", "DecodedPage", "Engine", "Outcome"]
 

@@ -3,13 +3,13 @@
 Belongs here: everything that touches model files or arithmetic. Not here: decoding, storage, Dagster, HTTP.
 """
 
+from resources.imaging.model_input import ModelInputSpec, model_input
 from resources.models.captioner import Captioner, load_captioner
 from resources.models.check import CheckReport, check
 from resources.models.clip import ClipEncoder, load_clip
 from resources.models.fetch import FetchProgress, fetch, preset_by_name
 from resources.models.gpu import GpuResource
 from resources.models.identity import ModelIdentity, captioner_spec, clip_spec
-from resources.models.preprocess import ModelInputSpec, model_input
 from resources.models.presets import (
     CAPTIONERS,
     DEFAULT_CAPTIONER,

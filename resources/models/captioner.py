@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resources.errors import LoupeError
+from resources.imaging.model_input import ModelInputSpec
 from resources.models.clip import normalised
 from resources.models.gpu import GpuResource
 from resources.models.identity import (
@@ -22,7 +23,6 @@ from resources.models.identity import (
     require_tokenizer,
     weight_file,
 )
-from resources.models.preprocess import ModelInputSpec
 from resources.models.presets import captioner_preset
 from resources.settings import Settings
 

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from resources.errors import LoupeError
+from resources.imaging.model_input import model_input
 from resources.models.captioner import Captioner, load_captioner
 from resources.models.clip import ClipEncoder, load_clip
 from resources.models.fetch import preset_by_name
 from resources.models.gpu import GpuResource
-from resources.models.preprocess import model_input
 from resources.models.presets import ModelKind, Preset, model_folder
 from resources.settings import Settings
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.errors import LoupeError
-from resources.models.preprocess import Interpolation, ModelInputSpec, ResizeMode
+from resources.imaging.model_input import Interpolation, ModelInputSpec, ResizeMode
 from resources.models.presets import Preset, captioner_preset, clip_preset, model_folder
 from resources.settings import Settings
 

@@ -1,7 +1,7 @@
 """What a search may be narrowed by: a small tree of conditions over payload keys, and the flat form a page uses.
 
 Belongs here: the tree, and `SearchFilters` that builds one. Not here: how a home of the index asks its engine
-(`dialects.py`).
+(`dialect.py`).
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ import structlog
 from resources.errors import LoupeError
 from resources.home import free_bytes, process_lives, storage_error, write_atomically
 from resources.vector_index.conditions import Condition, SearchFilters
-from resources.vector_index.dialects import EdgeDialect
+from resources.vector_index.edge_dialect import EdgeDialect
 from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
 from resources.vector_index.qdrant_index import (
     ALL_VALUES,

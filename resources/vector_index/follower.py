@@ -27,7 +27,6 @@ from resources.vector_index.outbox import AppliedCounts, Verification, apply_out
 from resources.vector_index.photo_points import vector_store
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.protocol import VectorIndex
-from resources.vector_index.server import ServerIndex
 
 __all__ = [
     "IndexFollower",
@@ -364,6 +363,8 @@ class IndexFollower:
 
     def _open(self, model: IndexModel | None) -> VectorIndex:
         if self._settings.qdrant_url:
+            from resources.vector_index.server import ServerIndex
+
             return ServerIndex.connect(self._settings, model)
         for pair in self._retired:  # switched back before it was closed: a shard is opened once
             if pair[1].generation == generation_name(model):
@@ -384,6 +385,8 @@ class IndexFollower:
         with self._manifest.read() as tx:
             newest = outbox.newest_seq(tx)
         if self._settings.qdrant_url:
+            from resources.vector_index.server import ServerIndex
+
             collection = ServerIndex.connect(self._settings, model)
             reached = collection.applied_seq
             collection.close()
@@ -437,6 +440,8 @@ def current_model(settings: Settings, folder: IndexFolder, wanted: IndexModel | 
     """Whether an index is in use, and of which model. On a server the collection of `wanted` is made if need be."""
     if not settings.qdrant_url:
         return folder.current()
+    from resources.vector_index.server import ServerIndex
+
     collection = ServerIndex.connect(settings, wanted)
     try:
         return collection.current()
@@ -450,6 +455,8 @@ def served_model(settings: Settings) -> IndexModel | None:
     Nothing is opened or created. Raises `INDEX_UNREACHABLE` when the server of `Settings.qdrant_url` is.
     """
     if settings.qdrant_url:
+        from resources.vector_index.server import ServerIndex
+
         return ServerIndex.served(settings)
     return IndexFolder(Home(settings.home)).current()[1]
 
@@ -459,6 +466,8 @@ def drop_generations(settings: Settings, names: Iterable[str]) -> int:
     freed = 0
     for name in names:
         if settings.qdrant_url:
+            from resources.vector_index.server import ServerIndex
+
             ServerIndex.drop(settings, name)
         else:
             freed += IndexFolder(Home(settings.home)).drop(name)

@@ -18,7 +18,6 @@ from resources.settings import Settings
 from resources.vector_index.embedded import EmbeddedIndex, ShardDamagedError
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 from resources.vector_index.protocol import VectorIndex
-from resources.vector_index.server import ServerIndex
 
 __all__ = ["IndexFolder", "IndexPosition", "open_index", "read_position"]
 
@@ -36,6 +35,8 @@ def open_index(settings: Settings, model: ModelKey | None) -> VectorIndex:
     wanted = None if model is None else IndexModel.of(model)
     home = Home(settings.home)
     if settings.qdrant_url:
+        from resources.vector_index.server import ServerIndex
+
         return ServerIndex.connect(settings, wanted)
     folder = IndexFolder(home)
     folder.own()
@@ -63,6 +64,8 @@ def read_position(settings: Settings, model: ModelKey | None) -> IndexPosition:
     wanted = None if model is None else IndexModel.of(model)
     generation = generation_name(wanted)
     if settings.qdrant_url:
+        from resources.vector_index.server import ServerIndex
+
         return IndexPosition(generation, *ServerIndex.position(settings, wanted))
     try:
         said = json.loads((Home(settings.home).index / generation / "applied.json").read_bytes())

@@ -22,7 +22,6 @@ from resources.errors import LoupeError
 from resources.home import Home
 from resources.settings import Settings
 from resources.vector_index.conditions import Condition
-from resources.vector_index.dialects import ServerDialect
 from resources.vector_index.points import (
     IndexModel,
     IndexStats,
@@ -41,6 +40,7 @@ from resources.vector_index.qdrant_index import (
     read_payload,
     stored_payload,
 )
+from resources.vector_index.server_dialect import ServerDialect
 from resources.vector_index.words import SparseWords, document
 
 __all__ = ["ServerIndex"]

@@ -21,11 +21,11 @@ from assets.photo_stream import Captioning, Embedding, PhotoStream, StreamCounts
 from resources.engine import DecodeTask, Engine, LocalEngine, Outcome
 from resources.engine.decode_worker import WorkerConfig, _Worker
 from resources.engine.tasks import Claim
+from resources.imaging.model_input import ModelInputSpec
 from resources.inventory import AddedRoot, InventoryReport, add_root, take_inventory
 from resources.library import Library
 from resources.manifest import VectorStore
 from resources.manifest.results import ResultKey
-from resources.models.preprocess import ModelInputSpec
 from resources.settings import Settings
 from resources.watching import look
 

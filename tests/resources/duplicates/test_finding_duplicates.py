@@ -16,9 +16,9 @@ from shelf import CLIP, InProcessEngine, PixelModel, Shelf
 
 from resources.duplicates import AREAS, ContentModel, DuplicateCounts, find_duplicates, finding, keep, regroup
 from resources.errors import LoupeError
+from resources.imaging.model_input import ModelInputSpec
 from resources.manifest import Transaction, hidden, integrity
 from resources.manifest import duplicates as table
-from resources.models.preprocess import ModelInputSpec
 from resources.settings import Settings
 
 _SPEC = ModelInputSpec(32, "shortest", "bicubic", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))

@@ -21,7 +21,7 @@ from PIL import Image
 
 from resources.engine import DecodeTask, LocalEngine, Outcome
 from resources.home import Home
-from resources.models.preprocess import ModelInputSpec, model_input
+from resources.imaging.model_input import ModelInputSpec, model_input
 from resources.photo_store import PhotoStore
 from resources.settings import Settings
 
@@ -259,10 +259,10 @@ def test_full_disk_is_not_called_a_broken_photo(home: Home, tmp_path: Path) -> N
     assert decode(settings_of(home), [photo])["a.jpg"].code == "HOME_NOT_WRITABLE"
 
 
-def test_worker_imports_no_model_library(tmp_path: Path) -> None:
+def test_worker_imports_neither_models_nor_settings(tmp_path: Path) -> None:
     code = (
         "import sys, resources.engine.decode_worker\n"
-        "print([name for name in ('torch', 'duckdb', 'dagster') if name in sys.modules])"
+        "print([name for name in ('torch', 'duckdb', 'dagster', 'pydantic') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.strip() == "[]"

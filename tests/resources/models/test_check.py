@@ -14,12 +14,12 @@ from PIL import Image
 from small_models import WORDS, write_tiny_blip, write_tiny_clip
 
 from resources.errors import LoupeError
+from resources.imaging.model_input import model_input
 from resources.models import DEMO_MODEL, GpuResource, check, clip_preset
 from resources.models.captioner import load_captioner_folder
 from resources.models.check import Picture, check_captioner, check_clip, pictures
 from resources.models.clip import load_clip_folder
 from resources.models.identity import clip_identity
-from resources.models.preprocess import model_input
 from resources.models.presets import ModelKind
 from resources.settings import Settings
 

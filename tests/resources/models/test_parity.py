@@ -22,10 +22,10 @@ import pytest
 from PIL import Image, ImageOps
 
 from resources.imaging import decode
+from resources.imaging.model_input import ModelInputSpec, model_input
 from resources.models import PRESETS, GpuResource
 from resources.models.captioner import MOST_TOKENS, load_captioner_folder
 from resources.models.clip import load_clip_folder
-from resources.models.preprocess import ModelInputSpec, model_input
 from resources.settings import Settings
 
 PHOTOS = Path(__file__).resolve().parents[4] / "shared" / "photos"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from resources.models.preprocess import ModelInputSpec, model_input
+from resources.imaging.model_input import ModelInputSpec, model_input
 
 ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
@@ -111,5 +111,5 @@ def test_version_changes_with_every_field_and_survives_pickling() -> None:
 
 
 def test_importing_it_brings_no_torch() -> None:
-    code = "import sys, resources.models.preprocess; assert 'torch' not in sys.modules"
+    code = "import sys, resources.imaging.model_input; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

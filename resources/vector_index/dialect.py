@@ -1,4 +1,7 @@
-"""A tree of conditions in the words of each engine: one recursion, two thin vocabularies of the same shape.
+"""A tree of conditions in the words of an engine: one recursion, and a thin vocabulary for each engine.
+
+The vocabularies are `edge_dialect.py` and `server_dialect.py`: the server's client takes a second to import, and
+few need it.
 
 The embedded engine's `MatchValue(True)` becomes the integer 1 and matches no boolean (qdrant-edge-py 0.9.0), so the
 payload's booleans are also kept as names in the keyword list `FLAGS_KEY`, in both homes.
@@ -8,9 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-
-import qdrant_edge as edge
-from qdrant_client import models as server
 
 from resources.vector_index.conditions import (
     And,
@@ -31,10 +31,10 @@ from resources.vector_index.conditions import (
 from resources.vector_index.derived_keys import FLAGS_KEY, UNSET
 from resources.vector_index.words import folded
 
-__all__ = ["EdgeDialect", "ServerDialect"]
+__all__ = ["Dialect"]
 
 
-class _Dialect:
+class Dialect:
     """`filter(condition)` gives the engine's filter.
 
     `dense_name` None says that points have no vector at all. `spelled` gives the values that a `Like` means.
@@ -120,92 +120,3 @@ def _one_bound_a_side(bounds: Range) -> Range:
     if lte is not None and lt is not None:
         lte, lt = (lte, None) if lte < lt else (None, lt)
     return Range(bounds.key, gte=gte, lte=lte, gt=gt, lt=lt)
-
-
-class EdgeDialect(_Dialect):
-    """The embedded engine's filters."""
-
-    def _all(self, parts: list[Any]) -> edge.Filter:
-        return edge.Filter(must=parts)
-
-    def _any(self, parts: list[Any]) -> edge.Filter:
-        return edge.Filter(should=parts)
-
-    def _not(self, part: Any) -> edge.Filter:
-        return edge.Filter(must_not=[part])
-
-    def _any_of(self, key: str, values: list[str]) -> edge.FieldCondition:
-        return edge.FieldCondition(key, match=edge.MatchAny(values))
-
-    def _starts(self, key: str, text: str) -> edge.FieldCondition:
-        return edge.FieldCondition(key, match=edge.MatchPrefix(text))
-
-    def _contains(self, key: str, text: str) -> edge.FieldCondition:
-        return edge.FieldCondition(key, match=edge.MatchSubstring(text))
-
-    def _range(self, bounds: Range) -> edge.FieldCondition:
-        limits = edge.RangeFloat(gte=bounds.gte, lte=bounds.lte, gt=bounds.gt, lt=bounds.lt)
-        return edge.FieldCondition(bounds.key, range=limits)
-
-    def _empty(self, key: str) -> edge.IsEmptyCondition:
-        return edge.IsEmptyCondition(key)
-
-    def _has_vector(self, name: str) -> edge.HasVectorCondition:
-        return edge.HasVectorCondition(name)
-
-    def _ids(self, photo_ids: list[str]) -> edge.HasIdCondition:
-        return edge.HasIdCondition(set(photo_ids))
-
-    def _near(self, near: Near) -> edge.FieldCondition:
-        circle = edge.GeoRadius(edge.GeoPoint(lon=near.lon, lat=near.lat), near.radius_m)
-        return edge.FieldCondition("location", geo_radius=circle)
-
-    def _inside(self, box: InBox) -> edge.FieldCondition:
-        corners = edge.GeoPoint(lon=box.west, lat=box.north), edge.GeoPoint(lon=box.east, lat=box.south)
-        return edge.FieldCondition("location", geo_bounding_box=edge.GeoBoundingBox(*corners))
-
-
-class ServerDialect(_Dialect):
-    """The server's filters."""
-
-    def _all(self, parts: list[Any]) -> server.Filter:
-        return server.Filter(must=parts)
-
-    def _any(self, parts: list[Any]) -> server.Filter:
-        return server.Filter(should=parts)
-
-    def _not(self, part: Any) -> server.Filter:
-        return server.Filter(must_not=[part])
-
-    def _any_of(self, key: str, values: list[str]) -> server.FieldCondition:
-        return server.FieldCondition(key=key, match=server.MatchAny(any=values))
-
-    def _starts(self, key: str, text: str) -> server.FieldCondition:
-        return server.FieldCondition(key=key, match=server.MatchPrefix(prefix=text))
-
-    def _contains(self, key: str, text: str) -> server.FieldCondition:
-        return server.FieldCondition(key=key, match=server.MatchSubstring(substring=text))
-
-    def _range(self, bounds: Range) -> server.FieldCondition:
-        limits = server.Range(gte=bounds.gte, lte=bounds.lte, gt=bounds.gt, lt=bounds.lt)
-        return server.FieldCondition(key=bounds.key, range=limits)
-
-    def _empty(self, key: str) -> server.IsEmptyCondition:
-        return server.IsEmptyCondition(is_empty=server.PayloadField(key=key))
-
-    def _has_vector(self, name: str) -> server.HasVectorCondition:
-        return server.HasVectorCondition(has_vector=name)
-
-    def _ids(self, photo_ids: list[str]) -> server.HasIdCondition:
-        return server.HasIdCondition(has_id=list(photo_ids))
-
-    def _near(self, near: Near) -> server.FieldCondition:
-        circle = server.GeoRadius(center=server.GeoPoint(lon=near.lon, lat=near.lat), radius=near.radius_m)
-        return server.FieldCondition(key="location", geo_radius=circle)
-
-    def _inside(self, box: InBox) -> server.FieldCondition:
-        corners = server.GeoBoundingBox(
-            top_left=server.GeoPoint(lon=box.west, lat=box.north),
-            bottom_right=server.GeoPoint(lon=box.east, lat=box.south),
-        )
-        return server.FieldCondition(key="location", geo_bounding_box=corners)
