@@ -84,6 +84,7 @@ RULES: dict[str, Rule] = {
     "GET /browse/timeline": _READ,
     "GET /browse/folders": _READ,
     "GET /random": _READ,
+    "POST /random": _READ,
     "GET /images/{photo_id}": _READ,
     "GET /images/{photo_id}/thumbnail": _READ,
     "GET /images/{photo_id}/preview": _READ,

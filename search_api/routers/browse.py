@@ -16,11 +16,13 @@ from resources.search.suggestions import suggest
 from resources.vector_index import Condition, SearchFilters, VectorIndex
 from search_api.dependencies import Held, Live
 from search_api.error_replies import responses
+from search_api.live_index import LiveIndex
 from search_api.photo_cards import card
 from search_api.routers.search import reply, search_filters, search_request, told_why
 from search_api.schemas.search import (
     BrowsedFolder,
     BrowseQuery,
+    Draw,
     Facet,
     Facets,
     FolderLevel,
@@ -107,12 +109,13 @@ def folder_level(
 @router.get("/random", responses=responses(*_LANGUAGE_ERRORS))
 def random(query: Annotated[RandomQuery, Query()], live: Live) -> RandomPhotos:
     """Photos by chance, out of all or of those that a query leaves."""
-    with told_why(live):
-        condition = live.search.found(asking(query.q, SearchRequest()))
-    index = live.index
-    drawn = random_photos(index, condition, query.count, query.seed)
-    stored = index.get(drawn)
-    return RandomPhotos(photos=[card(stored[photo_id].payload) for photo_id in drawn if photo_id in stored])
+    return _drawn(live, asking(query.q, SearchRequest()), query)
+
+
+@router.post("/random", responses=responses(*_LANGUAGE_ERRORS, "SEARCH_BY_CONTENT_OFF"))
+def random_of_a_search(query: SearchQuery, draw: Annotated[Draw, Query()], live: Live) -> RandomPhotos:
+    """Photos by chance out of a search: of all that filters leave, of a ranking those that are relevant."""
+    return _drawn(live, search_request(query), draw)
 
 
 @router.get("/search/suggest", tags=["search"], responses=responses("INVALID_REQUEST", "INDEX_LOADING"))
@@ -139,6 +142,15 @@ def suggestions(
             for each in found
         ]
     )
+
+
+def _drawn(live: LiveIndex, request: SearchRequest, draw: Draw) -> RandomPhotos:
+    with told_why(live):
+        condition = live.search.found(request)
+    index = live.index
+    drawn = random_photos(index, condition, draw.count, draw.seed)
+    stored = index.get(drawn)
+    return RandomPhotos(photos=[card(stored[photo_id].payload) for photo_id in drawn if photo_id in stored])
 
 
 def _facets(index: VectorIndex, condition: Condition | None) -> Facets:

@@ -18,6 +18,7 @@ __all__ = [
     "BrowseQuery",
     "BrowsedFolder",
     "Circle",
+    "Draw",
     "Facet",
     "Facets",
     "FilterTree",
@@ -275,17 +276,22 @@ class LanguageQuery(SimpleQuery):
     )
 
 
-class RandomQuery(BaseModel):
-    """Which photos to draw from."""
+class Draw(BaseModel):
+    """How many photos to draw."""
 
     model_config = ConfigDict(extra="forbid")
+    count: int = Field(1, ge=1, le=200)
+    seed: int | None = Field(None, ge=0, lt=1 << 63, description="The same photos for the same number.")
+
+
+class RandomQuery(Draw):
+    """Which photos to draw from."""
+
     q: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)] = Field(
         "",
         description="Fields of the query language; words count as far as they are relevant.",
         examples=["rating:>=4"],
     )
-    count: int = Field(1, ge=1, le=200)
-    seed: int | None = Field(None, ge=0, lt=1 << 63, description="The same photos for the same number.")
 
 
 class TextQuery(SimpleQuery):

@@ -56,7 +56,7 @@ def test_typing_searches_and_the_address_keeps_it(page: Any) -> None:
     assert names(page)[0] == "blue.png"
     page.reload()
     title(page).to_contain_text("blue square")
-    assert page.get_by_role("searchbox").input_value() == "blue square beside the sea"
+    assert page.get_by_role("combobox", name="Search your photos").input_value() == "blue square beside the sea"
     assert names(page)[0] == "blue.png"
     page.get_by_role("link", name="Loupe").click()
     title(page).to_have_text("8 photos")
@@ -106,17 +106,107 @@ def test_a_chosen_picture_finds_its_like(page: Any, small: SmallLibrary) -> None
     assert names(page)[0] == "violet.jpg"
 
 
-def test_filters_narrow_and_can_be_cleared(page: Any) -> None:
+def test_filters_narrow_by_values_with_their_counts_and_can_be_cleared(page: Any) -> None:
     page.get_by_role("button", name="Filters").click()
-    page.get_by_label("Kind of file").locator('option[value="PNG"]').wait_for(state="attached")
-    page.get_by_label("Kind of file").select_option("PNG")
+    panel = page.get_by_role("complementary", name="Filters")
+    panel.get_by_text("Kind of file").click()
+    panel.get_by_role("checkbox", name="PNG 1").check()
     title(page).to_have_text("1 photo")
     assert names(page) == ["blue.png"]
     assert "format=PNG" in page.url
-    page.get_by_label("Camera").select_option(index=1)
+    panel.get_by_role("checkbox", name="JPEG 7").check()
+    title(page).to_have_text("8 photos")
+    expect(panel.get_by_role("checkbox", name="FUJIFILM X-T5 4")).to_be_visible()
+    panel.get_by_role("checkbox", name="JPEG 7").uncheck()
+    panel.get_by_role("radio", name="3 stars or more").press(" ")
     page.get_by_text("No photo matches").wait_for()
     page.get_by_role("button", name="Clear the filters").click()
     title(page).to_have_text("8 photos")
+
+
+def test_a_range_of_months_and_a_folder_narrow_by_mouse_and_by_keys(page: Any) -> None:
+    page.get_by_role("button", name="Filters").click()
+    panel = page.get_by_role("complementary", name="Filters")
+    thumb = panel.get_by_role("slider", name="to")
+    thumb.focus()
+    thumb.press("Home")
+    page.wait_for_url("**from=2023-06-01&to=2023-06-30*")
+    title(page).to_have_text("2 photos")
+    panel.get_by_role("button", name="Clear").click()
+    title(page).to_have_text("8 photos")
+    bars = panel.get_by_role("group", name="When photos were taken").locator(".bars").bounding_box()
+    page.mouse.move(bars["x"] + 2, bars["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(bars["x"] + 6, bars["y"] + 30)
+    page.mouse.up()
+    title(page).to_have_text("2 photos")
+    page.go_back()
+    title(page).to_have_text("8 photos")
+    tree = panel.get_by_role("tree", name="Folders")
+    tree.get_by_role("treeitem", name="Lisbon 2023 (4)").focus()
+    page.keyboard.press("ArrowRight")
+    tree.get_by_role("treeitem", name="Ünïcode (1)").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    title(page).to_have_text("1 photo")
+    assert names(page)[0].startswith("orange")
+
+
+def test_suggestions_are_taken_by_keys(page: Any) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("cam")
+    box = page.get_by_role("combobox", name="Search your photos")
+    option = page.get_by_role("listbox").get_by_role("option").first
+    expect(option).to_contain_text("camera:")
+    page.keyboard.press("ArrowDown")
+    expect(option).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(option).to_contain_text("FUJIFILM X-T5")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value('camera:"FUJIFILM X-T5" ')
+    expect(box).to_have_attribute("aria-expanded", "false")
+    title(page).to_have_text("4 photos")
+
+
+def test_parts_of_a_search_weigh_more_or_turn_round_and_scores_are_told(page: Any, small: SmallLibrary) -> None:
+    page.goto(f"{page.url}?q=circle&not=wall&also=sea^2")
+    head = page.get_by_role("main")
+    head.get_by_role("button", name="Less like wall").click()
+    page.get_by_role("radio", name="×4").press(" ")
+    page.wait_for_url("**not=wall%5E4*")
+    page.get_by_role("radio", name="With", exact=True).press(" ")
+    head.get_by_role("button", name="More like wall, counts 1 times").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Say how alike they are").click()
+    expect(photos(page).first).to_contain_text("shows it")
+    photos(page).first.click()
+    page.get_by_role("button", name="Less like this").click()
+    page.get_by_role("search").get_by_role("button", name="Less like this photo").wait_for()
+    assert "unlike=" in page.url
+
+
+def test_photos_by_chance_and_the_way_back(page: Any) -> None:
+    page.get_by_role("button", name="Photos by chance").click()
+    title(page).to_have_text("8 photos by chance")
+    seed = page.url
+    drawn = names(page)
+    page.get_by_role("button", name="Others by chance").click()
+    page.wait_for_function("seed => location.href !== seed", arg=seed)
+    page.goto(seed)
+    title(page).to_have_text("8 photos by chance")
+    assert names(page) == drawn
+    page.get_by_role("button", name="All, in order").click()
+    title(page).to_have_text("8 photos")
+
+
+def test_the_rail_goes_to_a_month(page: Any) -> None:
+    page.set_viewport_size({"width": 900, "height": 300})
+    rail = page.get_by_role("slider", name="Go to a month")
+    rail.focus()
+    page.keyboard.press("End")
+    page.wait_for_function("window.scrollY > 100")
+    expect(rail).to_have_attribute("aria-valuetext", "June 2023")
 
 
 def test_progress_is_shown_while_a_job_runs_and_goes_with_it(page: Any, small: SmallLibrary) -> None:

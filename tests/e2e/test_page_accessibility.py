@@ -48,8 +48,20 @@ def _photos(page: Any) -> None:
 
 
 def _filters(page: Any) -> None:
-    page.get_by_role("button", name="Filters").click()
-    page.get_by_label("Person").wait_for()
+    page.get_by_role("tree").wait_for()
+    page.get_by_role("group", name="When photos were taken").first.wait_for()
+    for group in page.locator("details:not([open]) > summary").all():
+        group.click()
+
+
+def _suggestions(page: Any) -> None:
+    page.get_by_role("combobox", name="Search your photos").press_sequentially("ca")
+    page.get_by_role("option").first.wait_for()
+
+
+def _part(page: Any) -> None:
+    page.get_by_role("button", name="Less like wall").click()
+    page.get_by_text("How much it counts").wait_for()
 
 
 def _photo(page: Any) -> None:
@@ -78,7 +90,9 @@ def _text(text: str) -> Callable[[Any], None]:
 
 VIEWS: list[tuple[str, Callable[[Any], None]]] = [
     ("/", _photos),
-    ("/", _filters),
+    ("/?panel=1", _filters),
+    ("/", _suggestions),
+    ("/?q=red&not=wall%5E2&scores=1", _part),
     ("/?q=red&format=PNG", _photos),
     ("/?country=Portugal&camera=none", _text("No photo matches")),
     ("/", _photo),

@@ -271,6 +271,9 @@ def test_photos_by_chance_fit_the_query(client: TestClient) -> None:
     assert {photo["format"] for photo in drawn} == {"JPEG"}
     again = client.get("/api/v1/random", params={"count": 3, "seed": 5, "q": "format:jpg"}).json()["photos"]
     assert again == drawn
+    whole = {"filters": {"formats": ["PNG"]}, "sort": "newest"}
+    of_a_search = client.post("/api/v1/random", params={"count": 50}, json=whole).json()["photos"]
+    assert {photo["format"] for photo in of_a_search} == {"PNG"}
 
 
 def test_suggestions_name_fields_and_values(client: TestClient) -> None:

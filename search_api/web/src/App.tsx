@@ -1,16 +1,11 @@
 // What stands around every view, and which view an address shows.
 
-import { useState } from "react";
+import { lazy, Suspense } from "react";
 import { Redirect, Route, Switch } from "wouter";
 
-import { useView } from "./address";
-import { DuplicatesPage } from "./duplicates/DuplicatesPage";
-import { LibraryPage } from "./library/LibraryPage";
 import { DropTarget } from "./search/DropTarget";
 import { PictureProvider } from "./search/picture";
-import { hasFilters } from "./search/request";
 import { SearchPage } from "./search/SearchPage";
-import { SettingsPage } from "./settings/SettingsPage";
 import { AddPhotosProvider } from "./shell/AddPhotos";
 import { Banners } from "./shell/Banners";
 import { Keys } from "./shell/Keys";
@@ -18,6 +13,10 @@ import { NotesProvider } from "./shell/Notes";
 import { ProgressStrip } from "./shell/ProgressStrip";
 import { TopBar } from "./shell/TopBar";
 import { t } from "./texts";
+
+const LibraryPage = lazy(() => import("./library/LibraryPage").then((module) => ({ default: module.LibraryPage })));
+const DuplicatesPage = lazy(() => import("./duplicates/DuplicatesPage").then((module) => ({ default: module.DuplicatesPage })));
+const SettingsPage = lazy(() => import("./settings/SettingsPage").then((module) => ({ default: module.SettingsPage })));
 
 export function App() {
   return (
@@ -32,34 +31,34 @@ export function App() {
 }
 
 function Shell() {
-  const { view } = useView();
-  const [filtersOpen, setFiltersOpen] = useState(() => hasFilters(view));
   return (
     <>
       <a className="skip-link" href="#content">
         {t.nav.skipToContent}
       </a>
-      <TopBar filtersOpen={filtersOpen} setFiltersOpen={setFiltersOpen} />
+      <TopBar />
       <ProgressStrip />
       <Banners />
-      <Switch>
-        <Route path="/">
-          <SearchPage filtersOpen={filtersOpen} />
-        </Route>
-        <Route path="/library">
-          <LibraryPage section="folders" />
-        </Route>
-        <Route path="/library/:section">{({ section }) => <LibraryPage section={section} />}</Route>
-        <Route path="/duplicates">
-          <DuplicatesPage />
-        </Route>
-        <Route path="/settings">
-          <SettingsPage />
-        </Route>
-        <Route>
-          <Redirect to="/" replace />
-        </Route>
-      </Switch>
+      <Suspense fallback={<main id="content" className="page" aria-busy="true" />}>
+        <Switch>
+          <Route path="/">
+            <SearchPage />
+          </Route>
+          <Route path="/library">
+            <LibraryPage section="folders" />
+          </Route>
+          <Route path="/library/:section">{({ section }) => <LibraryPage section={section} />}</Route>
+          <Route path="/duplicates">
+            <DuplicatesPage />
+          </Route>
+          <Route path="/settings">
+            <SettingsPage />
+          </Route>
+          <Route>
+            <Redirect to="/" replace />
+          </Route>
+        </Switch>
+      </Suspense>
       <DropTarget />
       <Keys />
     </>

@@ -8,6 +8,8 @@ describe("address", () => {
     expect(view).toEqual({ q: "red boat", format: "PNG" });
     expect(address(view)).toBe("/?q=red+boat&format=PNG");
     expect(address(view, { ...withoutFilters(), q: null })).toBe("/");
+    expect(read("?camera=A&camera=B%2C+1")).toEqual({ camera: "A\nB, 1" });
+    expect(address({ camera: "A\nB, 1" })).toBe("/?camera=A&camera=B%2C+1");
     expect(address({}, { under: "/a b" }, "/library/skipped")).toBe("/library/skipped?under=%2Fa+b");
   });
 });

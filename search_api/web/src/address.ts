@@ -4,30 +4,38 @@
 import { useMemo } from "react";
 import { useLocation, useSearch } from "wouter";
 
-export const FILTER_KEYS = [
-  ...(["not", "from", "to", "camera", "format", "folder", "collection", "mode"] as const),
-  ...(["person", "country", "region", "city", "label", "motion", "stacks"] as const),
+/** Of these any value will do; the address names the key once for each. */
+export const CHOICE_KEYS = [
+  ...(["camera", "lens", "format", "person", "country", "region", "city", "label"] as const),
+  ...(["collection", "keyword", "tag", "orientation"] as const),
 ];
-const KEYS = ["q", "like", ...FILTER_KEYS, "sort", "photo", "under"] as const;
+export const FILTER_KEYS = [
+  ...(["also", "not", "from", "to", "folder"] as const),
+  ...CHOICE_KEYS,
+  ...(["rating", "motion", "stacks", "mode"] as const),
+];
+const KEYS = ["q", "like", "unlike", ...FILTER_KEYS, "sort", "random", "scores", "panel", "photo", "under"] as const;
 export type ViewKey = (typeof KEYS)[number];
 export type FilterKey = (typeof FILTER_KEYS)[number];
-/** Only keys with a value are present. */
+export type ChoiceKey = (typeof CHOICE_KEYS)[number];
+/** Only keys with a value are present; several values are parted by line ends. */
 export type View = Partial<Record<ViewKey, string>>;
 export type Changes = Partial<Record<ViewKey, string | null>>;
 
+/** The values of a key that may have several. */
+export const listed = (value: string | null | undefined): string[] => value?.split("\n").filter(Boolean) ?? [];
+export const joined = (values: string[]): string | null => values.join("\n") || null;
+
 export function read(search: string): View {
   const params = new URLSearchParams(search);
-  return Object.fromEntries(KEYS.map((key) => [key, params.get(key)]).filter(([, value]) => value)) as View;
+  return Object.fromEntries(KEYS.map((key) => [key, params.getAll(key).join("\n")]).filter(([, value]) => value)) as View;
 }
 
 /** The address of `view` with `changes`, below `path`. */
 export function address(view: View, changes: Changes = {}, path = "/"): string {
   const merged: Changes = { ...view, ...changes };
   const params = new URLSearchParams();
-  for (const key of KEYS) {
-    const value = merged[key];
-    if (value) params.set(key, value);
-  }
+  for (const key of KEYS) for (const value of listed(merged[key])) params.append(key, value);
   const text = params.toString();
   return text ? `${path}?${text}` : path;
 }

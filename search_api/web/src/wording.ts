@@ -16,6 +16,13 @@ export function wallClock(text: string, withTime = true): string {
   return (withTime ? dayAndTime : day).format(date);
 }
 
+const month = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" });
+const shortMonth = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric", timeZone: "UTC" });
+
+/** "2021-06" as "June 2021". */
+export const monthName = (text: string, short = false): string =>
+  text ? (short ? shortMonth : month).format(new Date(`${text.slice(0, 7)}-01T00:00:00Z`)) : "";
+
 /** A moment of this machine's own records (UTC without a zone), in the person's time. */
 export const moment = (text: string): string => dayAndTime.format(new Date(/Z|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`));
 

@@ -24,6 +24,8 @@ export type SearchQuery = Schemas["SearchQuery"];
 export type SearchReply = Schemas["SearchReply"];
 export type Filters = Schemas["Filters"];
 export type Facet = Schemas["Facet"];
+export type FolderNode = Schemas["FolderLevel"]["folders"][number];
+export type Suggestion = Schemas["SuggestedText"];
 export type Facets = Schemas["Facets"];
 
 export class ApiError extends Error {

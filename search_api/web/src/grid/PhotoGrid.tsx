@@ -25,6 +25,10 @@ export interface GridHandle {
   /** Put the focus on a photo, scrolling to it. */
   focus: (photoId: string) => void;
   focusFirst: () => void;
+  /** Bring a photo to the top of the window. */
+  scrollTo: (index: number) => void;
+  /** The photo at the top of the window; at the end of the page the last one. */
+  indexAtTop: () => number;
 }
 
 interface Props {
@@ -35,13 +39,17 @@ interface Props {
   hrefOf: (photoId: string) => string;
   onOpen: (photoId: string) => void;
   stale: boolean;
+  /** Say how alike each photo is. */
+  scores?: boolean;
   ref?: Ref<GridHandle>;
 }
 
+// Height of the bar that stands before the photos (style.css).
+const BAR = 64;
 // What a block looks like before it is known.
 const UNKNOWN = Array.from({ length: BLOCK }, (_, at) => [1.5, 0.75, 1.33, 1.5, 1, 1.5, 0.67, 1.78][at % 8] ?? 1.5);
 
-export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen, stale, ref }: Props) {
+export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen, stale, scores = false, ref }: Props) {
   const list = useRef<HTMLUListElement>(null);
   const queries = useQueryClient();
   const { width, top } = usePlace(list);
@@ -130,6 +138,20 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
       }
     },
     focusFirst: () => moveTo(tabbable),
+    scrollTo: (index) => {
+      const block = Math.floor(index / BLOCK);
+      const start = virtualizer.measurementsCache[block]?.start ?? top;
+      const box = layoutOf(block, known(block)).boxes[index % BLOCK];
+      window.scrollTo({ top: index === 0 ? 0 : start + (box?.top ?? 0) - BAR });
+    },
+    indexAtTop: () => {
+      if (window.scrollY > 0 && window.scrollY + window.innerHeight >= document.documentElement.scrollHeight - 2) return total - 1;
+      const y = window.scrollY + BAR + 8 - top;
+      const block = drawn.find(({ start, layout }) => y < start + layout.height) ?? drawn.at(-1);
+      if (!block) return 0;
+      const at = block.layout.boxes.findIndex((box) => block.start + box.top + box.height > y);
+      return block.block * BLOCK + Math.max(at, 0);
+    },
   }));
 
   const onKeyDown = (event: KeyboardEvent<HTMLUListElement>) => {
@@ -190,6 +212,7 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
                 total={total}
                 tabbable={index === tabbable}
                 href={hrefOf(photo.photo_id)}
+                scores={scores}
                 {...place}
               />
             ) : (

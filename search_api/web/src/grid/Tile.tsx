@@ -3,7 +3,7 @@ import { memo } from "react";
 import type { PhotoCard } from "../api/client";
 import { t } from "../texts";
 import { wallClock } from "../wording";
-import { altText, marksOf } from "./marks";
+import { altText, marksOf, scoreOf } from "./marks";
 
 const EAGER = 24; // about a screen
 
@@ -17,11 +17,13 @@ interface Props {
   height: number;
   tabbable: boolean;
   href: string;
+  scores: boolean;
 }
 
 /** One photo of the grid: a link, so that it opens in a new tab as any other. */
-export const Tile = memo(function Tile({ photo, index, total, left, top, width, height, tabbable, href }: Props) {
+export const Tile = memo(function Tile({ photo, index, total, left, top, width, height, tabbable, href, scores }: Props) {
   const marks = marksOf(photo);
+  const score = scores ? scoreOf(photo) : null;
   const date = photo.taken_at && wallClock(photo.taken_at, false);
   return (
     <li
@@ -40,7 +42,7 @@ export const Tile = memo(function Tile({ photo, index, total, left, top, width, 
         <img
           key={photo.thumbnail_url}
           src={photo.thumbnail_url}
-          alt={[altText(photo), ...marks].join(", ")}
+          alt={[altText(photo), ...marks, ...(score ? [score] : [])].join(", ")}
           loading={index < EAGER ? "eager" : "lazy"}
           decoding="async"
           draggable={false}
@@ -50,6 +52,11 @@ export const Tile = memo(function Tile({ photo, index, total, left, top, width, 
         <span className="tile-label" aria-hidden="true">
           {photo.caption || photo.file_name}
         </span>
+        {score && (
+          <span className="mark score" aria-hidden="true">
+            {score}
+          </span>
+        )}
         {photo.offline && <span className="mark missing">{t.results.missing}</span>}
         {marks.length > 0 && (
           <span className="marks" aria-hidden="true">

@@ -20,3 +20,12 @@ export function marksOf(photo: PhotoCard): string[] {
   if (photo.motion) marks.push(t.results.live);
   return marks;
 }
+
+/** How alike it is to what was searched for: by what it shows and by its words. */
+export const scoreOf = (photo: PhotoCard): string =>
+  [
+    photo.meaning != null && t.results.meaning(photo.meaning.toFixed(3)),
+    photo.words ? t.results.words(photo.words.toFixed(1)) : null,
+  ]
+    .filter(Boolean)
+    .join(" · ");

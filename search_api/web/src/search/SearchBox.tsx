@@ -1,23 +1,25 @@
-// One box for words, with what they are searched together with.
+// One box for words, with what they are searched together with and what may be typed next.
 
 import { ActionIcon, CloseButton, Indicator, Tooltip } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useQuery } from "@tanstack/react-query";
 import { ImageUp, Search, SlidersHorizontal } from "lucide-react";
-import { useEffect, useId, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 
 import { useView } from "../address";
+import type { Suggestion } from "../api/client";
 import { t } from "../texts";
+import { number } from "../wording";
+import { PictureChips } from "./Chips";
 import { usePicture } from "./picture";
 import { hasFilters } from "./request";
+import { suggestOptions, taken, type Written } from "./suggestions";
 
 const TYPING_PAUSE_MS = 350;
+const SUGGEST_PAUSE_MS = 120;
 const PICTURES = "image/*,.dng,.nef,.cr2,.cr3,.arw,.raf,.rw2,.orf,.heic,.heif,.avif";
 
-interface Props {
-  filtersOpen: boolean;
-  setFiltersOpen: (open: boolean) => void;
-}
-
-export function SearchBox({ filtersOpen, setFiltersOpen }: Props) {
+export function SearchBox() {
   const { view, path, show, go } = useView();
   const { picture, setPicture } = usePicture();
   const [text, setText] = useState(view.q ?? "");
@@ -41,13 +43,13 @@ export function SearchBox({ filtersOpen, setFiltersOpen }: Props) {
     if (q === said && onPhotos) return;
     sent.current = q;
     // With a picture or a photo in the box the words are added to it; alone they start a new search.
-    if (onPhotos) show({ q: q || null, sort: null, photo: null }, { replace });
+    if (onPhotos) show({ q: q || null, sort: null, random: null, photo: null }, { replace });
     else if (q) go("/", { q });
   };
 
   useEffect(() => {
-    const listen = (event: KeyboardEvent) => {
-      const elsewhere = (event.target as HTMLElement).matches?.("input, select, textarea");
+    const listen = (event: globalThis.KeyboardEvent) => {
+      const elsewhere = (event.target as HTMLElement).matches?.("input:not([type=checkbox]), select, textarea");
       if (event.key !== "/" || elsewhere || document.querySelector("[role=dialog]")) return;
       event.preventDefault();
       input.current?.focus();
@@ -57,24 +59,27 @@ export function SearchBox({ filtersOpen, setFiltersOpen }: Props) {
     return () => window.removeEventListener("keydown", listen);
   }, []);
 
-  const chips = Boolean(picture || view.like);
+  const list = useSuggestions(text, (written, whole) => {
+    setText(written.text);
+    window.requestAnimationFrame(() => input.current?.setSelectionRange(written.caret, written.caret));
+    if (whole && onPhotos) submit(written.text, true);
+  });
+  const chips = Boolean(picture || view.like || view.unlike) && onPhotos;
   return (
     <form
       role="search"
       className="search-box"
       onSubmit={(event) => {
         event.preventDefault();
+        list.close();
         submit(text, false);
       }}
     >
       <Search size={18} aria-hidden="true" className="glyph" />
-      {picture && <PictureChip picture={picture} onRemove={() => setPicture(null)} />}
-      {view.like && onPhotos && (
-        <Chip
-          image={`/api/v1/images/${encodeURIComponent(view.like)}/thumbnail`}
-          what={t.search.thisPhoto}
-          onRemove={() => show({ like: null, sort: null })}
-        />
+      {chips && (
+        <span className="chips">
+          <PictureChips />
+        </span>
       )}
       <input
         ref={input}
@@ -88,14 +93,17 @@ export function SearchBox({ filtersOpen, setFiltersOpen }: Props) {
         maxLength={500}
         enterKeyHint="search"
         value={text}
+        {...list.box}
         onChange={(event) => {
           const words = event.currentTarget.value;
           setText(words);
+          list.typed(event.currentTarget.selectionStart ?? words.length);
           window.clearTimeout(typing.current);
           if (onPhotos) typing.current = window.setTimeout(() => submit(words, true), TYPING_PAUSE_MS);
         }}
+        onBlur={list.close}
         onKeyDown={(event) => {
-          if (event.key !== "ArrowDown") return;
+          if (list.onKey(event) || event.key !== "ArrowDown") return;
           event.preventDefault();
           window.dispatchEvent(new Event("loupe:to-photos"));
         }}
@@ -141,32 +149,94 @@ export function SearchBox({ filtersOpen, setFiltersOpen }: Props) {
               variant="subtle"
               color="gray"
               aria-label={t.search.filters}
-              aria-expanded={filtersOpen}
-              aria-controls={filtersOpen ? "filters" : undefined}
-              onClick={() => setFiltersOpen(!filtersOpen)}
+              aria-expanded={Boolean(view.panel)}
+              aria-controls={view.panel ? "filters" : undefined}
+              onClick={() => show({ panel: view.panel ? null : "1" }, { replace: true })}
             >
               <SlidersHorizontal size={18} aria-hidden="true" />
             </ActionIcon>
           </Indicator>
         </Tooltip>
       )}
+      {list.shown}
     </form>
   );
 }
 
-function PictureChip({ picture, onRemove }: { picture: File; onRemove: () => void }) {
-  const url = useMemo(() => URL.createObjectURL(picture), [picture]);
-  useEffect(() => () => URL.revokeObjectURL(url), [url]);
-  return <Chip image={url} what={t.search.yourPicture} onRemove={onRemove} />;
-}
-
-function Chip({ image, what, onRemove }: { image: string; what: string; onRemove: () => void }) {
-  const [shown, setShown] = useState(true); // a browser cannot show every picture that can be searched with
-  useEffect(() => setShown(true), [image]);
-  return (
-    <span className="chip">
-      {shown ? <img src={image} alt={t.search.like(what)} onError={() => setShown(false)} /> : t.search.like(what)}
-      <CloseButton size="xs" aria-label={t.search.remove(what)} onClick={onRemove} />
-    </span>
-  );
+/** The list below the box, by the pattern of an editable combobox: the focus stays in the box. */
+function useSuggestions(text: string, take: (written: Written, whole: boolean) => void) {
+  const id = useId();
+  const [caret, setCaret] = useState<number | null>(null); // null: closed
+  const [active, setActive] = useState(-1);
+  const [asked] = useDebouncedValue(caret === null ? null : { text, caret }, SUGGEST_PAUSE_MS);
+  const { data } = useQuery({ ...suggestOptions(asked ?? { text: "", caret: 0 }), enabled: Boolean(asked?.text.trim()) });
+  const open = caret !== null && text.trim() !== "" && asked !== null;
+  const options = open ? (data ?? []) : [];
+  const close = () => {
+    setCaret(null);
+    setActive(-1);
+  };
+  const choose = (option: Suggestion) => {
+    const written = taken(asked?.text ?? text, option);
+    take(written, option.kind !== "field");
+    setActive(-1);
+    setCaret(option.kind === "field" ? written.caret : null);
+  };
+  /** Whether the key was for the list. */
+  const onKey = (event: KeyboardEvent): boolean => {
+    if (options.length === 0) return false;
+    const option = options[active];
+    if (event.key === "ArrowDown") setActive((active + 1) % options.length);
+    else if (event.key === "ArrowUp") setActive(active <= 0 ? options.length - 1 : active - 1);
+    else if (event.key === "Escape") close();
+    else if (event.key === "Enter" && option) choose(option);
+    else return false;
+    event.preventDefault();
+    return true;
+  };
+  const expanded = options.length > 0;
+  return {
+    onKey,
+    close,
+    typed: (at: number) => {
+      setCaret(at);
+      setActive(-1);
+    },
+    box: {
+      role: "combobox",
+      "aria-autocomplete": "list",
+      "aria-expanded": expanded,
+      "aria-controls": expanded ? id : undefined,
+      "aria-activedescendant": expanded && active >= 0 ? `${id}-${active}` : undefined,
+    } as const,
+    shown: expanded && (
+      <ul id={id} role="listbox" aria-label={t.search.suggestions} className="suggestions">
+        {options.map((option, at) => (
+          <li
+            key={`${option.kind} ${option.insert}`}
+            id={`${id}-${at}`}
+            role="option"
+            aria-selected={at === active}
+            // Before the box loses the focus.
+            onMouseDown={(event) => {
+              event.preventDefault();
+              choose(option);
+            }}
+          >
+            {option.kind === "field" ? (
+              <>
+                <code>{option.insert}</code> <span className="what">{option.label}</span>
+              </>
+            ) : (
+              <>
+                {option.field && <span className="what">{t.search.fields[option.field] ?? option.field}</span>}{" "}
+                <span className="value">{option.label}</span>
+                {option.count != null && <span className="count">{number(option.count)}</span>}
+              </>
+            )}
+          </li>
+        ))}
+      </ul>
+    ),
+  };
 }

@@ -1,23 +1,28 @@
 // Photos: what was searched for, or all of them, newest first.
 
-import { Anchor, Button, CloseButton, NativeSelect } from "@mantine/core";
+import { ActionIcon, Anchor, Button, CloseButton, Drawer, NativeSelect, Tooltip } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type ReactNode, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
+import { Gauge, Shuffle } from "lucide-react";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
 
-import { address, FILTER_KEYS, type FilterKey, useView, type View, withoutFilters } from "../address";
+import { address, FILTER_KEYS, type FilterKey, listed, useView, type View, withoutFilters } from "../address";
 import { ApiError, asApiError, type SearchReply } from "../api/client";
 import { useStatus } from "../api/library";
 import { type GridHandle, GridPlaceholder, PhotoGrid } from "../grid/PhotoGrid";
 import { useAddPhotos } from "../shell/AddPhotos";
 import { t } from "../texts";
 import { nameOf } from "../wording";
-import { Viewer } from "../viewer/Viewer";
-import { Filters } from "./Filters";
+import { TextChips } from "./Chips";
 import { usePicture } from "./picture";
 import { useSearchSoon } from "./refresh";
-import { blockOptions, hasFilters, hasQuery, searchOf, type Search } from "./request";
+import { blockOptions, facetsOf, hasFilters, hasQuery, searchOf, type Search } from "./request";
+import { TimeRail } from "./TimeRail";
 
-export function SearchPage({ filtersOpen }: { filtersOpen: boolean }) {
+const FacetPanel = lazy(() => import("./Facets").then((module) => ({ default: module.FacetPanel })));
+const Viewer = lazy(() => import("../viewer/Viewer").then((module) => ({ default: module.Viewer })));
+
+export function SearchPage() {
   const { view, show } = useView();
   const { picture, pictureId } = usePicture();
   const searchSoon = useSearchSoon();
@@ -53,67 +58,143 @@ export function SearchPage({ filtersOpen }: { filtersOpen: boolean }) {
   const open = useCallback((photoId: string) => show({ photo: photoId }), [show]);
   const hrefOf = useCallback((photoId: string) => address(view, { photo: photoId }), [view]);
   const empty = first.isSuccess && first.data.total === 0;
+  const narrow = useMediaQuery("(max-width: 860px)", false, { getInitialValueInEffect: false });
+  const ranked = hasQuery(view, picture) && !view.random;
   const visible = shown && shownReply && !error && !(empty && shown.key === asked.key);
 
   return (
-    <main id="content" tabIndex={-1} aria-busy={first.isFetching}>
-      {filtersOpen && <Filters />}
-      <div className="result-head">
-        <h1 id={titleId} aria-live="polite">
-          {title}
-        </h1>
-        <span className="note">{reply?.warnings?.map((warning) => warning.message).join(" ")}</span>
-        {!filtersOpen && <ActiveFilters view={view} show={show} />}
-        {reply && reply.total > 1 && (
-          <NativeSelect
-            className="sort"
-            aria-label={t.search.sort}
-            size="xs"
-            value={view.sort ?? (hasQuery(view, picture) ? "relevance" : "newest")}
-            onChange={(event) => show({ sort: event.currentTarget.value })}
-            data={[
-              ...(hasQuery(view, picture) ? [{ value: "relevance", label: t.search.sorts.relevance }] : []),
-              { value: "newest", label: t.search.sorts.newest },
-              { value: "oldest", label: t.search.sorts.oldest },
-            ]}
-          />
-        )}
-      </div>
-      {!hasQuery(view, picture) && !hasFilters(view) && <Examples reply={reply} />}
+    <div className={view.panel && !narrow ? "photos-page with-panel" : "photos-page"}>
+      {view.panel && (
+        <Panel narrow={narrow} total={reply?.total} onClose={() => show({ panel: null }, { replace: true })}>
+          <FacetPanel />
+        </Panel>
+      )}
+      <main id="content" tabIndex={-1} aria-busy={first.isFetching}>
+        <div className="result-head">
+          <h1 id={titleId} aria-live="polite">
+            {title}
+          </h1>
+          <span className="note">{reply?.warnings?.map((warning) => warning.message).join(" ")}</span>
+          <span className="active-filters">
+            <TextChips />
+            {!(view.panel && !narrow) && <ActiveFilters view={view} show={show} />}
+          </span>
+          <span className="result-tools">
+            {ranked && reply && reply.total > 0 && (
+              <Tool label={t.search.scores} pressed={Boolean(view.scores)} onClick={() => show({ scores: view.scores ? null : "1" }, { replace: true })}>
+                <Gauge size={17} aria-hidden="true" />
+              </Tool>
+            )}
+            {reply && (reply.total > 1 || view.random) && !picture && (
+              <Tool label={view.random ? t.search.otherChance : t.search.chance} onClick={() => show({ random: newSeed(), photo: null }, { replace: Boolean(view.random) })}>
+                <Shuffle size={17} aria-hidden="true" />
+              </Tool>
+            )}
+            {view.random && (
+              <Button size="compact-sm" variant="default" onClick={() => show({ random: null })}>
+                {t.search.inOrder}
+              </Button>
+            )}
+            {reply && reply.total > 1 && !view.random && (
+              <NativeSelect
+                className="sort"
+                aria-label={t.search.sort}
+                size="xs"
+                value={view.sort ?? (hasQuery(view, picture) ? "relevance" : "newest")}
+                onChange={(event) => show({ sort: event.currentTarget.value })}
+                data={[
+                  ...(hasQuery(view, picture) ? [{ value: "relevance", label: t.search.sorts.relevance }] : []),
+                  { value: "newest", label: t.search.sorts.newest },
+                  { value: "oldest", label: t.search.sorts.oldest },
+                ]}
+              />
+            )}
+          </span>
+        </div>
+        {!hasQuery(view, picture) && !hasFilters(view) && <Examples reply={reply} />}
 
-      {error ? (
-        <Failed error={error} again={() => void first.refetch()} />
-      ) : opening ? (
-        <Message title={t.states.opening} note={t.states.openingNote} />
-      ) : empty ? (
-        <Empty view={view} picture={picture} clear={() => show(withoutFilters())} />
-      ) : null}
-      {visible ? (
-        <PhotoGrid
-          ref={grid}
-          search={shown}
-          total={shownReply.total}
-          relevant={shown.body.sort === "relevance" ? (shownReply.relevant ?? null) : null}
-          labelledBy={titleId}
-          hrefOf={hrefOf}
-          onOpen={open}
-          stale={shown.key !== asked.key}
-        />
-      ) : (
-        !error && !empty && !opening && <GridPlaceholder />
-      )}
-      <GridKeys grid={grid} />
-      {view.photo && (
-        <Viewer
-          photoId={view.photo}
-          search={shown}
-          total={shownReply?.total ?? 0}
-          onClosed={(photoId) => grid.current?.focus(photoId)}
-          onStacksChanged={searchSoon}
-        />
-      )}
-    </main>
+        {error ? (
+          <Failed error={error} again={() => void first.refetch()} />
+        ) : opening ? (
+          <Message title={t.states.opening} note={t.states.openingNote} />
+        ) : empty ? (
+          <Empty view={view} picture={picture} clear={() => show(withoutFilters())} />
+        ) : null}
+        {visible ? (
+          <PhotoGrid
+            ref={grid}
+            search={shown}
+            total={shownReply.total}
+            relevant={shown.body.sort === "relevance" && shown.seed === null ? (shownReply.relevant ?? null) : null}
+            labelledBy={titleId}
+            hrefOf={hrefOf}
+            onOpen={open}
+            stale={shown.key !== asked.key}
+            scores={Boolean(view.scores) && ranked}
+          />
+        ) : (
+          !error && !empty && !opening && <GridPlaceholder />
+        )}
+        <GridKeys grid={grid} />
+        {visible && shown.body.sort !== "relevance" && shown.seed === null && !narrow && (
+          <Rail view={view} total={shownReply.total} newestFirst={shown.body.sort === "newest"} grid={grid} />
+        )}
+        {view.photo && (
+          <Suspense fallback={null}>
+            <Viewer
+              photoId={view.photo}
+              search={shown}
+              total={shownReply?.total ?? 0}
+              onClosed={(photoId) => grid.current?.focus(photoId)}
+              onStacksChanged={searchSoon}
+            />
+          </Suspense>
+        )}
+      </main>
+    </div>
   );
+}
+
+const newSeed = (): string => String(Math.floor(Math.random() * 1e9));
+
+function Tool({ label, pressed, onClick, children }: { label: string; pressed?: boolean; onClick: () => void; children: ReactNode }) {
+  return (
+    <Tooltip label={label} openDelay={500}>
+      <ActionIcon variant={pressed ? "light" : "subtle"} color={pressed ? undefined : "gray"} aria-label={label} aria-pressed={pressed} onClick={onClick}>
+        {children}
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
+/** What photos can be narrowed by: beside them, over them where the window is narrow. */
+function Panel({ narrow, total, onClose, children }: { narrow: boolean; total: number | undefined; onClose: () => void; children: ReactNode }) {
+  const shown = <Suspense fallback={null}>{children}</Suspense>;
+  if (!narrow) {
+    return (
+      <aside id="filters" className="facets" aria-label={t.filters.label}>
+        {shown}
+      </aside>
+    );
+  }
+  return (
+    <Drawer id="filters" opened onClose={onClose} withCloseButton={false} size="100%" lockScroll={false} aria-label={t.filters.label} transitionProps={{ duration: 0 }}>
+      <div className="facets">{shown}</div>
+      <div className="facets-foot">
+        <Button fullWidth onClick={onClose}>
+          {total === undefined ? t.close : t.filters.show(total)}
+        </Button>
+      </div>
+    </Drawer>
+  );
+}
+
+/** Years and months beside photos by date. */
+function Rail({ view, ...rest }: { view: View; total: number; newestFirst: boolean; grid: React.RefObject<GridHandle | null> }) {
+  const { data } = useQuery(facetsOf(view));
+  // While they do not belong together, a place on the rail would be another's.
+  if (!data || data.total !== rest.total) return null;
+  return <TimeRail months={data.months} undated={data.undated} {...rest} />;
 }
 
 function useAsked(view: View, picture: File | null, pictureId: number): Search {
@@ -124,10 +205,11 @@ function useAsked(view: View, picture: File | null, pictureId: number): Search {
 
 function titleOf(reply: SearchReply | undefined, view: View, picture: File | null): string {
   if (!reply) return t.results.photos;
-  if (view.like) return t.results.like;
+  if (view.random) return t.results.chance(reply.total);
+  if (view.like && !view.q && !view.also) return t.results.like;
   if (picture) return t.results.likePicture;
   if (view.q && reply.relevant != null) return t.results.matches(reply.relevant, view.q);
-  return hasQuery(view, picture) ? t.results.bestFirst(reply.total) : t.results.count(reply.total);
+  return reply.mode !== "browse" && hasQuery(view, picture) ? t.results.bestFirst(reply.total) : t.results.count(reply.total);
 }
 
 /** What comes in while somebody looks: shown at once where it cannot disturb, marked old elsewhere. */
@@ -159,34 +241,36 @@ function GridKeys({ grid }: { grid: React.RefObject<GridHandle | null> }) {
 }
 
 function ActiveFilters({ view, show }: { view: View; show: ReturnType<typeof useView>["show"] }) {
-  const active = FILTER_KEYS.filter((key) => view[key]);
-  if (active.length === 0) return null;
+  const active = FILTER_KEYS.filter((key) => view[key] && key !== "also" && key !== "not");
+  if (!hasFilters(view)) return null;
   return (
-    <span className="active-filters">
+    <>
       {active.map((key) => (
         <span className="chip" key={key}>
-          {describe(key, view[key] ?? "")}
+          <span>{describe(key, view[key] ?? "")}</span>
           <CloseButton size="xs" aria-label={t.search.remove(describe(key, view[key] ?? ""))} onClick={() => show({ [key]: null })} />
         </span>
       ))}
       <Anchor component="button" type="button" size="sm" onClick={() => show(withoutFilters())}>
         {t.filters.clearShort}
       </Anchor>
-    </span>
+    </>
   );
 }
 
 function describe(key: FilterKey, value: string): string {
   const f = t.filters;
   switch (key) {
-    case "not":
-      return `${f.without}: ${value}`;
     case "from":
       return `${f.from} ${value}`;
     case "to":
       return `${f.to} ${value}`;
     case "folder":
       return `${f.folder}: ${nameOf(value)}`;
+    case "rating":
+      return f.stars(Number(value));
+    case "orientation":
+      return listed(value).map((each) => f.orientations[each] ?? each).join(", ");
     case "motion":
       return f.motions[value as keyof typeof f.motions] ?? value;
     case "stacks":
@@ -194,7 +278,7 @@ function describe(key: FilterKey, value: string): string {
     case "mode":
       return f.modes[value as keyof typeof f.modes] ?? value;
     default:
-      return value;
+      return listed(value).join(", ");
   }
 }
 

@@ -1,9 +1,10 @@
 // From what the address says to what the API is asked, and the replies by blocks of photos.
 
-import { queryOptions } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 
-import { FILTER_KEYS, type View } from "../address";
+import { CHOICE_KEYS, type ChoiceKey, FILTER_KEYS, listed, type View } from "../address";
 import { answer, client, type Filters, type SearchQuery, type SearchReply } from "../api/client";
+import { parts } from "./parts";
 
 /** Photos that are fetched, laid out and forgotten together. */
 export const BLOCK = 60;
@@ -13,46 +14,76 @@ export interface Search {
   body: SearchQuery;
   /** A picture of the person's own to search with. */
   picture: File | null;
+  /** Photos by chance out of what is found, the same for the same number. */
+  seed: number | null;
   /** Equal for equal searches. */
   key: string;
 }
 
 export const hasQuery = (view: View, picture: File | null): boolean =>
-  Boolean(view.q || view.like || view.not || picture);
+  Boolean(view.q || view.like || view.unlike || view.also || view.not || picture);
 
 export const hasFilters = (view: View): boolean => FILTER_KEYS.some((key) => view[key]);
 
 export function searchOf(view: View, picture: File | null, pictureId: number): Search {
   const sort = (view.sort as SearchQuery["sort"]) ?? (hasQuery(view, picture) ? "relevance" : "newest");
-  const body = { filters: filtersOf(view), sort } as SearchQuery;
-  if (view.q) body.q = view.q;
-  if (view.not) {
-    const parts = view.not.split(",").map((part) => part.trim());
-    body.negative_texts = parts.filter(Boolean).map((text) => ({ text, weight: 1 }));
-  }
-  if (view.like) body.photos = [{ photo_id: view.like, weight: 1 }];
-  if (view.mode) body.mode = view.mode as SearchQuery["mode"];
-  return { body, picture, key: JSON.stringify([body, picture ? pictureId : 0]) };
+  const body = { ...queryOf(view), sort } as SearchQuery;
+  const seed = view.random && /^\d{1,15}$/.test(view.random) ? Number(view.random) : null;
+  return { body, picture, seed, key: JSON.stringify([body, picture ? pictureId : 0, seed]) };
 }
+
+/** What is searched for, without an order. */
+export function queryOf(view: View): SearchQuery {
+  const body = { filters: filtersOf(view) } as SearchQuery;
+  const texts = (text: string | undefined) => parts(text).map(({ value, weight }) => ({ text: value, weight }));
+  const photos = (text: string | undefined) => parts(text).map(({ value, weight }) => ({ photo_id: value, weight }));
+  if (view.q) body.q = view.q;
+  if (view.also) body.texts = texts(view.also);
+  if (view.not) body.negative_texts = texts(view.not);
+  if (view.like) body.photos = photos(view.like);
+  if (view.unlike) body.negative_photos = photos(view.unlike);
+  if (view.mode) body.mode = view.mode as SearchQuery["mode"];
+  return body;
+}
+
+const LISTS: Record<ChoiceKey, keyof Filters> = {
+  camera: "cameras",
+  lens: "lenses",
+  format: "formats",
+  person: "people",
+  country: "countries",
+  region: "regions",
+  city: "cities",
+  label: "color_labels",
+  collection: "collections",
+  keyword: "keywords",
+  tag: "tags",
+  orientation: "orientations",
+};
 
 function filtersOf(view: View): Filters {
   const chosen: Partial<Filters> = {};
+  for (const key of CHOICE_KEYS) if (view[key]) Object.assign(chosen, { [LISTS[key]]: listed(view[key]) });
   if (view.from) chosen.taken_from = view.from;
   if (view.to) chosen.taken_to = view.to;
-  if (view.camera) chosen.cameras = [view.camera];
-  if (view.format) chosen.formats = [view.format];
   if (view.folder) chosen.folder = view.folder;
-  if (view.collection) chosen.collections = [view.collection];
-  if (view.person) chosen.people = [view.person];
-  if (view.country) chosen.countries = [view.country];
-  if (view.region) chosen.regions = [view.region];
-  if (view.city) chosen.cities = [view.city];
-  if (view.label) chosen.color_labels = [view.label];
+  if (view.rating) chosen.rating_min = Number(view.rating);
   if (view.motion) chosen.motion = view.motion === "yes";
   if (view.stacks === "all") chosen.stacks = "all";
   if (view.stacks === "only") chosen.in_stack = true;
   if (view.stacks === "none") chosen.in_stack = false;
   return chosen as Filters;
+}
+
+/** What a search can be narrowed by, with counts: of all that filters leave, of a ranking what is relevant. */
+export function facetsOf(view: View) {
+  const body = queryOf(view);
+  return queryOptions({
+    queryKey: ["facets", JSON.stringify(body)],
+    queryFn: ({ signal }) => answer(client.POST("/api/v1/search/facets", { body, signal })),
+    staleTime: 30_000,
+    placeholderData: keepPreviousData,
+  });
 }
 
 /** The block of photos at `block * BLOCK`. */
@@ -64,6 +95,7 @@ export const blockOptions = (search: Search, block: number) =>
   });
 
 function fetchBlock(search: Search, block: number, signal: AbortSignal): Promise<SearchReply> {
+  if (search.seed !== null) return drawn(search, search.seed, signal);
   const body = { ...search.body, limit: BLOCK, offset: block * BLOCK };
   if (!search.picture) return answer(client.POST("/api/v1/search", { body, signal }));
   const form = new FormData();
@@ -76,4 +108,12 @@ function fetchBlock(search: Search, block: number, signal: AbortSignal): Promise
       signal,
     }),
   );
+}
+
+/** Photos by chance, as the one block of a search. */
+async function drawn(search: Search, seed: number, signal: AbortSignal): Promise<SearchReply> {
+  const params = { query: { count: BLOCK, seed } };
+  const { photos } = await answer(client.POST("/api/v1/random", { params, body: search.body, signal }));
+  const all = { hits: photos, total: photos.length, total_exact: true, relevant: null, mode: "browse" } as const;
+  return { ...all, photos: photos.length, searchable: 0, generation: "", warnings: [], offset: 0, limit: BLOCK, took_ms: 0 };
 }

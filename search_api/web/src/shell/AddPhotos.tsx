@@ -3,13 +3,13 @@
 import { Button, Modal, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
-import { createContext, type FormEvent, type ReactNode, useContext, useMemo, useState } from "react";
+import { createContext, type FormEvent, lazy, type ReactNode, Suspense, useContext, useMemo, useState } from "react";
 
 import { answer, asApiError, client } from "../api/client";
 import { foldersOptions, statusOptions } from "../api/library";
-import { FolderList } from "../library/Folders";
 import { t } from "../texts";
 
+const FolderList = lazy(() => import("../library/Folders").then((module) => ({ default: module.FolderList })));
 const Context = createContext<{ open: () => void }>({ open: () => undefined });
 
 export const useAddPhotos = () => useContext(Context);
@@ -76,7 +76,9 @@ function AddPhotos({ onLeave }: { onLeave: () => void }) {
         {said}
       </p>
       <h3>{t.library.watched}</h3>
-      <FolderList onLeave={onLeave} />
+      <Suspense fallback={null}>
+        <FolderList onLeave={onLeave} />
+      </Suspense>
     </>
   );
 }

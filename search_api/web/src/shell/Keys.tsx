@@ -31,6 +31,7 @@ const KEYS: [string, [string[], string][]][] = [
       [["+", "−", "0"], list.zoom],
       [["I"], list.info],
       [["L"], list.like],
+      [["⇧", "L"], list.unlike],
       [["1", "…", "5"], list.stars],
       [["Esc"], list.escape],
     ],

@@ -13,12 +13,7 @@ import { t } from "../texts";
 import { number } from "../wording";
 import { useAddPhotos } from "./AddPhotos";
 
-interface Props {
-  filtersOpen: boolean;
-  setFiltersOpen: (open: boolean) => void;
-}
-
-export function TopBar({ filtersOpen, setFiltersOpen }: Props) {
+export function TopBar() {
   const { go } = useView();
   const { setPicture } = usePicture();
   const { data: status } = useStatus();
@@ -27,7 +22,6 @@ export function TopBar({ filtersOpen, setFiltersOpen }: Props) {
     if (event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     setPicture(null);
-    setFiltersOpen(false);
     go("/");
     window.scrollTo({ top: 0 });
   };
@@ -43,7 +37,7 @@ export function TopBar({ filtersOpen, setFiltersOpen }: Props) {
         </svg>
         <span>{t.brand}</span>
       </a>
-      <SearchBox filtersOpen={filtersOpen} setFiltersOpen={setFiltersOpen} />
+      <SearchBox />
       <nav className="views" aria-label={t.nav.label}>
         {problems + warned > 0 && (
           <Link className="problems" href={problems > 0 ? "/library/problems" : "/library/warnings"} aria-label={look}>

@@ -19,11 +19,12 @@ interface Props {
   photo: Photo | undefined;
   error: unknown;
   onSimilar: () => void;
+  onDissimilar: () => void;
   onHide: () => void;
   onStacksChanged: () => void;
 }
 
-export function Facts({ card, photo, error, onSimilar, onHide, onStacksChanged }: Props) {
+export function Facts({ card, photo, error, onSimilar, onDissimilar, onHide, onStacksChanged }: Props) {
   const may = useMay("write");
   const change = useStackChange(card?.photo_id ?? "", onStacksChanged);
   return (
@@ -56,6 +57,11 @@ export function Facts({ card, photo, error, onSimilar, onHide, onStacksChanged }
         <Button variant="default" onClick={onSimilar}>
           {t.photo.moreLikeThis}
         </Button>
+        {photo?.searchable_by_content && (
+          <Button variant="default" onClick={onDissimilar}>
+            {t.photo.lessLikeThis}
+          </Button>
+        )}
       </div>
       {photo?.stack && <Stack photo={photo} change={change} />}
       {photo && <Known photo={photo} />}

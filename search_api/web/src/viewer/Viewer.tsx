@@ -8,6 +8,7 @@ import { useCallback, useEffect, useState } from "react";
 import { useView } from "../address";
 import type { PhotoCard } from "../api/client";
 import { photoOptions } from "../api/library";
+import { withoutPart, withPart } from "../search/parts";
 import { BLOCK, blockOptions, type Search } from "../search/request";
 import { usePicture } from "../search/picture";
 import { t } from "../texts";
@@ -25,7 +26,7 @@ interface Props {
 }
 
 export function Viewer({ photoId, search, total, onClosed, onStacksChanged }: Props) {
-  const { show, go } = useView();
+  const { view, show, go } = useView();
   const { setPicture } = usePicture();
   const hide = useHide();
   const [info, setInfo] = useState(true);
@@ -42,6 +43,10 @@ export function Viewer({ photoId, search, total, onClosed, onStacksChanged }: Pr
     setPicture(null);
     go("/", { like: photoId });
   }, [go, setPicture, photoId]);
+  const dissimilar = useCallback(
+    () => show({ unlike: withPart(view.unlike, photoId), like: withoutPart(view.like, photoId), photo: null, random: null, sort: null }),
+    [show, view, photoId],
+  );
   const step = useCallback(
     (to: PhotoCard | undefined) => to && show({ photo: to.photo_id }, { replace: true }),
     [show],
@@ -54,10 +59,11 @@ export function Viewer({ photoId, search, total, onClosed, onStacksChanged }: Pr
       else if (event.key === "ArrowRight") step(next);
       else if (event.key === "i") setInfo((before) => !before);
       else if (event.key === "l") similar();
+      else if (event.key === "L") dissimilar();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [step, previous, next, similar]);
+  }, [step, previous, next, similar, dissimilar]);
   // The next picture is there before it is asked for.
   useEffect(() => {
     for (const neighbour of [next, previous]) if (neighbour) new Image().src = neighbour.preview_url;
@@ -102,6 +108,7 @@ export function Viewer({ photoId, search, total, onClosed, onStacksChanged }: Pr
               photo={photo?.photo_id === photoId ? photo : undefined}
               error={error}
               onSimilar={similar}
+              onDissimilar={dissimilar}
               onHide={() => {
                 void hide([photoId]);
                 if (next ?? previous) step(next ?? previous);
@@ -140,4 +147,4 @@ function useHit(search: Search | null, index: number): PhotoCard | undefined {
   return search && index >= 0 ? data?.hits[index % BLOCK] : undefined;
 }
 
-const NONE: Search = { body: {} as Search["body"], picture: null, key: "none" };
+const NONE: Search = { body: {} as Search["body"], picture: null, seed: null, key: "none" };
