@@ -19,7 +19,8 @@ interface Props {
 
 export function TimeRail({ months, undated, total, newestFirst, grid }: Props) {
   const marks = useMemo(() => railOf(months, undated, newestFirst), [months, undated, newestFirst]);
-  const rail = useRef<HTMLDivElement>(null);
+  // Where a jump went: a month may begin within a row, or too near the end to come to the top.
+  const aimed = useRef({ index: 0, y: -1 });
   const [at, setAt] = useState(0); // the photo at the top of the window
   const [tall, setTall] = useState(false); // the photos fill more than two windows: worth jumping along
   const [over, setOver] = useState<number | null>(null);
@@ -28,7 +29,8 @@ export function TimeRail({ months, undated, total, newestFirst, grid }: Props) {
     const look = () => {
       asked ||= window.requestAnimationFrame(() => {
         asked = 0;
-        setAt(grid.current?.indexAtTop() ?? 0);
+        const arrived = Math.abs(window.scrollY - aimed.current.y) < 2;
+        setAt(arrived ? aimed.current.index : (grid.current?.indexAtTop() ?? 0));
         setTall((before) => before || document.documentElement.scrollHeight > 2 * window.innerHeight);
       });
     };
@@ -57,7 +59,10 @@ export function TimeRail({ months, undated, total, newestFirst, grid }: Props) {
   const name = (mark: number) => (marks[mark]?.period ? monthName(marks[mark].period) : t.results.undated);
   const jump = (mark: number) => {
     const target = marks[Math.min(Math.max(mark, 0), marks.length - 1)];
-    if (target) grid.current?.scrollTo(target.index);
+    if (!target) return;
+    grid.current?.scrollTo(target.index);
+    aimed.current = { index: target.index, y: window.scrollY };
+    setAt(target.index);
   };
   const pointed = (event: PointerEvent<HTMLElement>) => {
     const box = event.currentTarget.getBoundingClientRect();
@@ -66,7 +71,6 @@ export function TimeRail({ months, undated, total, newestFirst, grid }: Props) {
   const bubble = over ?? current;
   return (
     <div
-      ref={rail}
       className="rail"
       role="slider"
       tabIndex={0}

@@ -9,7 +9,9 @@ export interface Part {
 
 /** The keys whose values are parts. */
 export type PartKey = "like" | "unlike" | "also" | "not";
-export const WEIGHTS = [0.5, 1, 2, 4];
+export const WEIGHTS = [0.25, 0.5, 1, 2, 4];
+/** Pictures are nearer to each other than to words: a photo that weighs as much as the words drowns them. */
+export const BESIDE_WORDS = 0.25;
 
 export function partOf(text: string): Part {
   const found = /^(.*\S)\s*\^(\d+(?:\.\d+)?)$/.exec(text.trim());
@@ -24,9 +26,9 @@ export const parts = (text: string | undefined): Part[] => listed(text).map(part
 export const writtenParts = (all: Part[]): string | null => joined(all.map(writtenPart));
 
 /** With one more; what is there already stays as it is. */
-export function withPart(text: string | undefined, value: string): string | null {
+export function withPart(text: string | undefined, value: string, weight = 1): string | null {
   const all = parts(text);
-  return writtenParts(all.some((part) => part.value === value) ? all : [...all, { value, weight: 1 }]);
+  return writtenParts(all.some((part) => part.value === value) ? all : [...all, { value, weight }]);
 }
 
 export const withoutPart = (text: string | undefined, value: string): string | null =>

@@ -8,7 +8,7 @@ import { useCallback, useEffect, useState } from "react";
 import { useView } from "../address";
 import type { PhotoCard } from "../api/client";
 import { photoOptions } from "../api/library";
-import { withoutPart, withPart } from "../search/parts";
+import { BESIDE_WORDS, withoutPart, withPart } from "../search/parts";
 import { BLOCK, blockOptions, type Search } from "../search/request";
 import { usePicture } from "../search/picture";
 import { t } from "../texts";
@@ -43,10 +43,10 @@ export function Viewer({ photoId, search, total, onClosed, onStacksChanged }: Pr
     setPicture(null);
     go("/", { like: photoId });
   }, [go, setPicture, photoId]);
-  const dissimilar = useCallback(
-    () => show({ unlike: withPart(view.unlike, photoId), like: withoutPart(view.like, photoId), photo: null, random: null, sort: null }),
-    [show, view, photoId],
-  );
+  const dissimilar = useCallback(() => {
+    const unlike = withPart(view.unlike, photoId, view.q || view.also ? BESIDE_WORDS : 1);
+    show({ unlike, like: withoutPart(view.like, photoId), photo: null, random: null, sort: null });
+  }, [show, view, photoId]);
   const step = useCallback(
     (to: PhotoCard | undefined) => to && show({ photo: to.photo_id }, { replace: true }),
     [show],
