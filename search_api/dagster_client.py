@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -148,6 +149,10 @@ class DagsterClient:
         """The webserver's address, without a slash at its end."""
         running = self._home.read_run_file(self._home.dagster_file) or {}
         return str(running.get("url") or self._default_url).rstrip("/")
+
+    def run_url(self, run_id: str) -> str:
+        """Where its web page shows a run."""
+        return f"{self.url}/runs/{quote(run_id, safe='')}"
 
     def is_reachable(self) -> bool:
         """Whether a Dagster webserver answers."""

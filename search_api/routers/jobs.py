@@ -99,6 +99,7 @@ def job_logs(
         ],
         cursor=page.cursor,
         more=page.more,
+        dagster_url=services.dagster.run_url(job["run_id"]),
     )
 
 

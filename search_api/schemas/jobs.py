@@ -59,6 +59,7 @@ class JobLogs(BaseModel):
     lines: list[LogLine] = Field(description="Oldest first.")
     cursor: str = Field(description="Asks for what comes after.")
     more: bool = Field(description="There is more already.")
+    dagster_url: str = Field(description="Where Dagster shows the run, to a browser on the machine itself.")
 
 
 class Ingest(BaseModel):

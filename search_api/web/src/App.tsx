@@ -16,6 +16,7 @@ import { t } from "./texts";
 
 const LibraryPage = lazy(() => import("./library/LibraryPage").then((module) => ({ default: module.LibraryPage })));
 const DuplicatesPage = lazy(() => import("./duplicates/DuplicatesPage").then((module) => ({ default: module.DuplicatesPage })));
+const ChallengePage = lazy(() => import("./challenge/ChallengePage").then((module) => ({ default: module.ChallengePage })));
 const SettingsPage = lazy(() => import("./settings/SettingsPage").then((module) => ({ default: module.SettingsPage })));
 
 export function App() {
@@ -50,6 +51,9 @@ function Shell() {
           <Route path="/library/:section">{({ section }) => <LibraryPage section={section} />}</Route>
           <Route path="/duplicates">
             <DuplicatesPage />
+          </Route>
+          <Route path="/test-me">
+            <ChallengePage />
           </Route>
           <Route path="/settings">
             <SettingsPage />

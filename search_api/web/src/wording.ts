@@ -26,6 +26,11 @@ export const monthName = (text: string, short = false): string =>
 /** A moment of this machine's own records (UTC without a zone), in the person's time. */
 export const moment = (text: string): string => dayAndTime.format(new Date(/Z|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`));
 
+const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+
+/** The time of day of such a moment. */
+export const clock = (text: string): string => time.format(new Date(/Z|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`));
+
 /** Minutes east of UTC as "UTC+2", "UTC−3:30". */
 export function offset(minutes: number): string {
   if (minutes === 0) return "UTC";

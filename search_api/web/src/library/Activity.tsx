@@ -2,12 +2,14 @@
 
 import { Button, Progress } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useCallback, useState } from "react";
+import { lazy, Suspense, useCallback, useState } from "react";
 
 import { answer, asApiError, client, type Job } from "../api/client";
 import { ENDED, statusOptions, useFollowed, useStatus } from "../api/library";
 import { t } from "../texts";
 import { capital, duration, moment } from "../wording";
+
+const JobLog = lazy(() => import("./JobLog").then((module) => ({ default: module.JobLog })));
 
 export function Activity() {
   const { data: status } = useStatus();
@@ -35,6 +37,7 @@ function LiveRow({ job }: { job: Job }) {
 function Row({ job }: { job: Job }) {
   const queries = useQueryClient();
   const [said, setSaid] = useState<string | null>(null);
+  const [log, setLog] = useState(false);
   const live = !ENDED.has(job.state);
   const name = t.activity.kinds[job.kind] ?? capital(job.kind.replaceAll("_", " "));
   const stop = async () => {
@@ -71,6 +74,16 @@ function Row({ job }: { job: Job }) {
       <div className="job-head">
         <h2>{name}</h2>
         <span className={`tag ${job.state}`}>{t.activity.states[job.state] ?? job.state}</span>
+        <Button
+          size="compact-sm"
+          variant="subtle"
+          color="gray"
+          aria-label={t.activity.logOf(name)}
+          aria-expanded={log}
+          onClick={() => setLog(!log)}
+        >
+          {t.activity.log}
+        </Button>
         {(job.state === "failed" || job.state === "cancelled") && (
           <Button size="compact-sm" variant="default" aria-label={t.activity.again(name)} onClick={() => void again()}>
             {t.tryAgain}
@@ -85,6 +98,11 @@ function Row({ job }: { job: Job }) {
       <p className="muted">{line.filter(Boolean).join(" · ")}</p>
       {job.error_message && job.state === "failed" && <p className="state">{job.error_message}</p>}
       {said && <p role="status">{said}</p>}
+      {log && (
+        <Suspense fallback={null}>
+          <JobLog jobId={job.job_id} live={live} name={name} />
+        </Suspense>
+      )}
       {live && (
         <div className="stages">
           {Object.entries(job.stages).map(([stage, { done, total }]) => {

@@ -4,6 +4,8 @@ import { SegmentedControl, useMantineColorScheme } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect } from "react";
 
+import { Link } from "wouter";
+
 import { answer, client } from "../api/client";
 import { useStatus } from "../api/library";
 import { t } from "../texts";
@@ -53,6 +55,11 @@ export function SettingsPage() {
               <p className="muted">{s.noModel}</p>
             ) : (
               <Numbers rows={status.models.map((model) => [s.modelKinds[model.kind], `${model.name} · ${s.seen(model.results)}`])} />
+            )}
+            {status.models.some((model) => model.kind === "clip") && (
+              <p>
+                <Link href="/test-me">{t.challenge.title}</Link> <span className="muted">{t.challenge.short}</span>
+              </p>
             )}
             {status.named_model && <p className="muted">{s.named(status.named_model)}</p>}
           </Section>

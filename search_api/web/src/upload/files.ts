@@ -1,0 +1,66 @@
+// Files that a person dropped or chose, with the folders they came in.
+
+export interface Chosen {
+  file: File;
+  /** Below what was dropped: "Summer/IMG_1.jpg". */
+  path: string;
+}
+
+export interface Choice {
+  files: Chosen[];
+  /** Files that Loupe does not keep. */
+  leftOut: number;
+}
+
+const NOT_KEPT = /^(video|audio)\//;
+
+export function choice(all: Chosen[]): Choice {
+  const files = all.filter(({ file, path }) => !NOT_KEPT.test(file.type) && !nameOf(path).startsWith("."));
+  return { files, leftOut: all.length - files.length };
+}
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+
+/** Of an <input type=file>; a chosen folder tells the paths below it. */
+export const ofInput = (files: FileList | null): Choice =>
+  choice([...(files ?? [])].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
+
+/** Of a drop: files, and all that is in folders. To be called within the event. */
+export async function ofDrop(transfer: DataTransfer): Promise<Choice> {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  const found: Chosen[] = [];
+  for (const entry of entries) await gather(entry, found);
+  return choice(found);
+}
+
+async function gather(entry: FileSystemEntry, found: Chosen[]): Promise<void> {
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
+    found.push({ file, path: entry.fullPath.replace(/^\//, "") });
+    return;
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  for (;;) {
+    // A folder tells its entries a hundred at a time.
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) return;
+    for (const each of some) await gather(each, found);
+  }
+}
+
+/** Requests of a size that can be sent again: so many files, so many bytes. */
+export function batched(files: Chosen[], mostFiles = 20, mostBytes = 64e6): Chosen[][] {
+  const batches: Chosen[][] = [];
+  let bytes = 0;
+  for (const each of files) {
+    const last = batches.at(-1);
+    if (last && last.length < mostFiles && bytes + each.file.size <= mostBytes) {
+      last.push(each);
+      bytes += each.file.size;
+    } else {
+      batches.push([each]);
+      bytes = each.file.size;
+    }
+  }
+  return batches;
+}
