@@ -11,7 +11,7 @@ from served_page import opened, photo_link, photos, playwright, served
 from small_library import build
 
 from resources.duplicates import find_duplicates
-from resources.manifest import jobs
+from resources.manifest import collections, jobs, saved_searches
 from search_api.page import BUILT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -34,11 +34,15 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     small.add_folder(folder)
     small.take_in()
     find_duplicates(small.library.manifest, small.library.home, None, limit_s=60)
+    gold, red = small.photo_id("gold.jpg"), small.photo_id("red.jpg")
     with small.library.manifest.write() as tx:
         jobs.start(tx, "run-failed", "ingest", "1 folder")
         jobs.finish(tx, "run-failed", "failed", "DISK_FULL", "No space is left for /home/me.")
         jobs.start(tx, "run-page", "ingest", "1 folder")
         jobs.progress(tx, "run-page", {"decoded": {"done": 3, "total": 120}}, 12.0, 300.0)
+        collections.create(tx, "Favourites")
+        collections.add_photos(tx, "Favourites", [gold, red])
+        saved_searches.create(tx, "Gold", {"q": "gold"})
     with served(small) as address:
         yield address
 
@@ -50,8 +54,7 @@ def _photos(page: Any) -> None:
 def _filters(page: Any) -> None:
     page.get_by_role("tree").wait_for()
     page.get_by_role("group", name="When photos were taken").first.wait_for()
-    for group in page.locator("details:not([open]) > summary").all():
-        group.click()
+    page.evaluate("document.querySelectorAll('details').forEach(group => { group.open = true })")
 
 
 def _suggestions(page: Any) -> None:
@@ -84,6 +87,24 @@ def _keys(page: Any) -> None:
     page.get_by_role("dialog", name="Keys").wait_for()
 
 
+def _chosen(page: Any) -> None:
+    photos(page).first.focus()
+    page.keyboard.press("Space")
+    page.get_by_role("region", name="Chosen photos").get_by_role("button", name="Tag").wait_for()
+
+
+def _collecting(page: Any) -> None:
+    _chosen(page)
+    page.get_by_role("button", name="To a collection").click()
+    page.get_by_role("dialog").locator("input").first.fill("Fav")
+
+
+def _split(page: Any) -> None:
+    page.get_by_role("button", name="Split").click()
+    page.get_by_label("Which photos").fill("gold")
+    page.get_by_text("would go").wait_for()
+
+
 def _text(text: str) -> Callable[[Any], None]:
     return lambda page: page.get_by_text(text).first.wait_for()
 
@@ -96,6 +117,12 @@ VIEWS: list[tuple[str, Callable[[Any], None]]] = [
     ("/?q=red&format=PNG", _photos),
     ("/?country=Portugal&camera=none", _text("No photo matches")),
     ("/", _photo),
+    ("/", _chosen),
+    ("/", _collecting),
+    ("/collections", _text("Gold")),
+    ("/collections/Favourites", _text("Canon")),
+    ("/collections/Favourites", _split),
+    ("/test-me", _text("Test me")),
     ("/", _button("Add photos")),
     ("/", _keys),
     ("/library", _text("left out")),

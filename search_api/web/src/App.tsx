@@ -16,6 +16,8 @@ import { t } from "./texts";
 
 const LibraryPage = lazy(() => import("./library/LibraryPage").then((module) => ({ default: module.LibraryPage })));
 const DuplicatesPage = lazy(() => import("./duplicates/DuplicatesPage").then((module) => ({ default: module.DuplicatesPage })));
+const CollectionsPage = lazy(() => import("./collections/CollectionsPage").then((module) => ({ default: module.CollectionsPage })));
+const CollectionPage = lazy(() => import("./collections/CollectionPage").then((module) => ({ default: module.CollectionPage })));
 const ChallengePage = lazy(() => import("./challenge/ChallengePage").then((module) => ({ default: module.ChallengePage })));
 const SettingsPage = lazy(() => import("./settings/SettingsPage").then((module) => ({ default: module.SettingsPage })));
 
@@ -52,6 +54,10 @@ function Shell() {
           <Route path="/duplicates">
             <DuplicatesPage />
           </Route>
+          <Route path="/collections">
+            <CollectionsPage />
+          </Route>
+          <Route path="/collections/:name">{({ name }) => <CollectionPage key={name} name={decodeURIComponent(name)} />}</Route>
           <Route path="/test-me">
             <ChallengePage />
           </Route>

@@ -14,7 +14,7 @@ export const FILTER_KEYS = [
   ...CHOICE_KEYS,
   ...(["rating", "motion", "stacks", "mode"] as const),
 ];
-const KEYS = ["q", "like", "unlike", ...FILTER_KEYS, "sort", "random", "scores", "panel", "photo", "under"] as const;
+const KEYS = ["q", "like", "unlike", ...FILTER_KEYS, "saved", "sort", "random", "scores", "panel", "photo", "under"] as const;
 export type ViewKey = (typeof KEYS)[number];
 export type FilterKey = (typeof FILTER_KEYS)[number];
 export type ChoiceKey = (typeof CHOICE_KEYS)[number];

@@ -19,6 +19,8 @@ import type { SearchReply } from "../api/client";
 import { BLOCK, blockOptions, type Search } from "../search/request";
 import { t } from "../texts";
 import { beside, type BlockLayout, type Box, layOut, ratioOf, type Shape } from "./justified";
+import { useBand } from "./band";
+import type { Selection } from "./selection";
 import { Tile } from "./Tile";
 
 export interface GridHandle {
@@ -39,17 +41,20 @@ interface Props {
   hrefOf: (photoId: string) => string;
   onOpen: (photoId: string) => void;
   stale: boolean;
+  /** What is chosen of them; without it nothing can be. */
+  selection?: Selection;
   /** Say how alike each photo is. */
   scores?: boolean;
   ref?: Ref<GridHandle>;
 }
 
+const NOBODY: ReadonlySet<string> = new Set();
 // Height of the bar that stands before the photos (style.css).
 const BAR = 64;
 // What a block looks like before it is known.
 const UNKNOWN = Array.from({ length: BLOCK }, (_, at) => [1.5, 0.75, 1.33, 1.5, 1, 1.5, 0.67, 1.78][at % 8] ?? 1.5);
 
-export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen, stale, scores = false, ref }: Props) {
+export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen, stale, selection, scores = false, ref }: Props) {
   const list = useRef<HTMLUListElement>(null);
   const queries = useQueryClient();
   const { width, top } = usePlace(list);
@@ -154,10 +159,34 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
     },
   }));
 
+  const choosing = selection !== undefined && selection.count > 0;
+  const { band, justDrawn, onPointerDown } = useBand({
+    list,
+    drawn: () =>
+      drawn.flatMap(({ start, reply, layout }) =>
+        layout.boxes.flatMap((box, at) => {
+          const id = reply?.hits[at]?.photo_id;
+          return id ? [{ id, box: { ...box, top: box.top + start } }] : [];
+        }),
+      ),
+    chosen: selection?.ids ?? NOBODY,
+    choose: (ids) => selection?.replace(ids),
+  });
+
   const onKeyDown = (event: KeyboardEvent<HTMLUListElement>) => {
     const link = (event.target as HTMLElement).closest<HTMLElement>("a[data-index]");
-    if (!link || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (!link || event.altKey) return;
+    if (event.key === "a" && (event.ctrlKey || event.metaKey) && selection && selection.most !== null) {
+      event.preventDefault();
+      selection.chooseAll();
+    }
+    if (event.ctrlKey || event.metaKey) return;
     const index = Number(link.dataset.index);
+    if ((event.key === " " || event.key === "x") && selection && !selection.all) {
+      event.preventDefault();
+      selection.toggle(link.dataset.id ?? "", index);
+      return;
+    }
     const step = (direction: 1 | -1) => {
       const boxes: Box[] = drawn.flatMap(({ start, layout }) =>
         layout.boxes.map((box) => ({ ...box, top: box.top + start })),
@@ -175,25 +204,43 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
       : undefined;
     if (target === undefined) return;
     event.preventDefault();
-    if (target !== null && target >= 0 && target < total) moveTo(target);
+    if (target === null || target < 0 || target >= total) return;
+    moveTo(target);
+    if (event.shiftKey && selection && !selection.all) {
+      if (selection.ids.size === 0) selection.toggle(link.dataset.id ?? "", index);
+      void selection.extendTo(target);
+    }
   };
   const onClick = (event: MouseEvent<HTMLUListElement>) => {
-    const link = (event.target as HTMLElement).closest<HTMLElement>("a[data-index]");
-    if (!link?.dataset.id || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-    event.preventDefault();
-    setActive(Number(link.dataset.index));
-    onOpen(link.dataset.id);
+    if (justDrawn.current) {
+      event.preventDefault();
+      return;
+    }
+    const box = (event.target as HTMLElement).closest<HTMLElement>("input[data-choose]");
+    const link = (box?.parentElement ?? (event.target as HTMLElement)).closest<HTMLElement>("li")?.querySelector<HTMLElement>("a[data-index]");
+    if (!link?.dataset.id || event.ctrlKey || event.metaKey || event.button !== 0) return;
+    const index = Number(link.dataset.index);
+    setActive(index);
+    if (selection && !selection.all && (box || choosing || event.shiftKey)) {
+      if (!box) event.preventDefault();
+      if (event.shiftKey && choosing) void selection.extendTo(index);
+      else selection.toggle(link.dataset.id, index);
+    } else if (!box && !event.shiftKey) {
+      event.preventDefault();
+      onOpen(link.dataset.id);
+    }
   };
 
   return (
     <div className={stale ? "grid-place stale" : "grid-place"}>
       <ul
         ref={list}
-        className="grid"
+        className={choosing ? "grid choosing" : "grid"}
         aria-labelledby={labelledBy}
         style={{ height: blocks ? virtualizer.getTotalSize() : shape.row }}
         onKeyDown={onKeyDown}
         onClick={onClick}
+        onPointerDown={selection && !selection.all ? onPointerDown : undefined}
         onFocus={(event) => {
           const index = (event.target as HTMLElement).dataset.index;
           if (index) setActive(Number(index));
@@ -213,6 +260,7 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
                 tabbable={index === tabbable}
                 href={hrefOf(photo.photo_id)}
                 scores={scores}
+                selected={selection ? selection.has(photo.photo_id, index) : null}
                 {...place}
               />
             ) : (
@@ -226,6 +274,7 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
           }),
         )}
       </ul>
+      {band && <div className="band" style={{ left: band.left, top: band.top, width: band.width, height: band.height }} />}
       {drawn.map(
         ({ block, start, layout }) =>
           layout.cutTop !== null && (

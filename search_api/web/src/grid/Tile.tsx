@@ -18,22 +18,35 @@ interface Props {
   tabbable: boolean;
   href: string;
   scores: boolean;
+  /** Null where photos cannot be chosen. */
+  selected: boolean | null;
 }
 
 /** One photo of the grid: a link, so that it opens in a new tab as any other. */
-export const Tile = memo(function Tile({ photo, index, total, left, top, width, height, tabbable, href, scores }: Props) {
+export const Tile = memo(function Tile({ photo, index, total, left, top, width, height, tabbable, href, scores, selected }: Props) {
   const marks = marksOf(photo);
   const score = scores ? scoreOf(photo) : null;
   const date = photo.taken_at && wallClock(photo.taken_at, false);
   return (
     <li
-      className="tile"
+      className={selected ? "tile selected" : "tile"}
       style={{ transform: `translate(${left}px, ${top}px)`, width, height }}
       aria-setsize={total}
       aria-posinset={index + 1}
     >
+      {selected !== null && (
+        <input
+          type="checkbox"
+          data-choose
+          tabIndex={-1}
+          aria-label={t.selection.choose(photo.file_name)}
+          checked={selected}
+          readOnly
+        />
+      )}
       <a
         href={href}
+        draggable={false}
         tabIndex={tabbable ? 0 : -1}
         data-index={index}
         data-id={photo.photo_id}

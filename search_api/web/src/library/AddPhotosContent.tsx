@@ -23,9 +23,8 @@ export function AddPhotosContent({ dropped, onLeave }: { dropped: Choice | null;
   );
   return (
     <>
-      {dropped && sending}
-      {mayAdd && <AddFolder />}
-      {!dropped && sending}
+      {!dropped && mayAdd && <AddFolder />}
+      {sending}
       <h3>{t.library.watched}</h3>
       <FolderList onLeave={onLeave} />
     </>

@@ -1,6 +1,6 @@
 // Parts of a search as chips: each can weigh more or less, be turned round, or go.
 
-import { CloseButton, Popover, SegmentedControl } from "@mantine/core";
+import { CloseButton, Popover, SegmentedControl, VisuallyHidden } from "@mantine/core";
 import { useEffect, useMemo, useState } from "react";
 
 import { useView } from "../address";
@@ -55,10 +55,13 @@ function PartChip({ at, part, what, image }: { at: PartKey; part: Part; what: st
     <span className={unwanted ? "chip part unwanted" : "chip part"}>
       <Popover position="bottom-start" shadow="md" trapFocus returnFocus withinPortal transitionProps={{ duration: 0 }}>
         <Popover.Target>
-          <button type="button" aria-label={`${said}, ${t.parts.times(part.weight)}`}>
-            {unwanted && <span aria-hidden="true">−</span>}
-            {image ? <Picture image={image} text={said} /> : <span>{what}</span>}
-            {part.weight !== 1 && <small aria-hidden="true">×{part.weight}</small>}
+          <button type="button">
+            <VisuallyHidden>{`${said}, ${t.parts.times(part.weight)}`}</VisuallyHidden>
+            <span className="shown" aria-hidden="true">
+              {unwanted && "−"}
+              {image ? <Picture image={image} text={said} /> : <span>{what}</span>}
+              {part.weight !== 1 && <small>×{part.weight}</small>}
+            </span>
           </button>
         </Popover.Target>
         <Popover.Dropdown aria-label={said} className="part-choices">

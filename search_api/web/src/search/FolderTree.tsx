@@ -65,7 +65,7 @@ export function FolderTree() {
     else if (event.key === "ArrowRight" && expanded === "false") toggle(path, true);
     else if (event.key === "ArrowRight" && expanded === "true") target = items[at + 1];
     else if (event.key === "ArrowLeft" && expanded === "true") toggle(path, false);
-    else if (event.key === "ArrowLeft") target = item.parentElement?.closest<HTMLElement>("[role=treeitem]");
+    else if (event.key === "ArrowLeft") target = items.find((each) => each.dataset.path === path.slice(0, path.lastIndexOf("/")));
     else if (event.key === "Enter" || event.key === " ") choose(path);
     else return;
     event.preventDefault();
@@ -82,27 +82,29 @@ export function FolderTree() {
       onFocus={(event) => setActive((event.target as HTMLElement).dataset.path ?? null)}
     >
       {data.folders.map((folder) => (
-        <Node key={folder.path} folder={folder} tree={tree} name={folder.path} />
+        <Node key={folder.path} folder={folder} tree={tree} level={1} />
       ))}
     </ul>
   );
 }
 
-function Node({ folder, tree, name }: { folder: FolderNode; tree: Tree; name?: string }) {
+function Node({ folder, tree, level }: { folder: FolderNode; tree: Tree; level: number }) {
   const open = folder.has_folders && tree.open.has(folder.path);
   const { data } = useQuery({ ...levelOptions(folder.path), enabled: open });
   const chosen = tree.chosen === folder.path;
   const Icon = open ? FolderOpen : Shut;
   return (
-    <li
-      role="treeitem"
-      aria-expanded={folder.has_folders ? open : undefined}
-      aria-selected={chosen}
-      aria-label={t.filters.withCount(folder.name, folder.count)}
-      data-path={folder.path}
-      tabIndex={tree.active === folder.path ? 0 : -1}
-    >
-      <div className={chosen ? "node chosen" : "node"} onClick={() => tree.choose(folder.path)} title={name ?? folder.name}>
+    <li role="none">
+      <div
+        role="treeitem"
+        aria-level={level}
+        aria-expanded={folder.has_folders ? open : undefined}
+        aria-selected={chosen}
+        className={chosen ? "node chosen" : "node"}
+        data-path={folder.path}
+        tabIndex={tree.active === folder.path ? 0 : -1}
+        onClick={() => tree.choose(folder.path)}
+      >
         <span
           className={open ? "twist open" : "twist"}
           onClick={(event) => {
@@ -119,7 +121,7 @@ function Node({ folder, tree, name }: { folder: FolderNode; tree: Tree; name?: s
       {open && data && (
         <ul role="group">
           {data.folders.map((each) => (
-            <Node key={each.path} folder={each} tree={tree} />
+            <Node key={each.path} folder={each} tree={tree} level={level + 1} />
           ))}
         </ul>
       )}

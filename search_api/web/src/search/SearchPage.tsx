@@ -3,13 +3,14 @@
 import { ActionIcon, Anchor, Button, CloseButton, Drawer, NativeSelect, Tooltip } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Gauge, Shuffle } from "lucide-react";
+import { Bookmark, Gauge, Shuffle } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
 
 import { address, FILTER_KEYS, type FilterKey, listed, useView, type View, withoutFilters } from "../address";
 import { ApiError, asApiError, type SearchReply } from "../api/client";
-import { useStatus } from "../api/library";
+import { useMay, useStatus } from "../api/library";
 import { type GridHandle, GridPlaceholder, PhotoGrid } from "../grid/PhotoGrid";
+import { useSelection } from "../grid/selection";
 import { useAddPhotos } from "../shell/AddPhotos";
 import { t } from "../texts";
 import { nameOf } from "../wording";
@@ -20,12 +21,17 @@ import { blockOptions, facetsOf, hasFilters, hasQuery, searchOf, type Search } f
 import { TimeRail } from "./TimeRail";
 
 const FacetPanel = lazy(() => import("./Facets").then((module) => ({ default: module.FacetPanel })));
+const SelectionBar = lazy(() => import("../selection/SelectionBar").then((module) => ({ default: module.SelectionBar })));
+const SaveSearch = lazy(() => import("./SaveSearch").then((module) => ({ default: module.SaveSearch })));
 const Viewer = lazy(() => import("../viewer/Viewer").then((module) => ({ default: module.Viewer })));
 
 export function SearchPage() {
   const { view, show } = useView();
   const { picture, pictureId } = usePicture();
   const searchSoon = useSearchSoon();
+  const may = useMay("read");
+  const mayKeep = useMay("write");
+  const [keeping, setKeeping] = useState(false);
   const grid = useRef<GridHandle>(null);
   const titleId = useId();
 
@@ -60,6 +66,8 @@ export function SearchPage() {
   const empty = first.isSuccess && first.data.total === 0;
   const narrow = useMediaQuery("(max-width: 860px)", false, { getInitialValueInEffect: false });
   const ranked = hasQuery(view, picture) && !view.random;
+  const shownRelevant = shown?.body.sort === "relevance" && shown.seed === null ? (shownReply?.relevant ?? null) : null;
+  const selection = useSelection(shown, shownReply?.total ?? 0, shownReply?.relevant ?? null);
   const visible = shown && shownReply && !error && !(empty && shown.key === asked.key);
 
   return (
@@ -85,7 +93,12 @@ export function SearchPage() {
                 <Gauge size={17} aria-hidden="true" />
               </Tool>
             )}
-            {reply && (reply.total > 1 || view.random) && !picture && (
+            {mayKeep && !picture && !view.saved && (hasQuery(view, picture) || hasFilters(view)) && (
+            <Tool label={t.saved.save} onClick={() => setKeeping(true)}>
+              <Bookmark size={17} aria-hidden="true" />
+            </Tool>
+          )}
+          {reply && (reply.total > 1 || view.random) && !picture && !view.saved && (
               <Tool label={view.random ? t.search.otherChance : t.search.chance} onClick={() => show({ random: newSeed(), photo: null }, { replace: Boolean(view.random) })}>
                 <Shuffle size={17} aria-hidden="true" />
               </Tool>
@@ -95,7 +108,7 @@ export function SearchPage() {
                 {t.search.inOrder}
               </Button>
             )}
-            {reply && reply.total > 1 && !view.random && (
+            {reply && reply.total > 1 && !view.random && !view.saved && (
               <NativeSelect
                 className="sort"
                 aria-label={t.search.sort}
@@ -125,7 +138,8 @@ export function SearchPage() {
             ref={grid}
             search={shown}
             total={shownReply.total}
-            relevant={shown.body.sort === "relevance" && shown.seed === null ? (shownReply.relevant ?? null) : null}
+            relevant={shownRelevant}
+            selection={may ? selection : undefined}
             labelledBy={titleId}
             hrefOf={hrefOf}
             onOpen={open}
@@ -138,6 +152,16 @@ export function SearchPage() {
         <GridKeys grid={grid} />
         {visible && shown.body.sort !== "relevance" && shown.seed === null && !narrow && (
           <Rail view={view} total={shownReply.total} newestFirst={shown.body.sort === "newest"} grid={grid} />
+        )}
+        {keeping && (
+          <Suspense fallback={null}>
+            <SaveSearch view={view} onClose={() => setKeeping(false)} />
+          </Suspense>
+        )}
+        {selection.count > 0 && !view.photo && (
+          <Suspense fallback={null}>
+            <SelectionBar selection={selection} view={view} />
+          </Suspense>
         )}
         {view.photo && (
           <Suspense fallback={null}>
@@ -205,6 +229,7 @@ function useAsked(view: View, picture: File | null, pictureId: number): Search {
 
 function titleOf(reply: SearchReply | undefined, view: View, picture: File | null): string {
   if (!reply) return t.results.photos;
+  if (view.saved) return view.saved;
   if (view.random) return t.results.chance(reply.total);
   if (view.like && !view.q && !view.also) return t.results.like;
   if (picture) return t.results.likePicture;

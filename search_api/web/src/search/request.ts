@@ -16,12 +16,14 @@ export interface Search {
   picture: File | null;
   /** Photos by chance out of what is found, the same for the same number. */
   seed: number | null;
+  /** A kept search that the page has no fields for, by its name. */
+  saved?: string;
   /** Equal for equal searches. */
   key: string;
 }
 
 export const hasQuery = (view: View, picture: File | null): boolean =>
-  Boolean(view.q || view.like || view.unlike || view.also || view.not || picture);
+  Boolean(view.q || view.like || view.unlike || view.also || view.not || view.saved || picture);
 
 export const hasFilters = (view: View): boolean => FILTER_KEYS.some((key) => view[key]);
 
@@ -29,7 +31,8 @@ export function searchOf(view: View, picture: File | null, pictureId: number): S
   const sort = (view.sort as SearchQuery["sort"]) ?? (hasQuery(view, picture) ? "relevance" : "newest");
   const body = { ...queryOf(view), sort } as SearchQuery;
   const seed = view.random && /^\d{1,15}$/.test(view.random) ? Number(view.random) : null;
-  return { body, picture, seed, key: JSON.stringify([body, picture ? pictureId : 0, seed]) };
+  const key = JSON.stringify([body, picture ? pictureId : 0, seed, view.saved]);
+  return { body, picture, seed, ...(view.saved && { saved: view.saved }), key };
 }
 
 /** What is searched for, without an order. */
@@ -46,7 +49,8 @@ export function queryOf(view: View): SearchQuery {
   return body;
 }
 
-const LISTS: Record<ChoiceKey, keyof Filters> = {
+/** How the API calls the filters that take several values. */
+export const LISTS: Record<ChoiceKey, keyof Filters> = {
   camera: "cameras",
   lens: "lenses",
   format: "formats",
@@ -96,6 +100,10 @@ export const blockOptions = (search: Search, block: number) =>
 
 function fetchBlock(search: Search, block: number, signal: AbortSignal): Promise<SearchReply> {
   if (search.seed !== null) return drawn(search, search.seed, signal);
+  if (search.saved) {
+    const params = { path: { name: search.saved }, query: { limit: BLOCK, offset: block * BLOCK } };
+    return answer(client.GET("/api/v1/saved-searches/{name}/results", { params, signal }));
+  }
   const body = { ...search.body, limit: BLOCK, offset: block * BLOCK };
   if (!search.picture) return answer(client.POST("/api/v1/search", { body, signal }));
   const form = new FormData();

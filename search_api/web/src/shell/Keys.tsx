@@ -22,6 +22,10 @@ const KEYS: [string, [string[], string][]][] = [
       [["←", "→", "↑", "↓"], list.walk],
       [["Home", "End"], list.ends],
       [["Enter"], list.enter],
+      [["Space"], list.choose],
+      [["⇧", "→"], list.chooseMore],
+      [["Ctrl", "A"], list.chooseAll],
+      [["Esc"], list.chooseNone],
     ],
   ],
   [

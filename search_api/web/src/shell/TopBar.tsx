@@ -1,7 +1,7 @@
 // The bar above every view: the way home, the search box, the views.
 
 import { Button } from "@mantine/core";
-import { Copy, Images, Library as LibraryIcon, Plus, Settings, TriangleAlert } from "lucide-react";
+import { Album, Copy, Images, Library as LibraryIcon, Plus, Settings, TriangleAlert } from "lucide-react";
 import type { ComponentType, MouseEvent, ReactNode } from "react";
 import { Link, useRoute } from "wouter";
 
@@ -52,6 +52,9 @@ export function TopBar() {
         <View href="/library" icon={LibraryIcon}>
           {t.nav.library}
         </View>
+        <View href="/collections" icon={Album}>
+          {t.nav.collections}
+        </View>
         <View href="/duplicates" icon={Copy}>
           {t.nav.duplicates}
         </View>
@@ -67,7 +70,7 @@ export function TopBar() {
 }
 
 function View({ href, icon: Icon, children }: { href: string; icon: ComponentType<{ size: number; "aria-hidden"?: "true" }>; children: ReactNode }) {
-  const [here] = useRoute(href === "/library" ? "/library/*?" : href);
+  const [here] = useRoute(href === "/library" || href === "/collections" ? `${href}/*?` : href);
   return (
     <Link href={href} className="view" aria-current={here ? "page" : undefined} aria-label={String(children)} title={String(children)}>
       <Icon size={19} aria-hidden="true" />

@@ -27,9 +27,12 @@ export const ofInput = (files: FileList | null): Choice =>
 
 /** Of a drop: files, and all that is in folders. To be called within the event. */
 export async function ofDrop(transfer: DataTransfer): Promise<Choice> {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  const items = [...transfer.items].map((item) => item.webkitGetAsEntry() ?? item.getAsFile());
   const found: Chosen[] = [];
-  for (const entry of entries) await gather(entry, found);
+  for (const item of items) {
+    if (item instanceof File) found.push({ file: item, path: item.name });
+    else if (item) await gather(item, found);
+  }
   return choice(found);
 }
 

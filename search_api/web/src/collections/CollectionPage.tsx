@@ -1,0 +1,226 @@
+// One collection: what is in it, in numbers and samples, and what can be done with it.
+
+import { Button, Modal, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { Link, useLocation } from "wouter";
+
+import { address } from "../address";
+import { answer, asApiError, client, type CollectionInfo, type SearchQuery } from "../api/client";
+import { useMay } from "../api/library";
+import { altText } from "../grid/marks";
+import { useNote } from "../shell/Notes";
+import { t } from "../texts";
+import { bytes, number, wallClock } from "../wording";
+import { NameDialog } from "./NameDialog";
+
+export function CollectionPage({ name }: { name: string }) {
+  const [, navigate] = useLocation();
+  const queries = useQueryClient();
+  const note = useNote();
+  const may = useMay("write");
+  const [asking, setAsking] = useState<"rename" | "split" | "delete" | null>(null);
+  const path = { name };
+  const { data, error } = useQuery({
+    queryKey: ["collections", name],
+    queryFn: ({ signal }) => answer(client.GET("/api/v1/collections/{name}", { params: { path }, signal })),
+  });
+  useEffect(() => {
+    document.title = `${name} · ${t.brand}`;
+  }, [name]);
+  const c = t.collections;
+  const refresh = () => queries.invalidateQueries({ queryKey: ["collections"] });
+  const close = () => setAsking(null);
+  return (
+    <main id="content" tabIndex={-1} className="page collection">
+      <div className="page-head">
+        <h1>{name}</h1>
+        <Link href="/collections">{c.everyOne}</Link>
+      </div>
+      {error && <p className="muted">{asApiError(error).message}</p>}
+      {data && (
+        <>
+          <div className="buttons">
+            <Button component={Link} href={address({ collection: name })}>
+              {c.show}
+            </Button>
+            {may && (
+              <>
+                <Button variant="default" onClick={() => setAsking("rename")}>
+                  {c.rename}
+                </Button>
+                {data.photos > 0 && (
+                  <Button variant="default" onClick={() => setAsking("split")}>
+                    {c.split}
+                  </Button>
+                )}
+                <Button variant="subtle" color="gray" onClick={() => setAsking("delete")}>
+                  {c.remove}
+                </Button>
+              </>
+            )}
+          </div>
+          {data.samples.length > 0 && (
+            <ul className="samples">
+              {data.samples.map((photo) => (
+                <li key={photo.photo_id}>
+                  <Link href={address({ collection: name, photo: photo.photo_id })}>
+                    <img src={photo.thumbnail_url} alt={altText(photo)} loading="lazy" />
+                  </Link>
+                </li>
+              ))}
+            </ul>
+          )}
+          <Statistics info={data} />
+        </>
+      )}
+      {asking === "rename" && (
+        <NameDialog
+          title={c.rename}
+          first={name}
+          onClose={close}
+          act={async (next) => {
+            await answer(client.PATCH("/api/v1/collections/{name}", { params: { path }, body: { name: next } }));
+            navigate(`/collections/${encodeURIComponent(next)}`, { replace: true });
+            await refresh();
+          }}
+        />
+      )}
+      {asking === "split" && <Split name={name} onClose={close} onDone={refresh} />}
+      {asking === "delete" && (
+        <Delete
+          name={name}
+          photos={data?.photos ?? 0}
+          onClose={close}
+          onDone={async () => {
+            navigate("/collections", { replace: true });
+            note({ text: c.removed(name) });
+            await refresh();
+          }}
+        />
+      )}
+    </main>
+  );
+}
+
+function Statistics({ info }: { info: CollectionInfo }) {
+  const c = t.collections;
+  const { statistics: s } = info;
+  const values = (all: { value: string; photos: number }[]) =>
+    all.slice(0, 6).map(({ value, photos }) => t.filters.withCount(value, photos)).join(", ");
+  const taken = [s.taken_first, s.taken_last].map((day) => (day ? wallClock(day, false) : ""));
+  const rows: [string, string][] = [
+    [t.settings.photos, number(s.shown)],
+    [t.duplicates.bytes, info.size_bytes ? bytes(info.size_bytes) : ""],
+    [t.photo.taken, taken[0] === taken[1] ? (taken[0] ?? "") : taken.filter(Boolean).join(" – ")],
+    [c.undated, s.undated ? number(s.undated) : ""],
+    [c.rated, s.rated ? number(s.rated) : ""],
+    [c.withPlace, s.with_place ? number(s.with_place) : ""],
+    [t.settings.missing, s.missing ? number(s.missing) : ""],
+    [c.hidden, s.hidden ? number(s.hidden) : ""],
+    [t.photo.camera, values(s.cameras)],
+    [t.photo.lens, values(s.lenses)],
+    [t.photo.kind, values(s.formats)],
+    [t.filters.country, values(s.countries)],
+    [t.filters.city, values(s.cities)],
+  ];
+  return (
+    <dl className="known">
+      {rows
+        .filter(([, value]) => value)
+        .map(([called, value]) => (
+          <div key={called}>
+            <dt>{called}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+    </dl>
+  );
+}
+
+/** Photos of it that a query finds go to a new collection. */
+function Split({ name, onClose, onDone }: { name: string; onClose: () => void; onDone: () => Promise<unknown> }) {
+  const note = useNote();
+  const [q, setQ] = useState("");
+  const [asked] = useDebouncedValue(q.trim(), 250);
+  const query = { q: asked, filters: { collections: [name] } } as SearchQuery;
+  const { data, error } = useQuery({
+    queryKey: ["search", "split", name, asked],
+    queryFn: ({ signal }) => answer(client.POST("/api/v1/search", { body: { ...query, limit: 1 }, signal })),
+    enabled: asked !== "",
+    placeholderData: keepPreviousData,
+  });
+  const found = asked && data ? (data.relevant ?? data.total) : null;
+  const c = t.collections;
+  return (
+    <NameDialog
+      title={c.split}
+      onClose={onClose}
+      act={async (into) => {
+        const made = await answer(
+          client.POST("/api/v1/collections/{name}/split", { params: { path: { name } }, body: { query, into, keep: false } }),
+        );
+        note({ text: t.selection.made(made.into.name, made.moved) });
+        await onDone();
+      }}
+    >
+      <p className="muted">{c.splitNote}</p>
+      <TextInput
+        label={c.which}
+        placeholder={c.whichExample}
+        autoComplete="off"
+        value={q}
+        onChange={(event) => setQ(event.currentTarget.value)}
+      />
+      <p role="status" className="muted">
+        {error && asked ? asApiError(error).message : found === null ? "" : c.wouldMove(found)}
+      </p>
+    </NameDialog>
+  );
+}
+
+/** The API says what would go, and gives the token that shows that it was read. */
+function Delete({ name, photos, onClose, onDone }: { name: string; photos: number; onClose: () => void; onDone: () => Promise<void> }) {
+  const [failed, setFailed] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const path = { name };
+  const { data: asked } = useQuery({
+    queryKey: ["delete-collection", name],
+    queryFn: async ({ signal }) => {
+      const { error } = await client.DELETE("/api/v1/collections/{name}", { params: { path }, signal });
+      const said = error as { error?: { details?: { token?: string; photos?: number } } } | undefined;
+      return said?.error?.details ?? {};
+    },
+    gcTime: 0,
+  });
+  const remove = async () => {
+    setBusy(true);
+    try {
+      const query = { confirm: asked?.token };
+      await answer(client.DELETE("/api/v1/collections/{name}", { params: { path, query } }));
+      await onDone();
+    } catch (error) {
+      setFailed(asApiError(error).message);
+      setBusy(false);
+    }
+  };
+  return (
+    <Modal opened onClose={onClose} title={t.collections.sure(name)} closeButtonProps={{ "aria-label": t.close }}>
+      <p>{t.collections.sureNote(asked?.photos ?? photos)}</p>
+      {failed && (
+        <p role="alert" className="state">
+          {failed}
+        </p>
+      )}
+      <div className="buttons">
+        <Button loading={busy} disabled={!asked?.token} onClick={() => void remove()}>
+          {t.collections.remove}
+        </Button>
+        <Button variant="default" onClick={onClose}>
+          {t.edits.cancel}
+        </Button>
+      </div>
+    </Modal>
+  );
+}

@@ -1,0 +1,74 @@
+// Which photos of the results are chosen: some by their ids, or all that a search finds.
+
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef, useState } from "react";
+
+import type { SearchQuery } from "../api/client";
+import { BLOCK, blockOptions, type Search } from "../search/request";
+
+/** What the API takes for chosen photos. */
+export type ChosenPhotos = { photo_ids: string[] } | { query: SearchQuery };
+
+export interface Selection {
+  ids: ReadonlySet<string>;
+  /** All that are found. */
+  all: boolean;
+  count: number;
+  /** How many "all" are; null where all cannot be named (a picture, photos by chance). */
+  most: number | null;
+  chosen: ChosenPhotos;
+  has: (photoId: string, index: number) => boolean;
+  toggle: (photoId: string, index: number) => void;
+  /** All from the one that was toggled last to this one. */
+  extendTo: (index: number) => Promise<void>;
+  /** The ids that are chosen, and no others. */
+  replace: (ids: ReadonlySet<string>) => void;
+  chooseAll: () => void;
+  clear: () => void;
+}
+
+export function useSelection(search: Search | null, total: number, relevant: number | null): Selection {
+  const queries = useQueryClient();
+  const [state, setState] = useState<{ ids: ReadonlySet<string>; all: boolean }>({ ids: new Set(), all: false });
+  const anchor = useRef(0);
+  const key = search?.key;
+  useEffect(() => {
+    setState((before) => (before.ids.size || before.all ? { ids: new Set(), all: false } : before));
+    anchor.current = 0;
+  }, [key]);
+  return useMemo<Selection>(() => {
+    const { ids, all } = state;
+    // Of a ranking all means what is relevant, as the API takes it.
+    const most = !search || search.picture || search.saved || search.seed !== null ? null : (relevant ?? total);
+    const replace = (next: ReadonlySet<string>) => setState({ ids: next, all: false });
+    return {
+      ids,
+      all,
+      most,
+      count: all ? (most ?? 0) : ids.size,
+      chosen: all && search ? { query: { ...search.body, sort: null } } : { photo_ids: [...ids] },
+      has: (photoId, index) => (all ? index < (most ?? 0) : ids.has(photoId)),
+      toggle: (photoId, index) => {
+        anchor.current = index;
+        const next = new Set(ids);
+        if (!next.delete(photoId)) next.add(photoId);
+        replace(next);
+      },
+      extendTo: async (index) => {
+        if (!search) return;
+        const [from, to] = [Math.min(anchor.current, index), Math.max(anchor.current, index)];
+        const next = new Set(ids);
+        for (let block = Math.floor(from / BLOCK); block * BLOCK <= to; block += 1) {
+          const { hits } = await queries.fetchQuery(blockOptions(search, block));
+          hits.forEach((hit, at) => {
+            if (block * BLOCK + at >= from && block * BLOCK + at <= to) next.add(hit.photo_id);
+          });
+        }
+        replace(next);
+      },
+      replace,
+      chooseAll: () => most !== null && setState({ ids: new Set(), all: true }),
+      clear: () => setState({ ids: new Set(), all: false }),
+    };
+  }, [state, search, total, relevant, queries]);
+}

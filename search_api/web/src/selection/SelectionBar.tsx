@@ -1,0 +1,97 @@
+// What can be done with the photos that are chosen.
+
+import { Button, CloseButton } from "@mantine/core";
+import { Copy, Download, FolderPlus, Images, Star, Tag, Trash2 } from "lucide-react";
+import { type ReactNode, useEffect, useState } from "react";
+
+import { useView, type View } from "../address";
+import { answer, asApiError, client } from "../api/client";
+import { useMay } from "../api/library";
+import type { Selection } from "../grid/selection";
+import { useNote } from "../shell/Notes";
+import { t } from "../texts";
+import { useHide } from "../viewer/Edits";
+import { BulkDialog, type Doing } from "./BulkDialog";
+import { saved, savedStream } from "./save";
+
+const MOST_EXAMPLES = 20;
+
+export function SelectionBar({ selection, view }: { selection: Selection; view: View }) {
+  const { go } = useView();
+  const note = useNote();
+  const hide = useHide();
+  const may = useMay("write");
+  const [doing, setDoing] = useState<Doing | null>(null);
+  const [busy, setBusy] = useState(false);
+  const s = t.selection;
+  const { clear } = selection;
+  useEffect(() => {
+    const listen = (event: KeyboardEvent) => {
+      if (event.key === "Escape" && !document.querySelector("[role=dialog], [role=listbox]")) clear();
+    };
+    window.addEventListener("keydown", listen);
+    return () => window.removeEventListener("keydown", listen);
+  }, [clear]);
+
+  const act = async (work: () => Promise<string | null>) => {
+    setBusy(true);
+    try {
+      const said = await work();
+      if (said) note({ text: said });
+    } catch (error) {
+      if ((error as Error).name !== "AbortError") note({ text: asApiError(error).message });
+    } finally {
+      setBusy(false);
+    }
+  };
+  const copyPaths = () =>
+    act(async () => {
+      const body = { ...selection.chosen, end: "newline" as const };
+      const text = await answer(client.POST("/api/v1/handoff/paths", { body, parseAs: "text" }));
+      const count = (text as string).split("\n").filter(Boolean).length;
+      try {
+        await navigator.clipboard.writeText(text as string);
+        return s.copied(count);
+      } catch {
+        saved(new Blob([text as string], { type: "text/plain" }), "paths.txt");
+        return s.pathsSaved(count);
+      }
+    });
+  const zip = () =>
+    act(async () => {
+      await savedStream("/api/v1/handoff/zip", selection.chosen, "photos.zip", selection.count);
+      return s.zipped(selection.count);
+    });
+  const action = (label: string, icon: ReactNode, onClick: () => void) => (
+    <Button size="compact-md" variant="subtle" className="action" leftSection={icon} disabled={busy} aria-label={label} title={label} onClick={onClick}>
+      {label}
+    </Button>
+  );
+  return (
+    <section className="selection-bar" aria-label={s.label}>
+      <CloseButton aria-label={s.clear} title={s.clear} onClick={clear} />
+      <p role="status">{s.count(selection.count)}</p>
+      {!selection.all && selection.most !== null && selection.most > selection.count && (
+        <Button size="compact-md" variant="subtle" onClick={selection.chooseAll}>
+          {s.all(selection.most)}
+        </Button>
+      )}
+      <span className="actions">
+        {may && action(s.tag, <Tag size={16} aria-hidden="true" />, () => setDoing("tag"))}
+        {may && action(s.rate, <Star size={16} aria-hidden="true" />, () => setDoing("rate"))}
+        {may && action(s.collect, <FolderPlus size={16} aria-hidden="true" />, () => setDoing("collect"))}
+        {!selection.all &&
+          selection.count <= MOST_EXAMPLES &&
+          action(s.like, <Images size={16} aria-hidden="true" />, () => go("/", { like: [...selection.ids].join("\n") }))}
+        {action(s.paths, <Copy size={16} aria-hidden="true" />, () => void copyPaths())}
+        {action(s.zip, <Download size={16} aria-hidden="true" />, () => void zip())}
+        {may &&
+          action(s.hide, <Trash2 size={16} aria-hidden="true" />, () => {
+            if (selection.all) setDoing("hide");
+            else void hide([...selection.ids]).then(clear);
+          })}
+      </span>
+      {doing && <BulkDialog doing={doing} selection={selection} view={view} onClose={() => setDoing(null)} />}
+    </section>
+  );
+}

@@ -1,0 +1,38 @@
+// Files that the browser keeps: at once, or as they come.
+
+import { ApiError } from "../api/client";
+import { t } from "../texts";
+
+// So many photos at most are held in memory on their way to a file.
+const HELD = 100;
+
+interface Picker {
+  showSaveFilePicker?: (options: { suggestedName: string }) => Promise<{ createWritable: () => Promise<WritableStream> }>;
+}
+
+export function saved(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** The reply to a POST as a file. Large ones go to the disk as they come, where the browser can. */
+export async function savedStream(address: string, body: unknown, name: string, photos: number): Promise<void> {
+  const { showSaveFilePicker } = window as Picker;
+  const file = photos > HELD && showSaveFilePicker ? await showSaveFilePicker.call(window, { suggestedName: name }) : null;
+  const reply = await fetch(address, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  }).catch(() => {
+    throw new ApiError("OFFLINE", t.states.offline, 0);
+  });
+  if (!reply.ok) {
+    const said = ((await reply.json().catch(() => null)) as { error?: { code: string; message: string } } | null)?.error;
+    throw new ApiError(said?.code ?? "INTERNAL", said?.message ?? t.states.answeredWith(reply.status), reply.status);
+  }
+  if (file && reply.body) await reply.body.pipeTo(await file.createWritable());
+  else saved(await reply.blob(), name);
+}
