@@ -81,6 +81,7 @@ def test_photos_that_are_sent_start_a_run_whose_log_can_be_read(with_dagster: Te
     wait_until(lambda: with_dagster.get(f"/api/v1/jobs/{job_id}/logs").json()["lines"] != [], 90)
     first = with_dagster.get(f"/api/v1/jobs/{job_id}/logs", params={"limit": 1}).json()
     assert len(first["lines"]) == 1
+    assert first["dagster_url"].endswith(f"/runs/{job_id}")
     after = with_dagster.get(f"/api/v1/jobs/{job_id}/logs", params={"cursor": first["cursor"]}).json()
     assert first["lines"][0] not in after["lines"]
 

@@ -202,14 +202,18 @@ function Panel({ narrow, total, onClose, children }: { narrow: boolean; total: n
     );
   }
   return (
-    <Drawer id="filters" opened onClose={onClose} withCloseButton={false} size="100%" lockScroll={false} aria-label={t.filters.label} transitionProps={{ duration: 0 }}>
-      <div className="facets">{shown}</div>
-      <div className="facets-foot">
-        <Button fullWidth onClick={onClose}>
-          {total === undefined ? t.close : t.filters.show(total)}
-        </Button>
-      </div>
-    </Drawer>
+    <Drawer.Root opened onClose={onClose} size="100%" lockScroll={false} transitionProps={{ duration: 0 }}>
+      <Drawer.Content id="filters" aria-label={t.filters.label}>
+        <Drawer.Body>
+          <div className="facets">{shown}</div>
+          <div className="facets-foot">
+            <Button fullWidth onClick={onClose}>
+              {total === undefined ? t.close : t.filters.show(total)}
+            </Button>
+          </div>
+        </Drawer.Body>
+      </Drawer.Content>
+    </Drawer.Root>
   );
 }
 
