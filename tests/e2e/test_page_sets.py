@@ -194,10 +194,11 @@ def test_photos_are_sent_to_the_library_and_what_is_no_photo_is_told(
     page.keyboard.press("Escape")
     page.evaluate(
         """() => {
-            const files = new DataTransfer();
-            for (const name of ["a.jpg", "b.jpg"]) files.items.add(new File(["x"], name, { type: "image/jpeg" }));
+            const dataTransfer = new DataTransfer();
+            for (const name of ["a.jpg", "b.jpg"])
+                dataTransfer.items.add(new File(["x"], name, { type: "image/jpeg" }));
             for (const type of ["dragenter", "drop"])
-                document.body.dispatchEvent(new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
+                document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
         }"""
     )
     dialog.get_by_text("2 files").wait_for()
