@@ -35,11 +35,13 @@ export function Histogram({ months, from, to, onChange }: Props) {
     return made.size < step ? made : null;
   }, [months, whole.size, from, to]);
   if (whole.bins.length < 2) return null;
-  const bars = (bins: Bin[], label: string) => <Bars bins={bins} label={label} from={from} to={to} onChange={onChange} />;
+  const bars = (bins: Bin[], label: string, all: boolean) => (
+    <Bars bins={bins} label={label} all={all} from={from} to={to} onChange={onChange} />
+  );
   return (
     <>
-      {bars(whole.bins, t.filters.taken)}
-      {closer && bars(closer.bins, t.filters.takenCloser)}
+      {bars(whole.bins, t.filters.taken, true)}
+      {closer && bars(closer.bins, t.filters.takenCloser, false)}
     </>
   );
 }
@@ -47,9 +49,11 @@ export function Histogram({ months, from, to, onChange }: Props) {
 interface BarsProps extends Omit<Props, "months"> {
   bins: Bin[];
   label: string;
+  /** There are no other photos: the whole range is no filter. */
+  all: boolean;
 }
 
-function Bars({ bins, label, from, to, onChange }: BarsProps) {
+function Bars({ bins, label, all, from, to, onChange }: BarsProps) {
   const last = bins.length - 1;
   const chosen = useMemo((): [number, number] => {
     const low = from ? bins.findIndex((bin) => lastDay(bin.last) >= from) : 0;
@@ -66,7 +70,7 @@ function Bars({ bins, label, from, to, onChange }: BarsProps) {
   const commit = ([low, high]: [number, number]) => {
     const [begin, end] = [bins[Math.min(low, high)], bins[Math.max(low, high)]];
     if (!begin || !end) return;
-    const whole = Math.min(low, high) === 0 && Math.max(low, high) === last;
+    const whole = all && Math.min(low, high) === 0 && Math.max(low, high) === last;
     onChange(whole ? null : firstDay(begin.first), whole ? null : lastDay(end.last));
   };
   const at = (event: PointerEvent<HTMLElement>) => {
