@@ -31,6 +31,8 @@ export function CollectionPage({ name }: { name: string }) {
   }, [name]);
   const c = t.collections;
   const refresh = () => queries.invalidateQueries({ queryKey: ["collections"] });
+  // This one is asked for under its name, which it has no longer.
+  const refreshList = () => queries.invalidateQueries({ queryKey: ["collections"], exact: true });
   const close = () => setAsking(null);
   return (
     <main id="content" tabIndex={-1} className="page collection">
@@ -83,7 +85,7 @@ export function CollectionPage({ name }: { name: string }) {
           act={async (next) => {
             await answer(client.PATCH("/api/v1/collections/{name}", { params: { path }, body: { name: next } }));
             navigate(`/collections/${encodeURIComponent(next)}`, { replace: true });
-            await refresh();
+            await refreshList();
           }}
         />
       )}
@@ -96,7 +98,7 @@ export function CollectionPage({ name }: { name: string }) {
           onDone={async () => {
             navigate("/collections", { replace: true });
             note({ text: c.removed(name) });
-            await refresh();
+            await refreshList();
           }}
         />
       )}
