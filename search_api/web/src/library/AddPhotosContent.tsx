@@ -62,6 +62,8 @@ function AddFolder() {
       <p className="muted">{t.add.note}</p>
       <form className="add-folder" onSubmit={(event) => void submit(event)} noValidate>
         <TextInput
+          // The dialog stands before its content has come.
+          autoFocus
           data-autofocus
           label={t.add.path}
           placeholder={t.add.example}
