@@ -42,7 +42,8 @@ def install(app: FastAPI, built: Path = BUILT) -> None:
     def shown(name: str) -> Response:
         # Its name stays while the files it asks for get new names with each build, so it is always asked for anew.
         headers = {"Cache-Control": "no-cache"}
-        return FileResponse(built / name, headers=headers) if is_built else HTMLResponse(_NOT_BUILT, 503, headers)
+        there = is_built and (built / name).is_file()
+        return FileResponse(built / name, headers=headers) if there else HTMLResponse(_NOT_BUILT, 503, headers)
 
     def page() -> Response:
         return shown("index.html")

@@ -171,7 +171,6 @@ def test_openapi_names_every_error_form_and_no_other_host(client: TestClient) ->
     assert "HTTPValidationError" not in schemas
     # Two models of one name, or one in requests and replies, get such names, and clients' types change with them.
     assert [name for name in schemas if "__" in name or name.endswith(("-Input", "-Output"))] == []
-    assert client.get("/docs").status_code == 404
 
 
 def test_a_body_that_hides_its_size_is_cut_off_too(client: TestClient) -> None:

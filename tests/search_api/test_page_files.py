@@ -46,6 +46,9 @@ def test_every_view_is_the_one_page_and_is_asked_for_anew(built: Path) -> None:
         assert reply.headers["cache-control"] == "no-cache"
     assert client.get("/docs", headers=HTML).text == "<title>Docs</title>"
     assert "javascript" in client.get("/assets/index-1234.js").headers["content-type"]
+    (built / "docs.html").unlink()  # of a page that was built by an earlier Loupe
+    assert client.get("/docs", headers=HTML).status_code == 503
+    assert client.get("/", headers=HTML).status_code == 200
 
 
 def test_what_is_no_view_is_not_found(built: Path) -> None:
