@@ -67,6 +67,7 @@ UNCHANGING = frozenset(
         "hidden",
         "export",
         "challenge",
+        "evaluate",
         "verify",
         "audit",
         "config",

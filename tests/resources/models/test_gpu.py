@@ -145,17 +145,15 @@ def take_turns(folder: str, name: str, count: int, hold_s: float, log: Any, star
 def test_processes_share_the_device_batch_by_batch(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager:
-        log, start = manager.list(), manager.Event()
+        log, start = manager.list(), context.Barrier(2)
         workers = [
             context.Process(target=take_turns, args=(str(tmp_path), name, 15, 0.01, log, start))
             for name in ("pipeline", "api")
         ]
         for worker in workers:
             worker.start()
-        time.sleep(1.5)  # both are up and wait for the start
-        start.set()
         for worker in workers:
-            worker.join(30)
+            worker.join(120)
         events = list(log)
     assert len(events) == 60
     # Never two at once ...
