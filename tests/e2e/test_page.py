@@ -39,13 +39,14 @@ def page(url: str, console: list[str]) -> Iterator[Any]:
 
 
 def test_the_grid_shows_all_photos_newest_first_with_captions_as_alt_text(page: Any) -> None:
-    assert len(names(page)) == 8
+    title(page).to_have_text("8 photos")
+    expect(photos(page)).to_have_count(8)
     assert names(page)[0] == "blue.png", "it says no date, so its file's counts"
     assert names(page)[1].startswith("gold")
-    title(page).to_have_text("8 photos")
     assert page.get_by_alt_text("a red circle on a blue wall").count() == 1
     assert page.get_by_alt_text("violet.jpg").count() == 1
-    page.wait_for_function("[...document.querySelectorAll('main a img')].every(image => image.naturalWidth > 0)")
+    for image in photos(page).locator("img").all():
+        expect(image).not_to_have_js_property("naturalWidth", 0)
 
 
 def test_typing_searches_and_the_address_keeps_it(page: Any) -> None:
