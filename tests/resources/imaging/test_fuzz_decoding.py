@@ -46,14 +46,15 @@ assert set(CODES) >= FILE_CODES
 
 
 class Gauge:
-    """What the workers hold, looked at every so often: resident bytes, and who they are."""
+    """What the workers hold, looked at every so often: resident bytes, and who they are. `strangers` do not count."""
 
-    def __init__(self) -> None:
+    def __init__(self, strangers: set[psutil.Process]) -> None:
+        self._strangers = strangers
         self.workers: list[int] = []
         self.pids: set[int] = set()
 
     def look(self) -> None:
-        for child in psutil.Process().children(recursive=True):
+        for child in set(psutil.Process().children(recursive=True)) - self._strangers:
             try:
                 if "resources.engine.decode_worker" in child.cmdline():
                     self.workers.append(child.memory_info().rss)
@@ -81,7 +82,8 @@ def test_no_damaged_photo_costs_more_than_itself(
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     settings = Settings.load(home=home.path, decode_workers=WORKERS, decode_timeout_s=60.0)
-    gauge, files_before = Gauge(), open_files()
+    strangers = set(psutil.Process().children(recursive=True))  # what other tests of this process keep
+    gauge, files_before = Gauge(strangers), open_files()
     stories: dict[int, str] = {}
 
     def tasks() -> Iterator[DecodeTask]:
@@ -93,7 +95,6 @@ def test_no_damaged_photo_costs_more_than_itself(
             if each.number % WHOLE_EVERY == 0:
                 yield DecodeTask(str(whole[each.number // WHOLE_EVERY % 2]), "original", f"whole {each.number}")
 
-    strangers = set(psutil.Process().children(recursive=True))  # what other tests of this process keep
     seen: Counter[int | str] = Counter()
     fates: Counter[str] = Counter()
     crashes: list[str] = []
