@@ -60,12 +60,12 @@ def main() -> None:
         part, home, folder = options.run
         (own if part == "own" else ingest)(Path(home), folder, options.captions)
         return
-    with tempfile.TemporaryDirectory(prefix="loupe-soak-") as place:
+    with tempfile.TemporaryDirectory(prefix="loupe-soak-", ignore_cleanup_errors=True) as place:
         photos = Path(place, "photos")
         draw(photos, options.photos)
         samples, counts = soak(Path(place, "home"), photos, options.captions, options.minutes)
-    if options.samples:
-        options.samples.write_text("".join(json.dumps(vars(each)) + "\n" for each in samples))
+        if options.samples:
+            options.samples.write_text("".join(json.dumps(vars(each)) + "\n" for each in samples))
     print(table(samples, options.warm_up))
     print(
         f"\n{counts['done']:,} photos in {samples[-1].at_s:,.0f} s, {counts['runs']} runs, {counts['failed']} failed."
@@ -121,7 +121,9 @@ def soak(home: Path, photos: Path, captions: bool, minutes: float) -> tuple[list
         samples.append(Sample(time.monotonic() - started, said["done"], *sizes))
     listener.join()
     if owner:
-        owner.terminate()
+        compaction = psutil.Process(owner.pid).children(recursive=True)
+        for process in (owner, *compaction):
+            process.terminate()
         owner.wait()
     if stream.wait() not in (0, -signal.SIGTERM):
         raise SystemExit(stream.returncode)
