@@ -18,6 +18,7 @@ from resources.inference.device_queue import DeviceQueue, Lane
 from resources.library import Library
 from resources.models import Captioner, GpuResource, load_captioner
 from resources.models.presets import DEFAULT_CAPTIONER
+from resources.search import TextEncoder
 
 __all__ = ["Encoder", "ServedModels"]
 
@@ -28,21 +29,10 @@ _CAPTIONER_IDLE_S = 300.0
 _TEXT_BATCH = 64
 
 
-class Encoder(Protocol):
+class Encoder(TextEncoder, Protocol):
     """What embeds: `resources.models.ClipEncoder`, or what stands before one."""
 
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def revision(self) -> str: ...
-
-    @property
-    def preprocess_version(self) -> str: ...
-
     def embed_images(self, images: npt.NDArray[np.uint8], /) -> npt.NDArray[np.float32]: ...
-
-    def embed_texts(self, texts: list[str], /) -> npt.NDArray[np.float32]: ...
 
 
 class ServedModels:

@@ -34,7 +34,7 @@ from resources.vector_index import (
     StoredPhoto,
     VectorIndex,
 )
-from resources.vector_index.points import IndexModel, Vector
+from resources.vector_index.points import IndexModel, ModelKey, Vector
 from resources.vector_index.words import SparseWords
 from resources.vector_index.words import query as word_query
 
@@ -47,17 +47,8 @@ _FEWEST_TO_CUT = 20
 _LEAST_NORM = 1e-3
 
 
-class TextEncoder(Protocol):
+class TextEncoder(ModelKey, Protocol):
     """The text side of the model whose vectors the index holds."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def revision(self) -> str: ...
-    @property
-    def preprocess_version(self) -> str: ...
-    @property
-    def dim(self) -> int: ...
 
     def embed_texts(self, texts: list[str], /) -> Vector:
         """float32 `[n, dim]`, unit norm."""

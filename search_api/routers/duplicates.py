@@ -10,12 +10,12 @@ from fastapi import APIRouter, Query
 from resources.duplicates import AREAS, TIERS, Tier, keep, regroup
 from resources.errors import LoupeError
 from resources.library import Library, result_key
-from resources.manifest import duplicates, jobs, photos
+from resources.manifest import duplicates, photos
 from resources.vector_index import wake
 from search_api.dependencies import Held, OpenLibrary, PhotoId
 from search_api.error_replies import responses
 from search_api.photo_cards import photo
-from search_api.routers.jobs import job_reply
+from search_api.routers.jobs import asked_job
 from search_api.schemas.duplicates import (
     DifferentPhotos,
     DifferentReply,
@@ -69,13 +69,7 @@ def get_duplicates(photo_id: PhotoId, library: OpenLibrary) -> DuplicateGroups:
 @router.post("/duplicates/find", status_code=202, responses=responses("DAGSTER_UNREACHABLE", "JOB_FAILED"))
 def find(services: Held) -> Job:
     """Compare what is new now, as happens by itself each hour."""
-    run_id = services.dagster.launch(DUPLICATES_JOB)
-    with services.library.manifest.write() as tx:
-        jobs.queue(tx, run_id, DUPLICATES_JOB, None)
-        row = jobs.get(tx, run_id)
-    services.jobs.forget()
-    assert row is not None
-    return job_reply(row)
+    return asked_job(services, DUPLICATES_JOB)
 
 
 @router.post(

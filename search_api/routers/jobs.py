@@ -17,7 +17,7 @@ from search_api.dependencies import CurrentJob, Held
 from search_api.error_replies import responses
 from search_api.schemas.jobs import Job, JobLogs, Jobs, JobState, LogLine, Stage
 
-__all__ = ["job_reply", "router"]
+__all__ = ["asked_job", "job_reply", "router"]
 
 log = structlog.get_logger("search_api")
 
@@ -154,6 +154,17 @@ def retry_job(job_id: str, services: Held) -> Job:
     services.jobs.forget()
     assert started is not None
     return job_reply(started)
+
+
+def asked_job(services: Held, kind: str) -> Job:
+    """Start a job over the whole library; its row is there at once. Raises `DAGSTER_UNREACHABLE`, `JOB_FAILED`."""
+    run_id = services.dagster.launch(kind)
+    with services.library.manifest.write() as tx:
+        jobs.queue(tx, run_id, kind, None)
+        row = jobs.get(tx, run_id)
+    services.jobs.forget()
+    assert row is not None
+    return job_reply(row)
 
 
 def job_reply(row: dict[str, Any]) -> Job:

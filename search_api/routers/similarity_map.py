@@ -15,12 +15,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, Response
 
 from resources.errors import LoupeError
-from resources.manifest import jobs, outbox, projections
+from resources.manifest import outbox, projections
 from resources.photo_map import Points, stream_of
 from resources.search.chosen import chosen_ids
 from search_api.dependencies import Held
 from search_api.error_replies import responses
-from search_api.routers.jobs import job_reply
+from search_api.routers.jobs import asked_job
 from search_api.routers.search import search_request, told_why
 from search_api.schemas.jobs import Job
 from search_api.schemas.search import SearchQuery
@@ -143,13 +143,7 @@ def find(query: SearchQuery, services: Held, v: Generation = None) -> Response:
 @router.post("/draw", status_code=202, responses=responses("DAGSTER_UNREACHABLE", "JOB_FAILED"))
 def draw(services: Held) -> Job:
     """Draw the map anew now, as happens by itself each night when a tenth of the photos is new."""
-    run_id = services.dagster.launch(MAP_JOB)
-    with services.library.manifest.write() as tx:
-        jobs.queue(tx, run_id, MAP_JOB, None)
-        row = jobs.get(tx, run_id)
-    services.jobs.forget()
-    assert row is not None
-    return job_reply(row)
+    return asked_job(services, MAP_JOB)
 
 
 _NO_ROWS: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from running_app import wait_until
-from served_page import names, opened, photos, playwright, served, title
+from served_page import names, photos, playwright, served, title
 from small_library import SmallLibrary, build
 
 from resources.manifest import jobs
@@ -25,18 +25,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
 def url(small: SmallLibrary) -> Iterator[str]:
     with served(small) as address:
         yield address
-
-
-@pytest.fixture
-def console() -> list[str]:
-    """What the browser complains about; a test that expects a complaint takes it out."""
-    return []
-
-
-@pytest.fixture
-def page(url: str, console: list[str]) -> Iterator[Any]:
-    with opened(url, console) as page:
-        yield page
 
 
 def test_the_grid_shows_all_photos_newest_first_with_captions_as_alt_text(page: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from related_photos import draw_related
-from served_page import opened, playwright, served
+from served_page import playwright, served
 from small_library import SmallLibrary, build, draw_photo
 
 from resources.imaging import DECODER_VERSION
@@ -49,17 +49,6 @@ def rough(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
 def url(rough: SmallLibrary) -> Iterator[str]:
     with served(rough) as address:
         yield address
-
-
-@pytest.fixture
-def console() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def page(url: str, console: list[str]) -> Iterator[Any]:
-    with opened(url, console) as page:
-        yield page
 
 
 def test_problem_files_stand_by_kind_with_their_reason_and_what_to_do(page: Any) -> None:

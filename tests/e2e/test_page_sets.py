@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from served_page import names, opened, photo_link, photos, playwright, served, title
+from served_page import names, photo_link, photos, playwright, served, title
 from small_library import SmallLibrary, build, draw_photo
 
 from resources.manifest import jobs
@@ -33,17 +33,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
 def url(small: SmallLibrary) -> Iterator[str]:
     with served(small) as address:
         yield address
-
-
-@pytest.fixture
-def console() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def page(url: str, console: list[str]) -> Iterator[Any]:
-    with opened(url, console) as page:
-        yield page
 
 
 def _bar(page: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from related_photos import PEOPLE, draw_related
-from served_page import opened, photo_link, playwright, served, title
+from served_page import photo_link, playwright, served, title
 from small_library import SmallLibrary, build
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -29,17 +29,6 @@ def related(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
 def url(related: SmallLibrary) -> Iterator[str]:
     with served(related) as address:
         yield address
-
-
-@pytest.fixture
-def console() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def page(url: str, console: list[str]) -> Iterator[Any]:
-    with opened(url, console) as page:
-        yield page
 
 
 def test_tiles_say_that_they_stand_for_several_are_a_page_or_move(page: Any) -> None:
