@@ -135,8 +135,9 @@ VIEWS: list[tuple[str, Callable[[Any], None]]] = [
 ]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])  # colours and widths know no other
-def test_no_view_keeps_anybody_out(url: str, width: int, scheme: str) -> None:
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_view_keeps_anybody_out(url: str, scheme: str, width: int) -> None:
     console: list[str] = []
     found: list[str] = []
     with opened(url, console, scheme) as page:
