@@ -139,7 +139,6 @@ def _point(number: int, vector: Any, caption: list[str], tags: list[str], fact: 
         "location": {"lat": lat, "lon": lon},
         "has_gps": True,
         "motion": False,
-        "offline": False,
     }
     if number % 10 < 2:  # a RAW and its JPEG: the second is found by the first
         payload |= {"stack_id": f"{number // 10}", "stack_kind": "raw_jpeg", "stack_size": 2}

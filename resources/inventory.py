@@ -236,15 +236,18 @@ def take_inventory(
             for key, row in stored.items()
             if key not in scanned and row["inventoried_signature"] not in (None, row["signature"])
         }
+        changed = False
         for root in all_roots:
             if root["root_id"] in report.vanished:
-                roots.set_state(tx, root["root_id"], "vanished")
+                changed |= roots.set_state(tx, root["root_id"], "vanished")
             elif (
                 root["state"] == "vanished"
                 and root["root_id"] not in waiting
                 and any(stored[key]["root_id"] == root["root_id"] for key in scanned)
             ):
-                roots.set_state(tx, root["root_id"], "online")
+                changed |= roots.set_state(tx, root["root_id"], "online")
+    if changed:
+        _wake(manifest)
     return report
 
 
@@ -259,12 +262,19 @@ def _as_it_was(look: FolderLook, row: dict[str, Any]) -> bool:
 
 
 def set_root_state(manifest: Manifest, root: dict[str, Any], state: str) -> None:
-    """Change a root's state in a transaction of its own, if it is another one."""
+    """Change a root's state in a transaction of its own, if it is another one, and wake the index's owner."""
     if root["state"] == state:
         return
     with manifest.write() as tx:
         roots.set_state(tx, root["root_id"], state)
     root["state"] = state
+    _wake(manifest)
+
+
+def _wake(manifest: Manifest) -> None:
+    from resources.vector_index import wake
+
+    wake(manifest.home)
 
 
 def _unreadable_row(signature: dict[str, Any], rel_folder: str, why: str) -> dict[str, Any]:

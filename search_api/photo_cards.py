@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from resources.errors import WARNINGS
+from resources.manifest.roots import can_be_reached
 from resources.search import Hit
 from search_api.schemas.edits import CaptionSource
 from search_api.schemas.photos import Location, Photo, PhotoCard, PhotoFile, PhotoWarning, StackOfPhoto
@@ -84,7 +85,7 @@ def photo(
             path=os.path.join(file["root_path"], file["rel_path"]),
             size_bytes=file["size_bytes"],
             modified_at=datetime.fromtimestamp(file["mtime_ns"] / 1e9, UTC).replace(tzinfo=None),
-            reachable=file["missing_since"] is None and file["root_state"] != "offline",
+            reachable=file["missing_since"] is None and can_be_reached(file["root_state"]),
         )
         for file in paths
     ]

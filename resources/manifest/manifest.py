@@ -19,7 +19,7 @@ class Manifest(Database):
 
     def __init__(self, home: Home, timeout_s: float = 30.0) -> None:
         super().__init__(home.manifest, timeout_s)
-        self._home = home
+        self.home = home
 
     def prepare(self, *, keep_copy: bool = True) -> Manifest:
         """Create the file or apply the migrations it lacks, each in its own transaction.
@@ -28,11 +28,11 @@ class Manifest(Database):
         caller has a copy. Raises `HOME_TOO_NEW` when a newer Loupe wrote it, `RESTORE_UNFINISHED` when a restore was
         killed half way, and `DISK_FULL` or `HOME_NOT_WRITABLE` when the copy cannot be made.
         """
-        if (self._home.restoring / "commit.json").exists():
+        if (self.home.restoring / "commit.json").exists():
             raise LoupeError(
                 "RESTORE_UNFINISHED",
-                f"A restore of {self._home.path} was interrupted half way. Run the same `loupe restore` again.",
-                path=str(self._home.path),
+                f"A restore of {self.home.path} was interrupted half way. Run the same `loupe restore` again.",
+                path=str(self.home.path),
             )
         migrations = _migrations()
         newest = max(migrations)
@@ -63,7 +63,7 @@ class Manifest(Database):
 
     def _copy_before(self, current: int, newest: int) -> None:
         """Whole or not at all; an earlier copy of the same step, by an upgrade that was killed, is replaced."""
-        kept = self._home.backups / f"manifest-schema-{current:04d}-before-{newest:04d}.duckdb"
+        kept = self.home.backups / f"manifest-schema-{current:04d}-before-{newest:04d}.duckdb"
         written = kept.with_name(f".{kept.name}")
         try:
             kept.parent.mkdir(exist_ok=True)
@@ -73,7 +73,7 @@ class Manifest(Database):
             os.replace(written, kept)
         except OSError as error:
             written.unlink(missing_ok=True)
-            raise storage_error(error, self._home.backups) from error
+            raise storage_error(error, self.home.backups) from error
 
 
 def newest_schema() -> int:

@@ -180,7 +180,7 @@ def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
 
 
 def paths(tx: Transaction, photo_id: str) -> list[dict[str, Any]]:
-    """Every file of the photo: root path, relative path, `missing_since`, and whether the root is online."""
+    """Every file of the photo: root path, relative path, `missing_since`, and the state of the root."""
     return tx.rows(
         """SELECT r.root_id, r.path AS root_path, r.state AS root_state,
             f.rel_path, f.size_bytes, f.mtime_ns, f.missing_since

@@ -6,10 +6,10 @@ import uuid
 from typing import Any
 
 from resources.clock import utc_now
-from resources.manifest import outbox, stacks
+from resources.manifest import stacks
 from resources.manifest.database import Transaction
 
-__all__ = ["add", "list_all", "photo_ids", "remove", "rows", "set_path", "set_state"]
+__all__ = ["add", "can_be_reached", "list_all", "photo_ids", "reached", "remove", "rows", "set_path", "set_state"]
 
 
 def add(tx: Transaction, path: str, partition_depth: int) -> dict[str, Any]:
@@ -49,13 +49,31 @@ def set_path(tx: Transaction, root_id: str, path: str) -> None:
     tx.execute("UPDATE roots SET path = ? WHERE root_id = ?", [path, root_id])
 
 
-def set_state(tx: Transaction, root_id: str, state: str) -> None:
-    """Set online, offline or vanished, and tell the index, whose photos show whether they are offline."""
-    if tx.execute(
+def can_be_reached(state: str) -> bool:
+    """Whether the files of a root in this state can be reached: a photo without a file in one that can is offline.
+
+    One that "vanished" cannot: it is the empty mount point of an unplugged disk as often as a folder that was emptied.
+    """
+    return state == "online"
+
+
+def reached(tx: Transaction) -> dict[str, bool]:
+    """By `root_id`, whether each root can be reached."""
+    return {
+        root_id: can_be_reached(state) for root_id, state in tx.execute("SELECT root_id, state FROM roots").fetchall()
+    }
+
+
+def set_state(tx: Transaction, root_id: str, state: str) -> bool:
+    """Set online, offline or vanished. Returns whether it was another one.
+
+    Photos say nothing of it: the index's owner, once woken, reads `reached`.
+    """
+    changed = tx.execute(
         "UPDATE roots SET state = $state WHERE root_id = $root AND state <> $state RETURNING 1",
         {"state": state, "root": root_id},
-    ).fetchall():
-        outbox.push(tx, photo_ids(tx, root_id), "offline")
+    )
+    return bool(changed.fetchall())
 
 
 def remove(tx: Transaction, root_id: str) -> list[str]:

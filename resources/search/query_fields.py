@@ -24,6 +24,7 @@ from resources.vector_index.conditions import (
     Like,
     Named,
     Not,
+    Offline,
     Or,
 )
 from resources.vector_index.words import stem, tokens
@@ -183,7 +184,7 @@ _STACKS: dict[str, Condition] = {
 }
 _IS: dict[str, Condition] = {
     **{kind: AnyOf("orientation_kind", (kind,)) for kind in ("landscape", "portrait", "square")},
-    "offline": Flag("offline"),
+    "offline": Offline(),
     "live": Flag("motion"),
     "stacked": Exists("stack_id"),
     "searchable": Flag("embedded"),

@@ -29,6 +29,7 @@ __all__ = [
     "Named",
     "Near",
     "Not",
+    "Offline",
     "Or",
     "Range",
     "SearchFilters",
@@ -84,7 +85,7 @@ RANGE_KEYS = frozenset(
 # Keys of which a text may mean several values; their values are few enough to be looked through.
 TEXT_KEYS = KEYWORD_KEYS - {"sha256", "pixel_hash", "names", "stack_id", "root_ids", "taken_month", "taken_parts"}
 # `stack_member`: in a stack and not its cover. `motion`: a short video stands behind the picture.
-FLAGS = frozenset(["has_gps", "embedded", "offline", "motion", "stack_member"])
+FLAGS = frozenset(["has_gps", "embedded", "motion", "stack_member"])
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,11 @@ class HasVector:
 
 
 @dataclass(frozen=True)
+class Offline:
+    """No watched folder in which it has a file can be reached now (`reach.py`)."""
+
+
+@dataclass(frozen=True)
 class Ids:
     """The photo is one of these."""
 
@@ -211,7 +217,7 @@ class Not:
     part: Condition
 
 
-Condition = AnyOf | Like | Named | Range | Flag | Exists | HasVector | Ids | Near | InBox | And | Or | Not
+Condition = AnyOf | Like | Named | Range | Flag | Exists | HasVector | Offline | Ids | Near | InBox | And | Or | Not
 
 
 def _known(key: str, keys: frozenset[str] | set[str]) -> None:
@@ -310,10 +316,15 @@ class SearchFilters:
         parts += _range("f_number", gte=self.f_number_min, lte=self.f_number_max)
         parts += _range("focal_length_mm", gte=self.focal_length_min, lte=self.focal_length_max)
         parts += _range("rating", gte=self.rating_min)
-        for name in ("has_gps", "offline", "embedded", "motion"):
-            wanted = getattr(self, name)
+        yes_or_no: tuple[tuple[Condition, bool | None], ...] = (
+            (Flag("has_gps"), self.has_gps),
+            (Offline(), self.offline),
+            (Flag("embedded"), self.embedded),
+            (Flag("motion"), self.motion),
+        )
+        for part, wanted in yes_or_no:
             if wanted is not None:
-                parts.append(Flag(name) if wanted else Not(Flag(name)))
+                parts.append(part if wanted else Not(part))
         if self.in_stack is not None:
             parts.append(Exists("stack_id") if self.in_stack else Not(Exists("stack_id")))
         if self.stacks == "covers" and self.photo_ids is None:

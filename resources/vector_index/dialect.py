@@ -25,6 +25,7 @@ from resources.vector_index.conditions import (
     Named,
     Near,
     Not,
+    Offline,
     Or,
     Range,
 )
@@ -37,12 +38,16 @@ __all__ = ["Dialect"]
 class Dialect:
     """`filter(condition)` gives the engine's filter.
 
-    `dense_name` None says that points have no vector at all. `spelled` gives the values that a `Like` means.
+    `dense_name` None says that points have no vector at all. `spelled` gives the values that a `Like` means, `offline`
+    what `Offline` means now.
     """
 
-    def __init__(self, dense_name: str | None, spelled: Callable[[Like], tuple[str, ...]]) -> None:
+    def __init__(
+        self, dense_name: str | None, spelled: Callable[[Like], tuple[str, ...]], offline: Callable[[], Condition]
+    ) -> None:
         self._dense_name = dense_name
         self._spelled = spelled
+        self._offline = offline
 
     def filter(self, condition: Condition | None) -> Any:
         return None if condition is None else self._all([self._translate(condition)])
@@ -65,6 +70,8 @@ class Dialect:
                 return self._any_of(key, list(values))
             case Like():
                 return self._translate(AnyOf(condition.key, self._spelled(condition)))
+            case Offline():
+                return self._translate(self._offline())
             case Named(pattern):
                 return self._named(folded(pattern))
             case Range():

@@ -37,7 +37,6 @@ from resources.vector_index.qdrant_index import (
     WORDS,
     QdrantIndex,
     indexed_keys,
-    read_payload,
     stored_payload,
 )
 from resources.vector_index.sparse_copy import copy_tree
@@ -134,7 +133,7 @@ class EmbeddedIndex(QdrantIndex):
         super().__init__(folder.name, model)
         self._folder = folder
         self._on_close = on_close
-        self._dialect = EdgeDialect(DENSE if model else None, self.spelled)
+        self._dialect = EdgeDialect(DENSE if model else None, self.spelled, self.offline)
         self._state = threading.Condition()
         self._changes = threading.RLock()
         self._begun_anew = 0
@@ -271,7 +270,7 @@ class EmbeddedIndex(QdrantIndex):
             records = shard.retrieve(list(photo_ids), with_payload=True, with_vector=with_vector)
         found = {}
         for record in records:
-            payload = read_payload(record.payload)
+            payload = self._payload(record.payload)
             held: Any = record.vector
             vector = np.asarray(held[DENSE], dtype=np.float32) if held and DENSE in held else None
             found[str(record.id)] = StoredPhoto(str(record.id), payload, vector)
@@ -387,7 +386,7 @@ class CompactedCopy(EmbeddedIndex):
         self.begun_anew = begun_anew
         self._folder = path.parent
         self._on_close = None
-        self._dialect = EdgeDialect(DENSE if origin.model else None, self.spelled)
+        self._dialect = EdgeDialect(DENSE if origin.model else None, self.spelled, self.offline)
         self._state = threading.Condition()
         self._changes = threading.RLock()
         self._begun_anew = 0

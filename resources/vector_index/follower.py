@@ -18,7 +18,7 @@ import structlog
 from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.home import Home, this_process, write_atomically
-from resources.manifest import Manifest, models, outbox, results
+from resources.manifest import Manifest, models, outbox, results, roots
 from resources.manifest.results import ResultKey
 from resources.settings import Settings
 from resources.vector_index.compaction import CompactionStatus, Compactor
@@ -125,7 +125,11 @@ class IndexFollower:
             self._folder.own()
             self._folder.prune()
         try:
-            self._index = self._open(self._first_model())
+            model = self._first_model()
+            with self._manifest.read() as tx:
+                reached = roots.reached(tx)
+            self._index = self._open(model)
+            self._index.set_roots(reached)  # before it is asked
             self._say()
         except BaseException:
             self._folder.release()
@@ -357,7 +361,10 @@ class IndexFollower:
         except LoupeError as error:
             if error.code != "INDEX_BUSY":
                 raise
-            return  # a server's collection that another process is applying to
+            # A server's collection that another process is applying to; which folders it can reach each knows itself.
+            with self._manifest.read() as tx:
+                index.set_roots(roots.reached(tx))
+            return
         if index is self._index and index.applied_seq is not None:
             index.make_current()
 

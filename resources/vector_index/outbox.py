@@ -14,7 +14,7 @@ import pyarrow as pa
 import structlog
 
 from resources.errors import LoupeError
-from resources.manifest import Manifest, Transaction, outbox, stacks
+from resources.manifest import Manifest, Transaction, outbox, roots, stacks
 from resources.vector_index.photo_points import VectorReader, build_point, read_facts, usable_vectors
 from resources.vector_index.points import IndexModel, PhotoPoint
 from resources.vector_index.protocol import VectorIndex
@@ -82,8 +82,8 @@ def apply_outbox(
 
     A rebuild happens when the index is new, when the manifest was restored from a backup, and when the rows it would
     need were trimmed. `stop` ends the call between batches; what was applied stays. `progress` is called after each
-    batch of `BATCH_PHOTOS`. Raises `INDEX_BUSY` when another
-    process applies to the same server.
+    batch of `BATCH_PHOTOS`. On the way the index is told which watched folders can be reached. Raises `INDEX_BUSY` when
+    another process applies to the same server.
     """
     with index.changing():
         counts = AppliedCounts(applied_seq=index.applied_seq or 0)
@@ -91,12 +91,13 @@ def apply_outbox(
         while more and not (stop and stop.is_set()):
             with manifest.read() as tx:
                 # Asked in the transaction that reads the rows: each opening costs an edit more time to be seen.
+                index.set_roots(roots.reached(tx))
                 reason = None if counts.rebuilt else _why_rebuild(tx, index)
                 rows = [] if reason else outbox.after(tx, counts.applied_seq, _OUTBOX_ROWS)
                 mark = _mark(tx, rows[-1]["seq"]) if rows else ""
                 more = len(rows) == _OUTBOX_ROWS
-                # What persons changed is not kept waiting by a disk that came or went, or by an import; its rows come
-                # again in their turn, when the position may pass them.
+                # What persons changed is not kept waiting by an import, or by a folder that moved; its rows come again
+                # in their turn, when the position may pass them.
                 edits = outbox.edits_after(tx, max(ahead, rows[-1]["seq"]), BATCH_PHOTOS) if more else []
                 # A cover's point shows its mates' words and theirs its caption: whole stacks are built anew.
                 given = dict.fromkeys(row["photo_id"] for row in [*edits, *rows])
@@ -229,6 +230,7 @@ def _apply(
 ) -> AppliedCounts:
     """Make the index show these photos as the manifest has them now."""
     with manifest.read() as tx:
+        index.set_roots(roots.reached(tx))  # a disk that goes while many photos are applied is not noticed after them
         facts = read_facts(tx, photo_ids, index.model)
     found, missing = usable_vectors(facts, vectors, index.model)
     points = [build_point(fact, found) for fact in facts.values()]

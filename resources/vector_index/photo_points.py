@@ -115,7 +115,7 @@ FROM collection_photos m JOIN {given} USING (photo_id) JOIN collections c USING 
 """
 
 _FILES = """
-SELECT f.photo_id, f.root_id, f.rel_path, r.path AS root_path, r.state AS root_state
+SELECT f.photo_id, f.root_id, f.rel_path, r.path AS root_path
 FROM files f JOIN {given} USING (photo_id) JOIN roots r USING (root_id)
 WHERE f.missing_since IS NULL AND f.skip_reason IS NULL ORDER BY r.path, f.rel_path
 """
@@ -287,7 +287,6 @@ def _payload(facts: PhotoFacts) -> dict[str, Any]:
         "city": _text(row["city"]),
         "motion": bool(row["motion"]),
         "warnings": _texts(row["warnings"]),
-        "offline": bool(facts.files) and all(file["root_state"] != "online" for file in facts.files),
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -42,6 +42,14 @@ class VectorIndex(Protocol):
 
     def changing(self) -> AbstractContextManager[None]:
         """Held while the outbox is applied: one process at a time. Raises `INDEX_BUSY`."""
+        ...
+
+    def set_roots(self, reached: Mapping[str, bool]) -> None:
+        """Say of each watched folder, by `root_id`, whether it can be reached now.
+
+        From the next query on `Offline`, and `offline` in payloads, answer by it. Not kept: whoever opens an index
+        tells it, and so does `apply_outbox`.
+        """
         ...
 
     def upsert(self, points: Iterable[PhotoPoint]) -> int:

@@ -27,10 +27,11 @@ from resources.vector_index.conditions import (
 )
 from resources.vector_index.derived_keys import COUNTED, COUNTED_KEY, DERIVED, EVERY, FLAGS_KEY, UNDATED, derived
 from resources.vector_index.points import Counts, IndexModel, PhotoPoint, Ranked, StoredPhoto, Vector
+from resources.vector_index.reach import Reach
 from resources.vector_index.spellings import Spellings
 from resources.vector_index.words import SparseWords
 
-__all__ = ["ALL_VALUES", "DENSE", "WORDS", "QdrantIndex", "indexed_keys", "read_payload", "stored_payload"]
+__all__ = ["ALL_VALUES", "DENSE", "WORDS", "QdrantIndex", "indexed_keys", "stored_payload"]
 
 DENSE, WORDS = "image", "words"
 
@@ -61,11 +62,6 @@ def stored_payload(point: PhotoPoint) -> dict[str, Any]:
     return kept | derived(kept)
 
 
-def read_payload(stored: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A stored payload without what was derived for the engine."""
-    return {key: value for key, value in (stored or {}).items() if key not in DERIVED}
-
-
 class QdrantIndex(ABC):
     """The part of `VectorIndex` that does not depend on how the engine is called."""
 
@@ -79,6 +75,7 @@ class QdrantIndex(ABC):
         self._changes_seen = 0
         self._sampled: tuple[int, float, Vector] | None = None
         self._spelled: dict[str, tuple[int, float, Spellings]] = {}
+        self._reach = Reach()
 
     @property
     def generation(self) -> str:
@@ -182,6 +179,21 @@ class QdrantIndex(ABC):
     def spelled(self, like: Like) -> tuple[str, ...]:
         """The values of its key that it means."""
         return self.spellings(like.key).meant(like)
+
+    def set_roots(self, reached: Mapping[str, bool]) -> None:
+        reach = Reach.of(reached)
+        if reach != self._reach:
+            self._reach = reach
+            self._changed()  # what was counted of photos that are offline
+
+    def offline(self) -> Condition:
+        """What `Offline` means now."""
+        return self._reach.offline()
+
+    def _payload(self, stored: Mapping[str, Any] | None) -> dict[str, Any]:
+        """A stored payload without what was derived for the engine, and with `offline` as it is now."""
+        said = {key: value for key, value in (stored or {}).items() if key not in DERIVED}
+        return said | {"offline": self._reach.is_offline(said.get("root_ids", ()))}
 
     @abstractmethod
     def get(self, photo_ids: Sequence[str], vectors: bool = False) -> dict[str, StoredPhoto]: ...

@@ -37,7 +37,6 @@ from resources.vector_index.qdrant_index import (
     WORDS,
     QdrantIndex,
     indexed_keys,
-    read_payload,
     stored_payload,
 )
 from resources.vector_index.server_dialect import ServerDialect
@@ -72,7 +71,7 @@ class ServerIndex(QdrantIndex):
         # One a collection: while another is built, the one that serves is kept up to date.
         own = lock_path.with_name(f"{lock_path.stem}-{self.generation}.lock")
         self._lock = FileLock(own, timeout=0, thread_local=False)
-        self._dialect = ServerDialect(DENSE if model else None, self.spelled)
+        self._dialect = ServerDialect(DENSE if model else None, self.spelled, self.offline)
         with _reachable():
             if not client.collection_exists(self._collection):
                 self._create()
@@ -212,7 +211,7 @@ class ServerIndex(QdrantIndex):
             )
         found = {}
         for record in records:
-            payload = read_payload(record.payload)
+            payload = self._payload(record.payload)
             held: Any = record.vector
             vector = np.asarray(held[DENSE], dtype=np.float32) if held and DENSE in held else None
             found[str(record.id)] = StoredPhoto(str(record.id), payload, vector)

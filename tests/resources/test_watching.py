@@ -184,15 +184,20 @@ def test_pending_folders_hold_files_that_wait(settled: Shelf) -> None:
 
 
 def test_root_that_is_away_is_offline_and_due_for_nothing(settled: Shelf, tmp_path: Path) -> None:
+    woken = settled.library.home.outbox_wake
     settled.photos.rename(tmp_path / "away")
+    woken.unlink(missing_ok=True)
     report = tick(settled)
+    assert woken.exists(), "search shows it"
     assert report.offline_roots == (str(settled.photos),)
     assert (report.known, report.due, report.pending) == ((), (), ())
     assert settled.value("SELECT state FROM roots") == "offline"
+    woken.unlink()
     (tmp_path / "away").rename(settled.photos)
     report = tick(settled)
     assert (report.offline_roots, report.due) == ((), ())
     assert settled.value("SELECT state FROM roots") == "online"
+    assert woken.exists()
 
 
 def test_fingerprint_names_the_due_work(settled: Shelf) -> None:

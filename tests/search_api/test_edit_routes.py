@@ -15,6 +15,7 @@ from small_library import CAPTIONS, SmallLibrary, draw_photo
 
 from resources.inventory import take_inventory
 from resources.manifest import outbox, signatures
+from resources.watching import look
 
 
 @pytest.fixture
@@ -191,6 +192,10 @@ def test_missing_vanished_and_offline_are_listed_with_counts(http: TestClient, o
     listed = http.get("/api/v1/folders/missing").json()
     assert (listed["total"], listed["folders"]) == (0, [])
     assert [each["root_id"] for each in listed["vanished"]] == [root_id]
+    # Nobody can tell from afar which of them are there: all are shown as offline, wherever it is said.
+    wait_until(lambda: len(found(http, q="is:offline")) == 24, 10)
+    shown = http.get(f"/api/v1/images/{own.photo_id('p23.jpg')}").json()
+    assert (shown["offline"], [file["reachable"] for file in shown["files"]]) == (True, [False])
 
     accepted = http.post(f"/api/v1/folders/{root_id}/accept-missing").json()
     assert (accepted["gone"], accepted["folder"]["state"], accepted["folder"]["missing"]) == (23, "online", 23)
@@ -199,12 +204,25 @@ def test_missing_vanished_and_offline_are_listed_with_counts(http: TestClient, o
     assert (missing["path"], missing["files"], missing["photos"]) == (str(folder / "day"), 23, 23)
     assert (listed["total"], listed["purge_missing_days"], listed["vanished"]) == (23, 30, [])
     wait_until(lambda: len(found(http)) == 9, 10)
+    assert (found(http, q="is:offline"), found(http, filters={"offline": True})) == ([], [])
 
+    seq = newest(own)
     folder.rename(folder.with_name("Unplugged"))
-    take_inventory(own.library.manifest, keys)
+    look(own.library.manifest)
     assert [each["root_id"] for each in http.get("/api/v1/folders/missing").json()["offline"]] == [root_id]
+    wait_until(lambda: found(http, q="is:offline") == ["p23.jpg"], 10)
+    assert len(found(http, q="-is:offline")) == len(found(http, filters={"offline": False})) == 8
+    assert {hit["file_name"]: hit["offline"] for hit in http.post("/api/v1/search", json={}).json()["hits"]} == {
+        **dict.fromkeys(found(http, q="-is:offline"), False),
+        "p23.jpg": True,
+    }
+    assert http.post("/api/v1/search/facets", json={"q": "is:offline"}).json()["total"] == 1
+    assert newest(own) == seq, "not a photo was written anew"
     refused = http.post(f"/api/v1/folders/{root_id}/accept-missing")
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "ROOT_OFFLINE")
+    folder.with_name("Unplugged").rename(folder)
+    look(own.library.manifest)
+    wait_until(lambda: found(http, q="is:offline") == [], 10)
 
 
 def test_every_edit_is_documented_with_an_example(client: TestClient) -> None:

@@ -31,8 +31,16 @@ from index_library import (
 from qdrant_client import QdrantClient
 
 from resources.errors import LoupeError
-from resources.manifest import failures
-from resources.vector_index import IndexFollower, IndexModel, VectorIndex, apply_outbox, open_index, publish
+from resources.manifest import failures, roots
+from resources.vector_index import (
+    IndexFollower,
+    IndexModel,
+    Offline,
+    VectorIndex,
+    apply_outbox,
+    open_index,
+    publish,
+)
 from resources.vector_index import follower as follower_module
 from resources.vector_index import outbox as outbox_module
 from resources.vector_index.embedded import EmbeddedIndex
@@ -68,6 +76,66 @@ def test_a_wake_is_followed_at_once_and_without_one_the_poll_finds_changes(libra
         library.add(range(5, 9))
         assert follower.wait_for(library.newest_seq(), 10)
         assert follower.index.count() == 9
+
+
+def _set_state(library: Library, state: str) -> None:
+    with library.manifest.write() as tx:
+        roots.set_state(tx, "root", state)
+    wake(library.home)
+
+
+def test_a_disk_that_goes_and_comes_is_shown_at_once_and_changes_no_photo(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = IndexModel("other", "1", "1", 8)
+    library.use(MODEL)
+    library.add(range(30))
+    for model in (MODEL, other):
+        library.embed(range(30), model)
+    seq, written, write = library.newest_seq(), [0], EmbeddedIndex.upsert
+
+    def counted(index: EmbeddedIndex, points: Any) -> int:
+        written[0] += 1
+        return write(index, points)
+
+    with IndexFollower(library.settings, library.manifest, poll_s=60) as follower:
+        assert follower.wait_for(seq, 10)
+        assert follower.index.counted(Offline()) == 0
+        with monkeypatch.context() as patched:
+            patched.setattr(EmbeddedIndex, "upsert", counted)
+            for state, offline in (("offline", 30), ("online", 0), ("vanished", 30)):
+                _set_state(library, state)
+                _until(lambda offline=offline: follower.index.counted(Offline()) == offline)  # type: ignore[misc]
+                assert follower.index.get([photo_id(7)])[photo_id(7)].payload["offline"] == (offline > 0)
+                assert follower.index.count() == 30
+        assert (library.newest_seq(), written) == (seq, [0])
+        library.use(other)
+        follower.look()
+        _until(lambda: follower.serving_model == other)
+        assert follower.index.counted(Offline()) == 30  # so does the index that takes over
+    with IndexFollower(library.settings, library.manifest, poll_s=60) as follower:
+        assert follower.index.counted(Offline()) == 30  # before its first look
+
+
+def test_while_many_photos_are_applied_a_disk_that_goes_is_shown(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "BATCH_PHOTOS", 10)
+    seen: list[int] = []
+    write = EmbeddedIndex.upsert
+
+    def then_it_goes(index: EmbeddedIndex, points: Any) -> int:
+        if len(seen) == 1:
+            _set_state(library, "offline")
+        done = write(index, points)
+        seen.append(index.count(Offline()))
+        return done
+
+    library.add(range(40))
+    monkeypatch.setattr(EmbeddedIndex, "upsert", then_it_goes)
+    with IndexFollower(library.settings, library.manifest, lambda: None, poll_s=60) as follower:
+        assert follower.wait_for(library.newest_seq(), 10)
+    assert seen == [0, 0, 30, 40]
 
 
 def test_other_processes_can_read_how_far_the_owner_is(library: Library) -> None:
@@ -273,6 +341,11 @@ def test_a_server_is_followed_and_switched_alike(library: Library, monkeypatch: 
         assert follower.index.embedded_count() == 12
         counts = publish(library.manifest, settings, MODEL, 10)  # a server has no owner: this process applies too
         assert counts.applied_seq == library.newest_seq()
+        with IndexFollower(settings, library.manifest, poll_s=0.1) as replica, follower.index.changing():
+            for state, offline in (("offline", 12), ("online", 0)):
+                _set_state(library, state)  # each is told, also while another process applies
+                for each in (follower, replica):
+                    _until(lambda each=each, offline=offline: each.index.counted(Offline()) == offline)  # type: ignore[misc]
     other = IndexModel("other", "1", "1", 8)
     library.embed(range(12), other)
     failing = IndexFollower(settings, library.manifest, lambda: other, on_switch=lambda index: 1 / 0, poll_s=0.1)

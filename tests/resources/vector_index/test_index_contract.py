@@ -32,6 +32,7 @@ from resources.vector_index import (
     Named,
     Near,
     Not,
+    Offline,
     Or,
     PhotoPoint,
     Range,
@@ -93,14 +94,13 @@ def test_payload_and_vector_come_back_as_they_went_in(home_of_index: OpenHome) -
         "title": 'Ein "Titel"\n',
         "location": {"lat": -33.5, "lon": 151.25},
         "has_gps": True,
-        "offline": False,
         "lens": None,
         "keywords": [],
     }
     index.upsert([replace(point(1), payload=payload | {"added_at": 5.0})])
     held = index.get([photo_id(1)], vectors=True)[photo_id(1)]
     expected = {key: value for key, value in payload.items() if value not in (None, [])}
-    assert held.payload == expected | {"photo_id": photo_id(1), "embedded": True, "added_at": 5.0}
+    assert held.payload == expected | {"photo_id": photo_id(1), "embedded": True, "added_at": 5.0, "offline": False}
     assert held.vector is not None
     assert held.vector.dtype == np.float32
     np.testing.assert_allclose(held.vector, vector(1), atol=1e-6)
@@ -226,9 +226,46 @@ def test_words_of_a_negative_text_count_against(home_of_index: OpenHome) -> None
     assert {hit.photo_id for hit in hits} == {photo_id(2), photo_id(3)}
 
 
+# Folders that can and cannot be reached
+
+
+def test_photos_are_offline_by_what_is_said_of_their_folders_now(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    where = [["disk"], ["nas"], ["disk", "nas"], ["nas", "usb"], [], ["new"]]
+    index.upsert([point(n, "waterfall", root_ids=roots, tags=["x"]) for n, roots in enumerate(where)])
+
+    def offline() -> set[int]:
+        """Numbers of the photos that are, by every question that is answered."""
+        found = {n for n in range(6) if index.get([photo_id(n)])[photo_id(n)].payload["offline"]}
+        ids = {photo_id(n) for n in found}
+        others = {photo_id(n) for n in range(6)} - ids
+        asked, left = SearchFilters(offline=True).condition(), SearchFilters(offline=False).condition()
+        assert asked is not None
+        for condition, expected in ((Offline(), ids), (asked, ids), (left, others), (Not(asked), others)):
+            assert set(index.browse(10, 0, condition)) == expected
+            assert {hit.photo_id for hit in index.nearest(vector(1), 10, condition)} == expected
+            assert {hit.photo_id for hit in index.matching(query([("waterfall", 1.0)]), 10, condition)} == expected
+            assert index.counted(condition) == index.counts(condition).total == len(expected)
+            assert dict(index.valued("tags", 10, condition)).get("x", 0) == len(expected)
+        return found
+
+    assert offline() == set()  # nothing was said
+    index.set_roots({"disk": True, "nas": True, "usb": True})
+    assert offline() == set()
+    index.set_roots({"disk": True, "nas": False, "usb": True})
+    assert offline() == {1}
+    index.set_roots({"disk": True, "nas": False, "usb": False})
+    assert offline() == {1, 3}
+    index.set_roots({"disk": False, "nas": False, "usb": False})
+    assert offline() == {0, 1, 2, 3}
+    index.set_roots({"disk": False, "nas": True})
+    assert offline() == {0}
+
+
 # Filters and queries against brute force
 
 FORMATS, CAMERAS, TAGS = ["JPEG", "NEF", "HEIC"], ["Canon EOS R5", "Nikon Z 8", None], ["sea", "dog", "été", "x y"]
+ROOTS = {"disk": True, "nas": False, "usb": False}  # whether each can be reached
 CAPTIONS = ["a dog runs", "two Dogs on the beach", "a café at night", "the end"]
 PLACES = [("PT", "Portugal", "Lisbon", "Sintra"), ("JP", "日本", None, "京都"), (None, None, None, None)]
 
@@ -249,7 +286,7 @@ def _random_points(count: int, seed: int) -> dict[str, PhotoPoint]:
             "caption": None if rng.random() < 0.3 else str(rng.choice(CAPTIONS)),
             "title": "Running" if rng.random() < 0.1 else None,
             "collections": ["Best of"] if rng.random() < 0.2 else [],
-            "offline": bool(rng.random() < 0.3),
+            "root_ids": [root for root in (*ROOTS, "new") if rng.random() < 0.4],
             "people": ["Ana"] if rng.random() < 0.3 else [],
             "color_label": "Red" if rng.random() < 0.3 else None,
             "motion": bool(rng.random() < 0.3),
@@ -327,6 +364,9 @@ def matches(condition: Condition, held: PhotoPoint) -> bool:
                 and (gt is None or value > gt)
                 and (lt is None or value < lt)
             )
+        case Offline():
+            known = [ROOTS[root] for root in payload.get("root_ids") or () if root in ROOTS]
+            return bool(known) and not any(known)
         case Flag("embedded") | HasVector():
             return held.vector is not None
         case Flag(name):
@@ -369,6 +409,7 @@ LEAVES = st.one_of(
     st.builds(Flag, st.sampled_from(sorted(FLAGS))),
     st.builds(Exists, st.sampled_from(["taken_at", "tags", "location", "iso", "collections", "stack_id", "city"])),
     st.just(HasVector()),
+    st.just(Offline()),
     st.builds(Ids, st.lists(st.integers(0, 310).map(photo_id), max_size=30).map(tuple)),
     st.builds(Near, st.floats(-80, 80), st.floats(-170, 170), st.floats(1e5, 1e7)),
     st.builds(InBox, st.integers(-80, 0), st.integers(-170, 170), st.integers(1, 80), st.integers(-170, 170)).filter(
@@ -391,6 +432,7 @@ FEW = settings(max_examples=60, deadline=None, suppress_health_check=list(Health
 def filled(home_of_index: OpenHome) -> VectorIndex:
     index = home_of_index(MODEL)
     index.upsert(POINTS.values())
+    index.set_roots(ROOTS)
     return index
 
 
@@ -438,6 +480,7 @@ def test_vector_query_is_the_brute_force_top(
         SearchFilters(folder="/A/b/", has_gps=True),
         SearchFilters(folder="/"),
         SearchFilters(collections=["Best of"], offline=False, embedded=True),
+        SearchFilters(offline=True, stacks="all"),
         SearchFilters(near=Near(10, 10, 3e6)),
         SearchFilters(inside=InBox(-60, 100, 60, -100)),
         SearchFilters(stacks="all"),

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from index_library import MODEL, Library, OpenHome, photo_id, pixel_hash, vector
 
-from resources.manifest import collections, outbox, tags
-from resources.vector_index import And, AnyOf, Flag, IndexModel, VectorIndex, apply_outbox, verify
+from resources.manifest import collections, outbox, roots, tags
+from resources.vector_index import And, AnyOf, IndexModel, Offline, VectorIndex, apply_outbox, verify
 from resources.vector_index import outbox as outbox_module
 from resources.vector_index.outbox import AppliedCounts
 from resources.vector_index.points import PhotoPoint
@@ -117,15 +117,16 @@ def test_a_photo_on_an_unplugged_disk_stays_and_is_marked_offline(library: Libra
     index = home_of_index(None)
     library.add(range(2))
     apply_outbox(library.manifest, None, index)
-    assert index.count(Flag("offline")) == 0
-    with library.manifest.write() as tx:
-        tx.execute("UPDATE roots SET state = 'offline'")
-        outbox.push(tx, [photo_id(0)], "root")
-    apply_outbox(library.manifest, None, index)
-    assert index.browse(5, 0, Flag("offline")) == [photo_id(0)]
+    for state, offline in (("offline", 2), ("vanished", 2), ("online", 0)):
+        with library.manifest.write() as tx:
+            assert roots.set_state(tx, "root", state)
+        counts = apply_outbox(library.manifest, None, index)
+        assert (counts.upserted, len(index.browse(5)), index.count(Offline())) == (0, 2, offline)
+        with library.manifest.read() as tx:
+            assert roots.reached(tx) == {"root": not offline}
 
 
-def test_an_edit_does_not_wait_for_all_photos_of_a_disk_that_went(
+def test_an_edit_does_not_wait_for_all_photos_of_a_folder_that_moved(
     library: Library, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = opened(None)
@@ -133,14 +134,15 @@ def test_an_edit_does_not_wait_for_all_photos_of_a_disk_that_went(
     apply_outbox(library.manifest, None, index)
     last = max(photo_id(number) for number in range(60))
     with library.manifest.write() as tx:
-        tx.execute("UPDATE roots SET state = 'offline'")
-        outbox.push(tx, [photo_id(number) for number in range(60)], "offline")
+        roots.set_path(tx, "root", "/photos/moved")
+        outbox.push(tx, [photo_id(number) for number in range(60)], "paths")
         tags.add(tx, [last], "beach")
     monkeypatch.setattr(outbox_module, "_OUTBOX_ROWS", 10)
     shown: list[tuple[int, list[str]]] = []
 
     def look(counts: AppliedCounts) -> None:
-        shown.append((index.count(Flag("offline")), index.browse(5, 0, AnyOf("tags", ("beach",)))))
+        moved = index.count(AnyOf("folders", ("/photos/moved",)))
+        shown.append((moved, index.browse(5, 0, AnyOf("tags", ("beach",)))))
 
     apply_outbox(library.manifest, None, index, progress=look)
     assert shown[0] == (11, [last])

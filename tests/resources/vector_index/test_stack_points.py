@@ -9,7 +9,7 @@ import pytest
 from index_library import MODEL, Library, OpenHome, content_hash, photo_id, pixel_hash
 
 from resources.clock import utc_now
-from resources.manifest import outbox, tags
+from resources.manifest import outbox, roots, tags
 from resources.vector_index import AnyOf, Named, SearchFilters, VectorIndex, apply_outbox, verify
 from resources.vector_index.words import query
 
@@ -135,6 +135,23 @@ def test_motion_of_a_member_is_the_stack_s(library: Library, index: VectorIndex)
         outbox.push(tx, [photo_id(JPEG)], "stack")
     apply(library, index)
     assert shown(index, motion=True) == {photo_id(EDIT)}
+
+
+def test_a_stack_is_offline_when_none_of_its_photos_can_be_reached(library: Library, index: VectorIndex) -> None:
+    with library.manifest.write() as tx:
+        added = roots.add(tx, "/nas", 1)["root_id"]
+        tx.execute("UPDATE files SET root_id = ? WHERE photo_id IN (?, ?)", [added, photo_id(EDIT), photo_id(RAW)])
+        outbox.push(tx, [photo_id(EDIT), photo_id(RAW)], "paths")
+        roots.set_state(tx, added, "offline")
+    apply(library, index)
+    assert shown(index, offline=True) == set()  # the JPEG is there
+    assert shown(index, offline=True, stacks="all") == {photo_id(RAW)}
+    assert (payload(index, EDIT)["offline"], payload(index, RAW)["offline"]) == (False, True)
+    with library.manifest.write() as tx:
+        roots.set_state(tx, "root", "offline")
+    assert apply(library, index) == 0
+    assert shown(index, offline=True) == {photo_id(EDIT), photo_id(OTHER)}
+    assert shown(index, offline=False) == set()
 
 
 def test_places_people_labels_and_warnings_are_searched(library: Library, home_of_index: OpenHome) -> None:
