@@ -13,18 +13,21 @@ from resources.library import Library
 from resources.wording import counted
 
 if TYPE_CHECKING:
-    from resources.exchange.library_import import ImportReport
+    from resources.exchange.library_import import Change, ImportReport
 
-__all__ = ["export_command", "import_command"]
+__all__ = ["CHANGES", "export_command", "import_command"]
 
 _SHOWN_ROWS = 20
-_CHANGES = {
+# What is said of one and of several of each.
+CHANGES: dict[Change, tuple[str, str]] = {
     "tags": ("tag", "tags"),
     "ratings": ("rating", "ratings"),
     "written_captions": ("caption", "captions"),
     "computed_captions": ("computed caption", "computed captions"),
     "collections": ("new collection", "new collections"),
     "collection_photos": ("photo in a collection", "photos in collections"),
+    "collection_covers": ("collection's cover", "collections' covers"),
+    "saved_searches": ("saved search", "saved searches"),
     "stack_separations": ("separation of photos", "separations of photos"),
     "stack_covers": ("chosen cover", "chosen covers"),
     "hidden": ("photo hidden", "photos hidden"),
@@ -124,7 +127,7 @@ def _print_report(report: ImportReport, row: str) -> None:
     by = ", ".join(f"{count:,} by {how}" for how, count in matched.by.items()) or "none"
     print(f"{counted(matched.rows, row)}: matched {by}; {matched.unmatched_count:,} without a photo here, ", end="")
     print(f"{matched.ambiguous_count:,} ambiguous.")
-    done = [counted(count, *_CHANGES[name]) for name, count in report.changes.items() if count]
+    done = [counted(count, *CHANGES[name]) for name, count in report.changes.items() if count]
     verb = "Would change" if report.dry_run else "Changed"
     print(f"{verb}: {', '.join(done)}." if done else "Nothing changes: all of it is here already.")
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.exchange.csv_tables import CsvRow, CsvTable, invalid, open_table
-from resources.exchange.library_import import ImportReport, MatchReport
+from resources.exchange.library_import import Change, ImportReport, MatchReport
 from resources.folders import to_text
 from resources.library import Library
 from resources.manifest import Transaction, collections, given_ratings, matching, tags, written_captions
@@ -271,7 +271,7 @@ def _contradictions(tx: Transaction) -> list[str]:
     return notes
 
 
-def _take_over(tx: Transaction, now: datetime) -> dict[str, int]:
+def _take_over(tx: Transaction, now: datetime) -> dict[Change, int]:
     """Apply the rows that matched, to each page of a file. Returns what was new or other."""
     said = f"""FROM csv_rows r JOIN matched m USING (theirs) JOIN photos p ON p.document_id = m.ours
         CROSS JOIN (SELECT TIMESTAMP '{now.isoformat(sep=" ")}' AS moment)"""

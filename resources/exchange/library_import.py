@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import numpy as np
@@ -39,7 +39,22 @@ from resources.manifest import (
 )
 from resources.manifest.results import ResultKey
 
-__all__ = ["ImportReport", "MatchReport", "import_export"]
+__all__ = ["Change", "ImportReport", "MatchReport", "import_export"]
+
+Change = Literal[
+    "tags",
+    "ratings",
+    "written_captions",
+    "computed_captions",
+    "collections",
+    "collection_photos",
+    "collection_covers",
+    "saved_searches",
+    "stack_separations",
+    "stack_covers",
+    "hidden",
+    "vectors",
+]
 
 # The columns that are read, with their types; of `photos` those that it is matched by.
 _READ = {
@@ -135,7 +150,7 @@ class ImportReport:
 
     dry_run: bool
     matched: MatchReport
-    changes: dict[str, int]
+    changes: dict[Change, int]
     notes: tuple[str, ...] = ()
 
 
@@ -215,9 +230,9 @@ def _check(sources: dict[str, str]) -> None:
                 )
 
 
-def _take_over(library: Library, sources: dict[str, str], pairs: pa.Table, dry_run: bool) -> dict[str, int]:
+def _take_over(library: Library, sources: dict[str, str], pairs: pa.Table, dry_run: bool) -> dict[Change, int]:
     manifest = library.manifest
-    changes: Counter[str] = Counter()
+    changes: Counter[Change] = Counter()
     for start in range(0, max(1, pairs.num_rows), _PHOTO_BATCH):
         with manifest.read() if dry_run else manifest.write() as tx:
             matching.know(tx, pairs.slice(start, _PHOTO_BATCH))
@@ -229,8 +244,8 @@ def _take_over(library: Library, sources: dict[str, str], pairs: pa.Table, dry_r
     return dict(changes)
 
 
-def _of_photos(tx: Transaction, sources: dict[str, str]) -> dict[str, int]:
-    merges: dict[str, Callable[[Transaction, str], int]] = {
+def _of_photos(tx: Transaction, sources: dict[str, str]) -> dict[Change, int]:
+    merges: dict[Change, Callable[[Transaction, str], int]] = {
         "tags": lambda tx, given: tags.merge(tx, given)[0],
         "ratings": given_ratings.merge,
         "written_captions": written_captions.merge,
@@ -241,8 +256,8 @@ def _of_photos(tx: Transaction, sources: dict[str, str]) -> dict[str, int]:
     }
 
 
-def _of_sets(tx: Transaction, sources: dict[str, str]) -> dict[str, int]:
-    changes: dict[str, int] = {}
+def _of_sets(tx: Transaction, sources: dict[str, str]) -> dict[Change, int]:
+    changes: dict[Change, int] = {}
     if "collections" in sources and "collection_photos" in sources:
         created, added = collections.merge(
             tx,
@@ -261,7 +276,11 @@ def _of_sets(tx: Transaction, sources: dict[str, str]) -> dict[str, int]:
         changes |= {"collections": len(created), "collection_photos": added, "collection_covers": covers}
     if "saved_searches" in sources:
         changes["saved_searches"] = _take_searches(tx, sources["saved_searches"])
-    for table, merge in (("stack_separations", stacks.merge_separations), ("stack_covers", stacks.merge_covers)):
+    choices: dict[Change, Callable[[Transaction, str], int]] = {
+        "stack_separations": stacks.merge_separations,
+        "stack_covers": stacks.merge_covers,
+    }
+    for table, merge in choices.items():
         if table in sources:
             changes[table] = merge(tx, matching.translated(tx, sources[table]))
     if "hidden" in sources:

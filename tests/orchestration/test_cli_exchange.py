@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import structlog
 from command_line import Loupe, command
 from drawn_photos import draw_photos
-from shelf import ALL_STAGES, Shelf
+from shelf import ALL_STAGES, CLIP, Shelf
+
+from orchestration.cli.exchange import CHANGES
+from resources.exchange.library_import import Change
+from resources.manifest import collections, given_ratings, hidden, models, saved_searches, tags, written_captions
+from resources.settings import Settings
 
 NAMES = ["2019/IMG_1.jpg", "2020/IMG_1.jpg", "top.png"]
 
@@ -66,6 +73,45 @@ def test_words_find_the_photos_whose_sidecars_are_written(loupe: Loupe, shelf: S
     written = loupe("write-sidecars", "lighthouse", "--json")
     assert written.status == 0, written.err
     assert written.json["paths"] == [str(shelf.photos / "top.png.xmp")]
+
+
+def test_another_home_takes_over_all_that_an_export_holds(
+    loupe: Loupe, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [shelf.photo_id(name) for name in NAMES]
+    with shelf.library.manifest.write() as tx:
+        tags.add(tx, ids, "holiday")
+        given_ratings.give(tx, {ids[0]: 5})
+        written_captions.write(tx, {ids[1]: "the harbour"})
+        collections.create(tx, "Best")
+        collections.add_photos(tx, "Best", ids[:2])
+        collections.set_cover(tx, "Best", ids[1])
+        saved_searches.create(tx, "Lakes", {"q": "lake", "photos": [{"photo_id": ids[0]}]})
+        hidden.hide(tx, ids[2:])
+        models.use(tx, "clip", CLIP.model, CLIP.revision, CLIP.preprocess_version, 48)
+    out = tmp_path / "out"
+    exported = loupe("export", str(out), "--vectors")
+    assert exported.status == 0, exported.err
+
+    other = replace(shelf, settings=Settings(home=tmp_path / "other", decode_workers=1))
+    other.watch()
+    other.take_in(stages={"decoded_images"})
+    monkeypatch.setenv("LOUPE_HOME", str(other.settings.home))
+    said = (
+        "3 tags, 1 rating, 1 caption, 3 computed captions, 1 new collection, 2 photos in collections, "
+        "1 collection's cover, 1 saved search, 1 photo hidden, 3 vectors."
+    )
+    tried = loupe("import", str(out), "--dry-run")
+    assert (tried.status, tried.out.splitlines()[-1]) == (0, f"Would change: {said}"), tried.err
+    done = loupe("import", str(out))
+    assert (done.status, done.out.splitlines()[-1]) == (0, f"Changed: {said}"), done.err
+    assert other.value("SELECT count(*) FROM photos WHERE hidden_at IS NULL") == 2
+    again = loupe("import", str(out))
+    assert (again.status, "Nothing changes" in again.out) == (0, True), again.err
+
+
+def test_every_change_of_an_import_has_its_words() -> None:
+    assert set(CHANGES) == set(get_args(Change))
 
 
 @pytest.mark.parametrize(
