@@ -89,7 +89,7 @@ def keep_best(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Keep the best of each group and hide the others; no file is touched. Tags, collections and stars go over."""
+    """Keep the best of each group and hide the others; no file is touched. What a person gave them goes over."""
     chosen = _tier(tier)
     if bool(group) == bool(chosen):
         raise LoupeError("INVALID_REQUEST", "Name groups, or a kind with --tier.")
@@ -98,15 +98,17 @@ def keep_best(
         asked = group or [
             each["group_id"] for each in duplicates.groups(tx, tier=chosen, photo_ids=None, limit=1_000_000, offset=0)
         ]
-        kept = [keep(tx, each) for each in asked]
+        kept = keep(tx, asked)
     if not dry_run:
         wake(library.home)
-    hidden = sum(len(each.hidden) for each in kept)
+    hidden = len({photo_id for each in kept for photo_id in each.hidden})
     if as_json:
         print_json({"kept": [vars(each) for each in kept], "hidden": hidden, "dry_run": dry_run})
     else:
         words = "would leave" if dry_run else "left"
         print(f"{counted(len(kept), 'group')}: {counted(hidden, 'photo')} {words} the library; no file was touched.")
+        if left := len({photo_id for each in kept for photo_id in each.left}):
+            print(f"{counted(left, 'photo')} stayed: pages of a file with other pages, or kept by another group.")
 
 
 def _tell(library: Library) -> None:

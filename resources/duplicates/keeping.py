@@ -5,10 +5,13 @@ Nothing is deleted: hidden photos come back with `loupe unhide`, their files sta
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from resources.errors import LoupeError
-from resources.manifest import Transaction, collections, given_ratings, hidden, photos, tags
+from resources.manifest import Transaction, collections, given_ratings, hidden, tags, written_captions
 from resources.manifest import duplicates as table
 
 __all__ = ["Kept", "keep"]
@@ -16,44 +19,98 @@ __all__ = ["Kept", "keep"]
 
 @dataclass(frozen=True)
 class Kept:
-    """What keeping one photo of a group came to: the photos that were hidden, and what went over to the kept one."""
+    """What keeping one photo of a group came to: the photos that were hidden, and what went over to the kept one.
+
+    `left` are the group's photos that stayed: pages of a document that has pages outside, and what another group keeps.
+    """
 
     group_id: str
     photo_id: str
     hidden: tuple[str, ...]
+    left: tuple[str, ...]
     tags: int
     collections: int
     rated: bool
+    captioned: bool
 
 
-def keep(tx: Transaction, group_id: str, photo_id: str | None = None) -> Kept:
-    """Keep this photo of the group, by default the one proposed, and hide the others.
+def keep(tx: Transaction, group_ids: Sequence[str], photo_id: str | None = None) -> list[Kept]:
+    """Keep one photo of each group, `photo_id` or by default the one proposed, and hide the others.
 
-    Tags and collections of the others are added to the kept photo; the highest stars, if it has none itself. Raises
-    `DUPLICATE_GROUP_NOT_FOUND`, `PHOTO_NOT_FOUND` for a photo that is not of the group, and `INVALID_REQUEST` for a
-    group of one photo with several files: there is nothing to hide.
+    A document is hidden whole, so it is only when every page of it that can be seen stands in one of these groups and
+    none is kept. Tags and collections of what is hidden are added to the kept photo; the highest stars and the caption
+    that was written last, if it has none itself. Raises `DUPLICATE_GROUP_NOT_FOUND`, `PHOTO_NOT_FOUND` for a photo that
+    is not of the group, and `INVALID_REQUEST` for a group of one photo with several files: there is nothing to hide.
     """
-    group = table.group(tx, group_id)
+    groups = table.chosen(tx, group_ids)
+    chosen = {group["group_id"]: _kept(group, photo_id) for group in groups}
+    members = {each for group in groups for each in group["photo_ids"]}
+    rows = table.given(tx, members)
+    stay = {rows[each]["document_id"] for each in chosen.values()}
+    go = {each for each, row in rows.items() if row["document_id"] not in stay and members.issuperset(row["pages"])}
+    gifts = _Gifts(rows)
+    done: list[Kept] = []
+    for group in groups:
+        kept = chosen[group["group_id"]]
+        others = [each for each in group["photo_ids"] if each != kept]
+        gone = [each for each in others if each in go]
+        left = tuple(each for each in others if each not in go)
+        done.append(Kept(group["group_id"], kept, tuple(gone), left, **gifts.carry(kept, gone)))
+    gifts.put(tx)
+    hidden.hide(tx, sorted(go))
+    return done
+
+
+class _Gifts:
+    """What goes over to the photos that are kept, gathered group by group and written at once."""
+
+    def __init__(self, rows: dict[str, dict[str, Any]]) -> None:
+        self._rows = rows
+        self._tags: dict[str, list[str]] = defaultdict(list)
+        self._collections: dict[str, list[str]] = defaultdict(list)
+        self._stars: dict[str, int | None] = {}
+        self._captions: dict[str, str] = {}
+
+    def carry(self, kept: str, gone: Sequence[str]) -> dict[str, Any]:
+        """The fields of `Kept` that say what went over. The row of the kept photo has it from now on."""
+        own, rest = self._rows[kept], [self._rows[each] for each in gone]
+        new: dict[str, Any] = {}
+        for name, by_value in (("tags", self._tags), ("collections", self._collections)):
+            more = {value for row in rest for value in row[name] or ()} - set(own[name] or ())
+            for value in more:
+                by_value[value].append(kept)
+            own[name] = [*(own[name] or ()), *more]
+            new[name] = len(more)
+        stars = max((row["rating"] for row in rest if row["rating"]), default=None)
+        new["rated"] = bool(stars and not own["rating"])
+        if new["rated"]:
+            self._stars[kept] = own["rating"] = stars
+        written = [row for row in rest if row["caption"] is not None]
+        new["captioned"] = bool(written and own["caption"] is None)
+        if new["captioned"]:
+            last = max(written, key=lambda row: (row["written_at"], row["caption"]))
+            self._captions[kept] = own["caption"] = last["caption"]
+        return new
+
+    def put(self, tx: Transaction) -> None:
+        for tag in sorted(self._tags):
+            tags.add(tx, self._tags[tag], tag)
+        for name in sorted(self._collections):
+            collections.add_photos(tx, name, self._collections[name])
+        if self._stars:
+            given_ratings.give(tx, self._stars)
+        if self._captions:
+            written_captions.write(tx, self._captions)
+
+
+def _kept(group: dict[str, Any], photo_id: str | None) -> str:
     if group["tier"] == "same_bytes":
         raise LoupeError(
             "INVALID_REQUEST",
             "The files of this group are one photo: delete those that you do not want.",
-            group=group_id,
+            group=group["group_id"],
         )
-    kept = photo_id or group["photo_ids"][0]
+    kept: str = photo_id or group["photo_ids"][0]
     if kept not in group["photo_ids"]:
         raise LoupeError("PHOTO_NOT_FOUND", f"Photo {kept} is not of this group.", photo_id=kept)
-    others = [each for each in group["photo_ids"] if each != kept]
-    rows = [row for each in (kept, *others) if (row := photos.get(tx, each)) is not None]
-    own, rest = rows[0], rows[1:]
-    new_tags = {tag for row in rest for tag in row["tags"] or ()} - set(own["tags"] or ())
-    new_collections = {name for row in rest for name in row["collections"] or ()} - set(own["collections"] or ())
-    stars = max((row["rating"] for row in rest if row["rating"]), default=None)
-    for tag in sorted(new_tags):
-        tags.add(tx, [kept], tag)
-    for name in sorted(new_collections):
-        collections.add_photos(tx, name, [kept])
-    rated = bool(stars and not own["rating"])
-    if rated:
-        given_ratings.give(tx, {kept: stars})
-    return Kept(group_id, kept, tuple(hidden.hide(tx, others)), len(new_tags), len(new_collections), rated)
+    return kept

@@ -16,9 +16,10 @@ from resources.manifest.results import ResultKey
 
 __all__ = [
     "candidates",
+    "chosen",
     "counts",
     "equal_pictures",
-    "group",
+    "given",
     "grouped",
     "groups",
     "is_due",
@@ -101,27 +102,30 @@ def put_pairs(
 
 
 def pairs(tx: Transaction, made_by: str) -> list[tuple[str, str, float]]:
-    """Pairs of photos that show alike pictures: every photo of the one picture with every photo of the other."""
+    """Pairs of photos that show alike pictures: every photo of the one picture with every photo of the other, but for
+    pages of one document: they are no copies of each other."""
     return [
         tuple(row)
         for row in tx.execute(
-            f"""WITH shown AS (SELECT p.photo_id, v.pixel_hash FROM {_SHOWN})
+            f"""WITH shown AS (SELECT p.photo_id, p.document_id, v.pixel_hash FROM {_SHOWN})
             SELECT a.photo_id, b.photo_id, t.score FROM picture_pairs t
             JOIN shown a ON a.pixel_hash = t.picture JOIN shown b ON b.pixel_hash = t.other
-            WHERE t.made_by = ? ORDER BY ALL""",
+            WHERE t.made_by = ? AND a.document_id <> b.document_id ORDER BY ALL""",
             [made_by],
         ).fetchall()
     ]
 
 
 def equal_pictures(tx: Transaction) -> list[tuple[str, str]]:
-    """Pairs of photos with equal pixels: each with the first of its picture."""
+    """Pairs of photos with equal pixels, each with the first of its picture, where more than one document shows it."""
     return [
         tuple(row)
         for row in tx.execute(
             f"""WITH shown AS (
-                SELECT p.photo_id, min(p.photo_id) OVER (PARTITION BY v.pixel_hash) AS first FROM {_SHOWN}
-            ) SELECT first, photo_id FROM shown WHERE photo_id <> first ORDER BY ALL"""
+                SELECT p.photo_id, min(p.photo_id) OVER same AS first,
+                    min(p.document_id) OVER same <> max(p.document_id) OVER same AS shared
+                FROM {_SHOWN} WINDOW same AS (PARTITION BY v.pixel_hash)
+            ) SELECT first, photo_id FROM shown WHERE shared AND photo_id <> first ORDER BY ALL"""
         ).fetchall()
     ]
 
@@ -228,18 +232,48 @@ def groups(
         )
 
 
-def group(tx: Transaction, group_id: str) -> dict[str, Any]:
-    """One group, as `groups` tells it. Raises `DUPLICATE_GROUP_NOT_FOUND`, also when fewer than two are left of it."""
-    row = tx.one(
-        f"""SELECT group_id, tier, list(photo_id ORDER BY position) AS photo_ids,
-            list(score ORDER BY position) AS scores, any_value(reasons) AS reasons
-        FROM duplicate_groups WHERE group_id = ? AND photo_id IN (SELECT p.photo_id FROM {_SHOWN})
-        GROUP BY group_id, tier HAVING count(*) > 1 OR tier = 'same_bytes'""",
-        [group_id],
-    )
-    if row is None:
-        raise LoupeError("DUPLICATE_GROUP_NOT_FOUND", "There is no such group of duplicates now.", group_id=group_id)
-    return row
+def chosen(tx: Transaction, group_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """These groups, each once and in this order, as `groups` tells them.
+
+    Raises `DUPLICATE_GROUP_NOT_FOUND`, also when fewer than two photos are left of one.
+    """
+    wanted = list(dict.fromkeys(group_ids))
+    with tx.relation({"group_id": wanted}, {"group_id": pa.string()}) as given:
+        rows = tx.rows(
+            f"""SELECT group_id, tier, list(photo_id ORDER BY position) AS photo_ids,
+                list(score ORDER BY position) AS scores, any_value(reasons) AS reasons
+            FROM duplicate_groups JOIN {given} USING (group_id) WHERE photo_id IN (SELECT p.photo_id FROM {_SHOWN})
+            GROUP BY group_id, tier HAVING count(*) > 1 OR tier = 'same_bytes'"""
+        )
+    found = {row["group_id"]: row for row in rows}
+    for group_id in wanted:
+        if group_id not in found:
+            raise LoupeError(
+                "DUPLICATE_GROUP_NOT_FOUND", "There is no such group of duplicates now.", group_id=group_id
+            )
+    return [found[group_id] for group_id in wanted]
+
+
+def given(tx: Transaction, photo_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """By id, what a person gave these photos: `tags`, `collections`, `rating` (else the file's), and the `caption`
+    that was written of it (`written_at`); with its `document_id` and that document's `pages` that are not hidden."""
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as asked:
+        rows = tx.rows(
+            f"""WITH tagged AS (
+                SELECT photo_id, list(tag) AS tags FROM tags JOIN {asked} USING (photo_id) GROUP BY ALL),
+            collected AS (
+                SELECT photo_id, list(name) AS collections FROM collection_photos JOIN {asked} USING (photo_id)
+                JOIN collections USING (collection_id) GROUP BY ALL),
+            documents AS (
+                SELECT q.document_id, list(q.photo_id) AS pages FROM photos q WHERE q.hidden_at IS NULL
+                AND q.document_id IN (SELECT document_id FROM photos JOIN {asked} USING (photo_id)) GROUP BY ALL)
+            SELECT p.photo_id, p.document_id, d.pages, {photos.rating_sql("p")} AS rating, t.tags, c.collections,
+                w.text AS caption, w.written_at
+            FROM photos p JOIN {asked} USING (photo_id) JOIN documents d USING (document_id)
+            LEFT JOIN tagged t USING (photo_id) LEFT JOIN collected c USING (photo_id)
+            LEFT JOIN written_captions w USING (photo_id)"""
+        )
+    return {row["photo_id"]: row for row in rows}
 
 
 def marked_different(tx: Transaction) -> set[tuple[str, str]]:

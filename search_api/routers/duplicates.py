@@ -79,18 +79,19 @@ def find(services: Held) -> Job:
 def keep_best(asked: KeepBest, library: OpenLibrary) -> KeptBest:
     """Keep one photo of each group and hide the others, all groups or none.
 
-    What a person gave the others (tags, collections, stars) goes over to the kept one. No file is touched.
+    What a person gave the others (tags, collections, stars, a caption) goes over to the kept one. No file is touched.
+    A file of several pages leaves the library whole or not at all: `left` names photos that stay because of that.
     """
     if asked.photo_id and len(asked.group_ids) > 1:
         raise LoupeError("INVALID_REQUEST", "A photo can be chosen for one group at a time.")
     with library.manifest.read() if asked.dry_run else library.manifest.write() as tx:
-        kept = [
-            KeptPhoto(**vars(keep(tx, group_id, str(asked.photo_id) if asked.photo_id else None)))
-            for group_id in dict.fromkeys(asked.group_ids)
-        ]
+        done = keep(tx, asked.group_ids, str(asked.photo_id) if asked.photo_id else None)
+        kept = [KeptPhoto(**vars(each)) for each in done]
     if not asked.dry_run:
         wake(library.home)
-    return KeptBest(kept=kept, hidden=sum(len(each.hidden) for each in kept), dry_run=asked.dry_run)
+    return KeptBest(
+        kept=kept, hidden=len({photo_id for each in kept for photo_id in each.hidden}), dry_run=asked.dry_run
+    )
 
 
 @router.post("/duplicates/different", responses=responses("PHOTO_NOT_FOUND", "MANIFEST_BUSY"))

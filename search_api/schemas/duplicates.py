@@ -73,9 +73,13 @@ class KeptPhoto(BaseModel):
     group_id: str
     photo_id: str
     hidden: list[str] = Field(description="The photos that left the library; `unhide` brings them back.")
+    left: list[str] = Field(
+        description="Photos of the group that stayed: pages of a file with pages outside the groups, or kept by another."
+    )
     tags: int = Field(description="Tags that went over to the kept photo.")
     collections: int = Field(description="Collections that it was put into.")
     rated: bool = Field(description="Whether the others' stars went over to it.")
+    captioned: bool = Field(description="Whether a caption that was written of another went over to it.")
 
 
 class KeptBest(BaseModel):

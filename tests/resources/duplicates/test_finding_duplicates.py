@@ -17,7 +17,7 @@ from shelf import CLIP, InProcessEngine, PixelModel, Shelf
 from resources.duplicates import AREAS, ContentModel, DuplicateCounts, find_duplicates, finding, keep, regroup
 from resources.errors import LoupeError
 from resources.imaging.model_input import ModelInputSpec
-from resources.manifest import Transaction, hidden, integrity
+from resources.manifest import Transaction, hidden, integrity, written_captions
 from resources.manifest import duplicates as table
 from resources.settings import Settings
 
@@ -239,11 +239,74 @@ def test_a_photo_that_went_since_is_not_kept_in_place_of_those_that_are_there(sh
     shelf.take_in()
     small, tiny = shelf.photo_id("05-small.jpg"), shelf.photo_id("05-tiny.jpg")
     with shelf.library.manifest.write() as tx:
-        kept = keep(tx, group_id)
+        [kept] = keep(tx, [group_id])
     assert (kept.photo_id, kept.hidden) == (small, (tiny,))
     with shelf.library.manifest.read() as tx, pytest.raises(LoupeError) as refused:
-        keep(tx, group_id)
+        keep(tx, [group_id])
     assert refused.value.code == "DUPLICATE_GROUP_NOT_FOUND"
+
+
+def test_a_document_is_hidden_whole_or_not_at_all_and_never_beside_the_page_that_is_kept(shelf: Shelf) -> None:
+    numbered = [Image.open(path).convert("RGB") for path in sorted(shelf.photos.glob("*.jpg"))]
+    blank = Image.new("RGB", numbered[0].size, "white")
+
+    def scan(name: str, *pages: Image.Image, **options: object) -> None:
+        pages[0].save(shelf.photos / name, save_all=True, append_images=pages[1:], **options)  # type: ignore[arg-type]
+
+    scan("letter.tif", numbered[0], blank)
+    scan("other.tif", numbered[1], blank, blank)
+    scan("again.tif", numbered[2], numbered[3])
+    scan("again-packed.tif", numbered[2], numbered[3], compression="tiff_deflate")
+    scan("only.tif", numbered[4], numbered[4])
+    for path in shelf.photos.glob("*.jpg"):
+        path.unlink()
+    shelf.watch()
+    shelf.take_in()
+    counts = find_duplicates(shelf.library.manifest, shelf.library.home, None, limit_s=60)
+    assert counts.groups == {"same_pixels": 3}, "pages of one file are no copies of each other"
+    every = sorted(groups(shelf, "same_pixels"))
+    assert [sorted(set(each)) for each in every[:2]] == [["again-packed.tif", "again.tif"]] * 2
+    assert sorted(every[2]) == ["letter.tif", "other.tif", "other.tif"]
+    with shelf.library.manifest.read() as tx:
+        found = table.groups(tx, tier="same_pixels", photo_ids=None, limit=9, offset=0)
+    by_size = sorted(found, key=lambda group: len(group["photo_ids"]))
+    with shelf.library.manifest.write() as tx:
+        [blanks] = keep(tx, [by_size[2]["group_id"]])
+        [page] = keep(tx, [by_size[0]["group_id"]])
+    assert (blanks.hidden, len(blanks.left)) == ((), 2), "their other pages stand nowhere else"
+    assert (page.hidden, len(page.left)) == ((), 1)
+    with shelf.library.manifest.write() as tx:
+        whole = keep(tx, [group["group_id"] for group in found])
+    gone = [each for kept in whole for each in kept.hidden]
+    assert sorted(
+        tuple(row.values()) for row in shelf.rows("SELECT file_name, page FROM photos WHERE hidden_at IS NOT NULL")
+    ) in (
+        [("again.tif", 1), ("again.tif", 2)],
+        [("again-packed.tif", 1), ("again-packed.tif", 2)],
+    )
+    assert len(gone) == 2
+    assert not {kept.photo_id for kept in whole} & set(gone)
+
+
+def test_the_caption_that_was_written_last_goes_over_to_a_photo_that_has_none(shelf: Shelf) -> None:
+    for name, of in (("05-small.jpg", "05.jpg"), ("05-tiny.jpg", "05.jpg"), ("06-small.jpg", "06.jpg")):
+        saved(shelf, name, of, lambda picture: picture.resize((120, 90) if "small" in name else (100, 75)))
+    shelf.watch()
+    shelf.take_in()
+    find(shelf)
+    captioned = ("05-tiny.jpg", "05-small.jpg", "06.jpg", "06-small.jpg")
+    ids = {name: shelf.photo_id(name) for name in captioned}
+    with shelf.library.manifest.write() as tx:
+        for name in captioned:
+            written_captions.write(tx, {ids[name]: f"of {name}"})
+        asked = [each["group_id"] for each in table.groups(tx, tier="same_picture", photo_ids=None, limit=9, offset=0)]
+        kept = {each.photo_id: each.captioned for each in keep(tx, asked)}
+    assert kept == {shelf.photo_id("05.jpg"): True, shelf.photo_id("06.jpg"): False}
+    said = shelf.rows(
+        "SELECT text FROM written_captions WHERE photo_id IN (SELECT photo_id FROM photos"
+        " WHERE hidden_at IS NULL) ORDER BY text"
+    )
+    assert [row["text"] for row in said] == ["of 05-small.jpg", "of 06.jpg"]
 
 
 def test_asked_to_stop_it_keeps_what_it_compared(shelf: Shelf) -> None:
