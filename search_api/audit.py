@@ -69,6 +69,8 @@ async def _write(scope: Scope, status: int, reply: dict[str, Any]) -> None:
     services: Services = scope["app"].state.services
     caller: Caller = scope["state"]["caller"]
     route: RuledRoute = scope["state"]["route"]
+    if route.rule.unless and reply.get(route.rule.unless) is True:
+        return  # only told what it would change
     target = route.target or _at(reply, route.rule.names)
     job = reply.get("job_id") or route.job_id
     row: dict[str, Any] = {

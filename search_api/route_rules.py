@@ -27,12 +27,13 @@ _BUCKET = 3  # "/api/v1/<noun>/..." by "/"
 class Rule:
     """`scope` None: anybody who reaches the port. `changes`: it goes to the audit log, with how much was changed as
     the reply says in the fields `counts`, and with its object as the reply says at `names` ("folder.path") where the
-    address does not."""
+    address does not; a reply in which the field `unless` is true says that nothing was changed, and leaves no row."""
 
     scope: Literal["read", "write", "admin"] | None
     changes: bool = False
     counts: tuple[str, ...] = ()
     names: str | None = None
+    unless: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class RuledRoute:
 _ANYBODY, _READ, _ADMIN = Rule(None), Rule("read"), Rule("admin")
 
 
-def _write(*counts: str, names: str | None = None) -> Rule:
-    return Rule("write", True, counts, names)
+def _write(*counts: str, names: str | None = None, unless: str | None = None) -> Rule:
+    return Rule("write", True, counts, names, unless)
 
 
 def _administer(*counts: str, names: str | None = None) -> Rule:
@@ -139,7 +140,7 @@ RULES: dict[str, Rule] = {
     "GET /duplicates/groups": _READ,
     "GET /images/{photo_id}/duplicates": _READ,
     "POST /duplicates/find": _write(),
-    "POST /duplicates/keep": _write("hidden"),
+    "POST /duplicates/keep": _write("hidden", unless="dry_run"),
     "POST /duplicates/different": _write("pairs"),
     "DELETE /duplicates/different": _write("pairs"),
     "GET /folders": _READ,

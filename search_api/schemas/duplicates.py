@@ -74,7 +74,7 @@ class KeptPhoto(BaseModel):
     photo_id: str
     hidden: list[str] = Field(description="The photos that left the library; `unhide` brings them back.")
     left: list[str] = Field(
-        description="Photos of the group that stayed: pages of a file with pages outside the groups, or kept by another."
+        description="Photos of the group that stayed: pages of a file with other pages, or kept by another group."
     )
     tags: int = Field(description="Tags that went over to the kept photo.")
     collections: int = Field(description="Collections that it was put into.")

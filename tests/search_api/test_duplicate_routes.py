@@ -74,9 +74,11 @@ def test_keeping_the_best_hides_the_others_and_takes_over_what_a_person_gave(
     planned = app.post("/api/v1/duplicates/keep", json={**asked, "dry_run": True}).json()
     assert (planned["hidden"], planned["kept"][0]["tags"], planned["kept"][0]["collections"]) == (1, 1, 1)
     assert groups(app, tier="same_picture") == [group]
+    assert app.get("/api/v1/audit").json()["changes"] == [], "only said what it would do"
     done = app.post("/api/v1/duplicates/keep", json=asked)
     assert done.status_code == 200
     assert done.json()["kept"][0]["hidden"] == planned["kept"][0]["hidden"]
+    assert [row["affected"] for row in app.get("/api/v1/audit").json()["changes"]] == [1]
     assert groups(app, tier="same_picture") == []
     kept = app.get(f"/api/v1/images/{library.photo_id('red.jpg')}").json()
     assert (kept["tags"], kept["collections"]) == (["for the wall"], ["Circles"])
