@@ -24,7 +24,7 @@ def ids_of(chosen: Chosen, services: Services) -> list[str]:
         return services.map.inside(chosen.area)
     assert chosen.query is not None
     with told_why(services.live):
-        return chosen_ids(services.live.search, search_request(chosen.query))
+        return chosen_ids(services.live.search, search_request(chosen.query, services.map))
 
 
 def still_there(tx: Transaction, chosen: Chosen, photo_ids: list[str]) -> list[str]:
@@ -50,7 +50,7 @@ def payloads_of(chosen: Chosen, services: Services) -> Iterator[dict[str, Any]]:
         begun = next(walked, [])
     else:
         with told_why(live):
-            walked = batches(live.search, search_request(chosen.query), _BATCH)
+            walked = batches(live.search, search_request(chosen.query, services.map), _BATCH)
             begun = next(walked, [])
 
     def shown() -> Iterator[dict[str, Any]]:

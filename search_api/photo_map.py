@@ -15,7 +15,7 @@ from resources.manifest import projections
 from resources.manifest.projections import Drawing
 from resources.photo_map import Points, open_points
 from search_api.live_index import LiveIndex
-from search_api.schemas.chosen import MapArea
+from search_api.schemas.search import MapArea
 
 __all__ = ["PhotoMap"]
 
@@ -62,4 +62,5 @@ class PhotoMap:
         points = self.at(area.generation)
         with self._library.manifest.read() as tx:
             hidden = points.rows_of(projections.hidden_ids(tx, points.drawing.model))
-        return points.ids_at(np.setdiff1d(points.inside(area.polygon), hidden))
+        rows = np.flatnonzero(points.cluster == area.cluster) if area.polygon is None else points.inside(area.polygon)
+        return points.ids_at(np.setdiff1d(rows, hidden))

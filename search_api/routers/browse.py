@@ -39,6 +39,7 @@ from search_api.schemas.search import (
 
 router = APIRouter(tags=["browse"])
 
+_MAP_ERRORS = ("MAP_NOT_DRAWN", "MAP_CHANGED")
 _LANGUAGE_ERRORS = ("INVALID_REQUEST", "QUERY_INVALID", "QUERY_WORDS_UNKNOWN", "PHOTO_NOT_FOUND", "INDEX_LOADING")
 
 
@@ -62,11 +63,12 @@ async def facets(services: Held) -> Facets:
     return await run_in_threadpool(_facets_of_the_library, services.live.index, watched)
 
 
-@router.post("/search/facets", tags=["search"], responses=responses(*_LANGUAGE_ERRORS, "SEARCH_BY_CONTENT_OFF"))
-def facets_of_a_search(query: SearchQuery, live: Live) -> Facets:
+@router.post("/search/facets", tags=["search"], responses=responses(*_LANGUAGE_ERRORS, *_MAP_ERRORS, "SEARCH_BY_CONTENT_OFF"))
+def facets_of_a_search(query: SearchQuery, services: Held) -> Facets:
     """What the photos of a search can be narrowed by: all that filters leave, of a ranking those that are relevant."""
+    live = services.live
     with told_why(live):
-        condition = live.search.found(search_request(query))
+        condition = live.search.found(search_request(query, services.map))
     return _facets(live.index, condition)
 
 
@@ -112,10 +114,10 @@ def random(query: Annotated[RandomQuery, Query()], live: Live) -> RandomPhotos:
     return _drawn(live, asking(query.q, SearchRequest()), query)
 
 
-@router.post("/random", responses=responses(*_LANGUAGE_ERRORS, "SEARCH_BY_CONTENT_OFF"))
-def random_of_a_search(query: SearchQuery, draw: Annotated[Draw, Query()], live: Live) -> RandomPhotos:
+@router.post("/random", responses=responses(*_LANGUAGE_ERRORS, *_MAP_ERRORS, "SEARCH_BY_CONTENT_OFF"))
+def random_of_a_search(query: SearchQuery, draw: Annotated[Draw, Query()], services: Held) -> RandomPhotos:
     """Photos by chance out of a search: of all that filters leave, of a ranking those that are relevant."""
-    return _drawn(live, search_request(query), draw)
+    return _drawn(services.live, search_request(query, services.map), draw)
 
 
 @router.get("/search/suggest", tags=["search"], responses=responses("INVALID_REQUEST", "INDEX_LOADING"))

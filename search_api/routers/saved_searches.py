@@ -22,6 +22,7 @@ _RUN_ERRORS = (
     *("SAVED_SEARCH_NOT_FOUND", "INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN"),
     *("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "CURSOR_EXPIRED", "INDEX_LOADING"),
     *("MODEL_LOADING", "SEARCH_BY_CONTENT_OFF", "MODEL_NOT_FETCHED", "MANIFEST_BUSY"),
+    *("MAP_NOT_DRAWN", "MAP_CHANGED"),
 )
 
 
@@ -85,7 +86,7 @@ def run(
 
 def _kept(query: SearchQuery) -> dict[str, Any]:
     """The search without its pages. Raises `QUERY_INVALID`, `INVALID_REQUEST` for one that cannot be read."""
-    search_request(query)
+    search_request(query, None)
     return query.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, exclude={"limit", "offset", "cursor", "image_weights"}
     )

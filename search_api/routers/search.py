@@ -16,11 +16,12 @@ from starlette.concurrency import run_in_threadpool
 from resources.errors import LoupeError
 from resources.search import PhotoSearch, SearchPage, SearchRequest, asking, narrowed
 from resources.search.query_fields import condition_of
-from resources.vector_index import InBox, Near, SearchFilters
+from resources.vector_index import Ids, InBox, Near, SearchFilters
 from search_api.dependencies import Held
 from search_api.error_replies import responses
 from search_api.live_index import LiveIndex
 from search_api.photo_cards import hit_card
+from search_api.photo_map import PhotoMap
 from search_api.schemas.search import FlatFilters, LanguageQuery, SearchQuery, SearchReply, TextQuery, Warned
 from search_api.services import Services
 from search_api.uploads import MAX_UPLOAD_BYTES
@@ -44,6 +45,7 @@ IMAGE_BYTES = MAX_UPLOAD_BYTES + (1 << 20)  # room for the other fields of the f
 _ERRORS = (
     *("INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN"),
     *("PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED", "CURSOR_EXPIRED", "INDEX_LOADING"),
+    *("MAP_NOT_DRAWN", "MAP_CHANGED"),
 )
 _CONTENT_ERRORS = ("MODEL_LOADING", "SEARCH_BY_CONTENT_OFF", "MODEL_NOT_FETCHED")
 _PICTURE_ERRORS = ("NOT_AN_IMAGE", "UNSUPPORTED_FORMAT", "EMPTY_FILE", "TRUNCATED", "CORRUPT", "TOO_LARGE")
@@ -105,8 +107,13 @@ def _answer_with_images(query: SearchQuery, pictures: list[bytes], services: Hel
     return answer(query, services, search, tuple(zip(vectors, weights, strict=True)))
 
 
-def search_request(query: SearchQuery, pictures: tuple[Picture, ...] = ()) -> SearchRequest:
-    """A query as `PhotoSearch` takes it. Raises `QUERY_INVALID`, `INVALID_REQUEST`."""
+def search_request(
+    query: SearchQuery, photo_map: PhotoMap | None, pictures: tuple[Picture, ...] = ()
+) -> SearchRequest:
+    """A query as `PhotoSearch` takes it; without a map only whether it can be read.
+
+    Raises `QUERY_INVALID`, `INVALID_REQUEST`, `MAP_NOT_DRAWN`, `MAP_CHANGED`.
+    """
     texts = [(item.text, item.weight) for item in query.texts]
     if query.text:
         texts.insert(0, (query.text, 1.0))
@@ -126,6 +133,8 @@ def search_request(query: SearchQuery, pictures: tuple[Picture, ...] = ()) -> Se
     )
     if query.filter is not None:
         request = narrowed(request, condition_of(query.filter.node()))
+    if query.filters.area is not None and photo_map is not None:
+        request = narrowed(request, Ids(tuple(photo_map.inside(query.filters.area))))
     return asking(query.q, request) if query.q else request
 
 
@@ -134,7 +143,7 @@ def answer(
 ) -> SearchReply:
     """The reply to a query; blocks while a text is encoded."""
     started = time.perf_counter()
-    request = search_request(query, pictures)
+    request = search_request(query, services.map, pictures)
     with told_why(services.live):
         page = search.search(request)
     services.uses.search(request.filters.condition())

@@ -133,7 +133,7 @@ def find(query: SearchQuery, services: Held, v: Generation = None) -> Response:
     """The points of all photos that a search finds, of a ranking those that are relevant, whatever its page."""
     points = services.map.at(v)
     with told_why(services.live):
-        photo_ids = chosen_ids(services.live.search, search_request(query))
+        photo_ids = chosen_ids(services.live.search, search_request(query, services.map))
     rows = points.rows_of(photo_ids).tolist()
     # A million numbers: made into models and back they would take seconds.
     told = {"generation": points.drawing.generation, "found": len(photo_ids), "rows": rows}

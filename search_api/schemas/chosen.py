@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from search_api.schemas.search import SearchQuery
+from search_api.schemas.search import MapArea, SearchQuery
 
-__all__ = ["Chosen", "MapArea"]
-
-
-Coordinate = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
-
-
-class MapArea(BaseModel):
-    """What a line on the map encloses."""
-
-    model_config = ConfigDict(extra="forbid")
-    generation: str = Field(
-        max_length=64,
-        description="The drawing that the line was drawn on; 409 `MAP_CHANGED` when there is another by now.",
-        examples=["5f2c9a0b1d7e4a36"],
-    )
-    polygon: list[tuple[Coordinate, Coordinate]] = Field(
-        min_length=3,
-        max_length=2_000,
-        description="Corners (x, y) of the line, in the map's coordinates; it is closed by itself.",
-        examples=[[(-0.5, 0.1), (-0.1, 0.1), (-0.3, 0.6)]],
-    )
+__all__ = ["Chosen"]
 
 
 class Chosen(BaseModel):

@@ -26,6 +26,7 @@ __all__ = [
     "FlatFilters",
     "FolderLevel",
     "LanguageQuery",
+    "MapArea",
     "PeriodCount",
     "RandomPhotos",
     "RandomQuery",
@@ -50,6 +51,7 @@ ImageWeight = Annotated[
     float,
     Field(ge=-100, le=100, description="Relative to the other parts of the query; below zero: less like it."),
 ]
+Coordinate = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 Cursor = Annotated[
     str, StringConstraints(max_length=2000), Field(description="That of the page before, in the place of `offset`.")
 ]
@@ -73,6 +75,31 @@ class BoundingBox(BaseModel):
     west: float = Field(ge=-180, le=180)
     north: float = Field(ge=-90, le=90)
     east: float = Field(ge=-180, le=180)
+
+
+class MapArea(BaseModel):
+    """A part of the similarity map: what a line on it encloses, or one of its groups."""
+
+    model_config = ConfigDict(extra="forbid")
+    generation: str = Field(
+        max_length=64,
+        description="The drawing that is meant; 409 `MAP_CHANGED` when there is another by now.",
+        examples=["5f2c9a0b1d7e4a36"],
+    )
+    polygon: list[tuple[Coordinate, Coordinate]] | None = Field(
+        None,
+        min_length=3,
+        max_length=2_000,
+        description="Corners (x, y) of the line, in the map's coordinates; it is closed by itself.",
+        examples=[[(-0.5, 0.1), (-0.1, 0.1), (-0.3, 0.6)]],
+    )
+    cluster: int | None = Field(None, ge=0, description="The number of a group, in the place of a line.")
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> MapArea:
+        if (self.polygon is None) == (self.cluster is None):
+            raise ValueError("give one of polygon and cluster")
+        return self
 
 
 class FlatFilters(BaseModel):
@@ -123,6 +150,7 @@ class Filters(FlatFilters):
 
     near: Circle | None = None
     inside: BoundingBox | None = None
+    area: MapArea | None = None
 
 
 class BrowseQuery(FlatFilters):

@@ -1,7 +1,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 import { convertCssVariables, deepMerge, DEFAULT_THEME, defaultCssVariablesResolver, mergeMantineTheme } from "@mantine/core";
 import react from "@vitejs/plugin-react";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 import { cssVariables, theme } from "./src/theme.ts";
@@ -14,8 +16,36 @@ writeFileSync(
   convertCssVariables(deepMerge(defaultCssVariablesResolver(whole), cssVariables(whole)) as ReturnType<typeof cssVariables>),
 );
 
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+// Of embedding-atlas the page takes what paints points, with WebGL 2 in every browser, and not the part that draws
+// tables of a database, whose packages are not installed (docs/decisions/web-page.md). Left alone it would ask for WebGPU
+// first and write an error to the console where there is none.
+const CHANGES: [RegExp, string][] = [
+  [/let (\w+) = await \w+\(\);\s*if \(\1 == null\) \{\s*console\.error\("Could not get WebGPU device"\), /, "let $1 = null;\nif ($1 == null) {\n"],
+  [/^import \* as (\w+) from "@uwdata\/mosaic-sql";$/m, "const $1 = {};"],
+  [/^import \{ coordinator as (\w+), isSelection as (\w+), makeClient as (\w+) \} from "@uwdata\/mosaic-core";$/m, "let $1, $2, $3;"],
+];
+const painterOnly: Plugin = {
+  name: "painter-only",
+  transform(code, id) {
+    if (!id.includes("/embedding-atlas/dist/") || !code.includes('getContext("webgl2"')) return null;
+    return {
+      code: CHANGES.reduce((before, [from, to]) => {
+        if (!from.test(before)) this.error(`embedding-atlas is not as this build knows it: ${from}`);
+        return before.replace(from, to);
+      }, code),
+      map: null,
+    };
+  },
+};
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), painterOnly],
+  resolve: {
+    // The package does not export the view without the application around it.
+    alias: { "embedding-atlas/component": here("node_modules/embedding-atlas/dist/component.js") },
+  },
   build: {
     outDir: "dist",
     rolldownOptions: { input: ["index.html", "docs.html"] },

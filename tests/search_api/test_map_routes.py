@@ -169,3 +169,35 @@ def test_a_selection_on_the_map_becomes_a_collection(http: TestClient, own: Smal
 
 def test_the_map_is_drawn_on_demand_and_not_without_dagster(http: TestClient) -> None:
     assert error(http.post(f"{URL}/draw")) == (503, "DAGSTER_UNREACHABLE")
+
+
+def test_a_search_is_narrowed_to_a_line_or_a_group_of_the_map(http: TestClient, own: SmallLibrary) -> None:
+    ids = drawn(own)
+    places = np.array([PLACES[name] for name in sorted(PLACES, key=own.photo_id)], dtype=np.float32)
+    apart = own.photo_id("gold.jpg")
+    groups = np.array([-1 if photo_id == apart else 0 for photo_id in ids], dtype=np.int32)
+    with own.library.manifest.write() as tx:
+        projections.replace(tx, PRESET, ids, places, groups, [projections.Cluster(0, 2, -0.45, 0.55, None, ())])
+    generation = http.get(URL).json()["generation"]
+    two = {own.photo_id("red.jpg"), own.photo_id("green.jpg")}
+    line = {"generation": generation, "polygon": AROUND_TWO}
+    group = {"generation": generation, "cluster": 0}
+    for area in (line, group):
+        query = {"filters": {"area": area}}
+        assert {hit["photo_id"] for hit in http.post("/api/v1/search", json=query).json()["hits"]} == two
+        [camera] = http.post("/api/v1/search/facets", json={**query, "q": "camera:X-T5"}).json()["cameras"]
+        assert camera["count"] == 1
+        drawn_by_chance = http.post("/api/v1/random", params={"count": 5}, json=query).json()["photos"]
+        assert {photo["photo_id"] for photo in drawn_by_chance} == two
+        found = http.post(f"{URL}/found", json=query).json()
+        assert {ids[row] for row in found["rows"]} == two
+        chosen = {"query": query, "step": {"do": "tag", "tags": ["together"]}}
+        assert http.post("/api/v1/bulk/dry-run", json=chosen).json() == {"photos": 2, "changed": 2}
+    kept = {"name": "Corner", "query": {"filters": {"area": group}}}
+    assert http.post("/api/v1/saved-searches", json=kept).status_code == 201
+    assert http.get("/api/v1/saved-searches/Corner/results").json()["total"] == 2
+
+    drawn(own, {"blue.png": (0.0, 0.0)})
+    assert error(http.post("/api/v1/search", json={"filters": {"area": group}})) == (409, "MAP_CHANGED")
+    for wrong in ({**line, "cluster": 0}, {"generation": generation}, {"generation": generation, "cluster": -1}):
+        assert error(http.post("/api/v1/search", json={"filters": {"area": wrong}})) == (422, "INVALID_REQUEST")

@@ -19,6 +19,7 @@ const DuplicatesPage = lazy(() => import("./duplicates/DuplicatesPage").then((mo
 const CollectionsPage = lazy(() => import("./collections/CollectionsPage").then((module) => ({ default: module.CollectionsPage })));
 const CollectionPage = lazy(() => import("./collections/CollectionPage").then((module) => ({ default: module.CollectionPage })));
 const ChallengePage = lazy(() => import("./challenge/ChallengePage").then((module) => ({ default: module.ChallengePage })));
+const MapPage = lazy(() => import("./map/MapPage").then((module) => ({ default: module.MapPage })));
 const SettingsPage = lazy(() => import("./settings/SettingsPage").then((module) => ({ default: module.SettingsPage })));
 
 export function App() {
@@ -51,6 +52,9 @@ function Shell() {
             <LibraryPage section="folders" />
           </Route>
           <Route path="/library/:section">{({ section }) => <LibraryPage section={section} />}</Route>
+          <Route path="/map">
+            <MapPage />
+          </Route>
           <Route path="/duplicates">
             <DuplicatesPage />
           </Route>

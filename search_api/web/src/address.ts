@@ -12,9 +12,9 @@ export const CHOICE_KEYS = [
 export const FILTER_KEYS = [
   ...(["also", "not", "from", "to", "folder"] as const),
   ...CHOICE_KEYS,
-  ...(["rating", "motion", "stacks", "mode"] as const),
+  ...(["rating", "motion", "stacks", "mode", "area"] as const),
 ];
-const KEYS = ["q", "like", "unlike", ...FILTER_KEYS, "saved", "sort", "random", "scores", "panel", "photo", "under"] as const;
+const KEYS = ["q", "like", "unlike", ...FILTER_KEYS, "saved", "sort", "random", "scores", "panel", "photo", "under", "colour", "at"] as const;
 export type ViewKey = (typeof KEYS)[number];
 export type FilterKey = (typeof FILTER_KEYS)[number];
 export type ChoiceKey = (typeof CHOICE_KEYS)[number];

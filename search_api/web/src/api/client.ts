@@ -34,6 +34,8 @@ export type AnsweredRound = Schemas["AnsweredRound"];
 export type FolderNode = Schemas["FolderLevel"]["folders"][number];
 export type Suggestion = Schemas["SuggestedText"];
 export type Facets = Schemas["Facets"];
+export type SimilarityMap = Schemas["Map"];
+export type MapArea = Schemas["MapArea"];
 
 export class ApiError extends Error {
   constructor(

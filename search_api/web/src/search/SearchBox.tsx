@@ -27,7 +27,7 @@ export function SearchBox() {
   const file = useRef<HTMLInputElement>(null);
   const typing = useRef(0);
   const hintId = useId();
-  const onPhotos = path === "/";
+  const onPhotos = path === "/" || path === "/map"; // where words show what they find at once
 
   // The address says what is searched for; while somebody writes, their words go before it.
   const said = view.q ?? "";
@@ -142,7 +142,7 @@ export function SearchBox() {
           go("/");
         }}
       />
-      {onPhotos && (
+      {path === "/" && (
         <Tooltip label={t.search.filters} openDelay={500}>
           <Indicator disabled={!hasFilters(view)} size={7} offset={5}>
             <ActionIcon

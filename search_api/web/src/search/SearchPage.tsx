@@ -12,6 +12,7 @@ import { useMay, useStatus } from "../api/library";
 import { type GridHandle, GridPlaceholder, PhotoGrid } from "../grid/PhotoGrid";
 import { useSelection } from "../grid/selection";
 import { useAddPhotos } from "../shell/AddPhotos";
+import { readArea } from "../map/area";
 import { t } from "../texts";
 import { nameOf } from "../wording";
 import { TextChips } from "./Chips";
@@ -304,6 +305,8 @@ function describe(key: FilterKey, value: string): string {
       return f.motions[value as keyof typeof f.motions] ?? value;
     case "stacks":
       return f.stackChoices[value as keyof typeof f.stackChoices] ?? value;
+    case "area":
+      return readArea(value)?.polygon ? t.map.insideLine : t.map.oneGroup;
     case "mode":
       return f.modes[value as keyof typeof f.modes] ?? value;
     default:

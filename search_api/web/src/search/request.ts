@@ -4,6 +4,7 @@ import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 
 import { CHOICE_KEYS, type ChoiceKey, FILTER_KEYS, listed, type View } from "../address";
 import { answer, client, type Filters, type SearchQuery, type SearchReply } from "../api/client";
+import { readArea } from "../map/area";
 import { parts } from "./parts";
 
 /** Photos that are fetched, laid out and forgotten together. */
@@ -76,6 +77,8 @@ function filtersOf(view: View): Filters {
   if (view.stacks === "all") chosen.stacks = "all";
   if (view.stacks === "only") chosen.in_stack = true;
   if (view.stacks === "none") chosen.in_stack = false;
+  const area = readArea(view.area);
+  if (area) chosen.area = area;
   return chosen as Filters;
 }
 

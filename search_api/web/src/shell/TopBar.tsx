@@ -1,11 +1,11 @@
 // The bar above every view: the way home, the search box, the views.
 
 import { Button } from "@mantine/core";
-import { Album, Copy, Images, Library as LibraryIcon, Plus, Settings, TriangleAlert } from "lucide-react";
+import { Album, Copy, Images, Library as LibraryIcon, Orbit, Plus, Settings, TriangleAlert } from "lucide-react";
 import type { ComponentType, MouseEvent, ReactNode } from "react";
 import { Link, useRoute } from "wouter";
 
-import { useView } from "../address";
+import { address, type Changes, useView } from "../address";
 import { useStatus } from "../api/library";
 import { usePicture } from "../search/picture";
 import { SearchBox } from "../search/SearchBox";
@@ -13,8 +13,11 @@ import { t } from "../texts";
 import { number } from "../wording";
 import { useAddPhotos } from "./AddPhotos";
 
+// What is searched for goes along to the map, but for what it has no use for.
+const OFF_THE_MAP: Changes = { photo: null, panel: null, sort: null, random: null, scores: null, saved: null, under: null };
+
 export function TopBar() {
-  const { go } = useView();
+  const { view, path, go } = useView();
   const { setPicture } = usePicture();
   const { data: status } = useStatus();
   const add = useAddPhotos();
@@ -49,6 +52,9 @@ export function TopBar() {
         <View href="/" icon={Images}>
           {t.nav.photos}
         </View>
+        <View href={address(path === "/" ? view : {}, OFF_THE_MAP, "/map")} path="/map" icon={Orbit}>
+          {t.nav.map}
+        </View>
         <View href="/library" icon={LibraryIcon}>
           {t.nav.library}
         </View>
@@ -69,8 +75,8 @@ export function TopBar() {
   );
 }
 
-function View({ href, icon: Icon, children }: { href: string; icon: ComponentType<{ size: number; "aria-hidden"?: "true" }>; children: ReactNode }) {
-  const [here] = useRoute(href === "/library" || href === "/collections" ? `${href}/*?` : href);
+function View({ href, path = href, icon: Icon, children }: { href: string; path?: string; icon: ComponentType<{ size: number; "aria-hidden"?: "true" }>; children: ReactNode }) {
+  const [here] = useRoute(path === "/library" || path === "/collections" ? `${path}/*?` : path);
   return (
     <Link href={href} className="view" aria-current={here ? "page" : undefined} aria-label={String(children)} title={String(children)}>
       <Icon size={19} aria-hidden="true" />

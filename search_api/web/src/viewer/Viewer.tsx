@@ -21,17 +21,22 @@ interface Props {
   /** The results it is one of, to go on from it. */
   search: Search | null;
   total: number;
+  /** Photos to step through, in their order, where it is not one of results. */
+  around?: readonly string[];
   onClosed: (photoId: string) => void;
   onStacksChanged: () => void;
 }
 
-export function Viewer({ photoId, search, total, onClosed, onStacksChanged }: Props) {
+export function Viewer({ photoId, search, total, around, onClosed, onStacksChanged }: Props) {
   const { view, show, go } = useView();
   const { setPicture } = usePicture();
   const hide = useHide();
   const [info, setInfo] = useState(true);
   const { data: photo, error } = useQuery(photoOptions(photoId));
-  const { card, previous, next } = useNeighbours(search, total, photoId);
+  const { card, ...beside } = useNeighbours(search, total, photoId);
+  const at = around?.indexOf(photoId) ?? -1;
+  const previous = around ? named(around[at - 1]) : beside.previous;
+  const next = around ? named(around[at < 0 ? -1 : at + 1]) : beside.next;
   const shown = photo?.photo_id === photoId ? photo : card;
 
   const close = useCallback(() => {
@@ -48,7 +53,7 @@ export function Viewer({ photoId, search, total, onClosed, onStacksChanged }: Pr
     show({ unlike, like: withoutPart(view.like, photoId), photo: null, random: null, sort: null });
   }, [show, view, photoId]);
   const step = useCallback(
-    (to: PhotoCard | undefined) => to && show({ photo: to.photo_id }, { replace: true }),
+    (to: Beside | undefined) => to && show({ photo: to.photo_id }, { replace: true }),
     [show],
   );
   useEffect(() => {
@@ -122,6 +127,11 @@ export function Viewer({ photoId, search, total, onClosed, onStacksChanged }: Pr
     </Modal.Root>
   );
 }
+
+type Beside = Pick<PhotoCard, "photo_id" | "preview_url">;
+
+const named = (photoId: string | undefined): Beside | undefined =>
+  photoId ? { photo_id: photoId, preview_url: `/api/v1/images/${photoId}/preview` } : undefined;
 
 /** The photo in its results, and those beside it, fetched when they are in another block. */
 function useNeighbours(search: Search | null, total: number, photoId: string) {
