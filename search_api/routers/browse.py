@@ -63,7 +63,9 @@ async def facets(services: Held) -> Facets:
     return await run_in_threadpool(_facets_of_the_library, services.live.index, watched)
 
 
-@router.post("/search/facets", tags=["search"], responses=responses(*_LANGUAGE_ERRORS, *_MAP_ERRORS, "SEARCH_BY_CONTENT_OFF"))
+@router.post(
+    "/search/facets", tags=["search"], responses=responses(*_LANGUAGE_ERRORS, *_MAP_ERRORS, "SEARCH_BY_CONTENT_OFF")
+)
 def facets_of_a_search(query: SearchQuery, services: Held) -> Facets:
     """What the photos of a search can be narrowed by: all that filters leave, of a ranking those that are relevant."""
     live = services.live

@@ -107,9 +107,7 @@ def _answer_with_images(query: SearchQuery, pictures: list[bytes], services: Hel
     return answer(query, services, search, tuple(zip(vectors, weights, strict=True)))
 
 
-def search_request(
-    query: SearchQuery, photo_map: PhotoMap | None, pictures: tuple[Picture, ...] = ()
-) -> SearchRequest:
+def search_request(query: SearchQuery, photo_map: PhotoMap | None, pictures: tuple[Picture, ...] = ()) -> SearchRequest:
     """A query as `PhotoSearch` takes it; without a map only whether it can be read.
 
     Raises `QUERY_INVALID`, `INVALID_REQUEST`, `MAP_NOT_DRAWN`, `MAP_CHANGED`.

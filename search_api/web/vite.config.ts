@@ -25,6 +25,7 @@ const CHANGES: [RegExp, string][] = [
   [/let (\w+) = await \w+\(\);\s*if \(\1 == null\) \{\s*console\.error\("Could not get WebGPU device"\), /, "let $1 = null;\nif ($1 == null) {\n"],
   [/^import \* as (\w+) from "@uwdata\/mosaic-sql";$/m, "const $1 = {};"],
   [/^import \{ coordinator as (\w+), isSelection as (\w+), makeClient as (\w+) \} from "@uwdata\/mosaic-core";$/m, "let $1, $2, $3;"],
+  [/new Worker\(new URL\("\.\/clustering\.worker\.js", import\.meta\.url\), \{ type: "module" \}\)/, "null"], // finds groups by itself
 ];
 const painterOnly: Plugin = {
   name: "painter-only",

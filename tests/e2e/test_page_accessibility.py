@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from related_photos import draw_related
 from served_page import opened, photo_link, photos, playwright, served
-from small_library import build
+from small_library import PRESET, build
 
 from resources.duplicates import find_duplicates
-from resources.manifest import collections, jobs, saved_searches
+from resources.manifest import collections, jobs, projections, saved_searches
 from search_api.page import BUILT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -43,6 +44,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         collections.create(tx, "Favourites")
         collections.add_photos(tx, "Favourites", [gold, red])
         saved_searches.create(tx, "Gold", {"q": "gold"})
+        places = np.array([[-0.5, 0.2], [0.5, -0.2]], dtype=np.float32)
+        groups = [projections.Cluster(0, 2, 0.0, 0.0, "gold, red", ("gold", "red"))]
+        projections.replace(tx, PRESET, sorted([gold, red]), places, np.array([0, 0], dtype=np.int32), groups)
     with served(small) as address:
         yield address
 
@@ -105,6 +109,13 @@ def _split(page: Any) -> None:
     page.get_by_text("would go").wait_for()
 
 
+def _map(page: Any) -> None:
+    page.locator(".map-picture").first.wait_for()
+    page.get_by_role("button", name="gold, red").click()
+    page.get_by_role("link", name="Show these photos").wait_for()
+    page.get_by_role("list", name="What the colours mean").wait_for()
+
+
 def _text(text: str) -> Callable[[Any], None]:
     return lambda page: page.get_by_text(text).first.wait_for()
 
@@ -131,6 +142,7 @@ VIEWS: list[tuple[str, Callable[[Any], None]]] = [
     ("/library/warnings", _text("cut.jpg")),
     ("/library/skipped", _text("live.mov")),
     ("/duplicates", _text("gold.jpg")),
+    ("/map?colour=camera", _map),
     ("/settings", _text("Appearance")),
 ]
 

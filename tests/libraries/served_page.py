@@ -20,6 +20,8 @@ __all__ = ["names", "opened", "photo_link", "photos", "playwright", "served", "t
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
+# A browser without a graphics card says this of each canvas that it paints with WebGL, whatever the page does.
+_PAINTS_WITHOUT_CARD = "GL Driver Message (OpenGL, Performance"
 
 
 @contextmanager
@@ -91,7 +93,14 @@ def opened(url: str, console: list[str], scheme: str = "light") -> Iterator[Any]
         )
         page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
         page.set_default_timeout(15_000)
-        page.on("console", lambda entry: console.append(entry.text) if entry.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda entry: (
+                console.append(entry.text)
+                if entry.type in ("error", "warning") and _PAINTS_WITHOUT_CARD not in entry.text
+                else None
+            ),
+        )
         page.on("pageerror", lambda error: console.append(str(error)))
         page.on(
             "request",

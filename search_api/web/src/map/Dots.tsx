@@ -27,7 +27,7 @@ export function Dots({ drawn, colours, scheme, viewport, size }: Props) {
   const props = {
     data: drawn,
     categoryColors: colours,
-    labels: [],
+    labels: null, // they are MapStage's
     width: size.width,
     height: size.height,
     pixelRatio: window.devicePixelRatio,

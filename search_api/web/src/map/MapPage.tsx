@@ -170,7 +170,7 @@ function Drawing({ map, points, again }: { map: SimilarityMap; points: Points; a
           onChange={(event) => show({ colour: event.currentTarget.value === "group" ? null : event.currentTarget.value }, { replace: true })}
           data={COLOUR_KEYS.filter((key) => key === "group" || map.columns.includes(key)).map((key) => ({ value: key, label: t.map.colours[key] }))}
         />
-        {colour !== "group" && <Legend shading={shading} />}
+        {colour !== "group" && shading.shades[1]?.label && <Legend shading={shading} />}
         <Groups map={map} scheme={scheme} coloured={colour === "group"} chosen={area?.cluster ?? null} view={view} onChoose={toGroup} />
         {map.waiting > 0 && <Waiting count={map.waiting} onDrawn={again} />}
       </div>
@@ -297,10 +297,10 @@ function Legend({ shading }: { shading: Shading }) {
   return (
     <ul className="map-legend" aria-label={t.map.legend}>
       {[...shading.shades.slice(1), shading.shades[0]].map(
-        (shade) =>
+        (shade, at) =>
           shade &&
           shade.photos > 0 && (
-            <li key={shade.label}>
+            <li key={at}>
               <i style={{ background: shade.colour }} />
               <span className="value">{shade.label}</span>
               <span className="count">{number(shade.photos)}</span>

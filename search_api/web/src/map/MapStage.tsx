@@ -12,7 +12,7 @@ import { wallClock } from "../wording";
 import { type Place, simplified } from "./area";
 import { type Drawn, groupColour, type Scheme } from "./colours";
 import { canPaint, Dots } from "./Dots";
-import { type Named, PICTURE_PX, placedNames, placedPictures } from "./placing";
+import { type Named, placedNames, placedPictures } from "./placing";
 import { type Grid, photoIdAt, type Points } from "./points";
 import { moved, type Size, toPixel, toPlace, unitPx, type Viewport, zoomed } from "./viewport";
 
@@ -84,7 +84,7 @@ export function MapStage(props: Props) {
   };
   const pictures = useMemo(() => placedPictures(points, grid, viewport, size, lit), [points, grid, viewport, size, lit]);
   const pictureAt = (left: number, top: number) =>
-    pictures.findLast((each) => Math.abs(each.left - left) <= PICTURE_PX / 2 && Math.abs(each.top - top) <= PICTURE_PX / 2)?.row;
+    pictures.findLast((each) => Math.abs(each.left - left) <= each.side / 2 && Math.abs(each.top - top) <= each.side / 2)?.row;
 
   const onDown = (event: PointerEvent<HTMLDivElement>) => {
     if (event.button !== 0) return;
@@ -196,11 +196,13 @@ export function MapStage(props: Props) {
         onPointerLeave={() => setHovered(null)}
         onKeyDown={onKey}
       >
-        {pictures.map(({ row, left, top }) => (
+        {pictures.map(({ row, left, top, side }) => (
           <img
             key={row}
             className={lit && !lit[row] ? "map-picture unlit" : "map-picture"}
-            style={{ transform: `translate(${left - PICTURE_PX / 2}px, ${top - PICTURE_PX / 2}px)`, borderColor: props.shadeOf(row) }}
+            width={side}
+            height={side}
+            style={{ transform: `translate(${left - side / 2}px, ${top - side / 2}px)`, borderColor: props.shadeOf(row) }}
             src={thumbnailOf(points, row)}
             alt=""
             draggable={false}

@@ -39,9 +39,12 @@ export interface PlacedPicture {
   row: number;
   left: number;
   top: number;
+  side: number;
 }
 
-export const PICTURE_PX = 52;
+const PICTURE_PX = 52;
+const LARGE_PX = 84; // where there are few
+const FEW = 40;
 const MOST_SEEN = 1500;
 const MOST_PICTURES = 160;
 
@@ -58,18 +61,19 @@ export function placedPictures(points: Points, grid: Grid, viewport: Viewport, s
   if (seen.length > MOST_SEEN) return [];
   // The cells keep their size while the scale changes by less than a factor of 1.4.
   const step = Math.SQRT2 ** Math.floor(2 * Math.log2(unitPx(viewport, size)));
-  const cell = (PICTURE_PX * 1.45) / step;
+  const side = seen.length <= FEW ? LARGE_PX : PICTURE_PX;
+  const cell = (side * 1.45) / step;
   const best = new Map<string, number>();
   for (const row of seen) {
-    const key = `${Math.floor(points.x[row]! / cell)} ${Math.floor(points.y[row]! / cell)}`;
+    const key = seen.length <= FEW ? String(row) : `${Math.floor(points.x[row]! / cell)} ${Math.floor(points.y[row]! / cell)}`;
     const held = best.get(key);
     if (held === undefined || (lit && lit[row]! > lit[held]!)) best.set(key, row);
   }
   const placed: PlacedPicture[] = [];
   for (const row of best.values()) {
     const [x, y] = toPixel(viewport, size, points.x[row]!, points.y[row]!);
-    const covers = placed.some((each) => Math.abs(each.left - x) < PICTURE_PX && Math.abs(each.top - y) < PICTURE_PX);
-    if (!covers) placed.push({ row, left: x, top: y });
+    const covers = placed.some((each) => Math.abs(each.left - x) < side && Math.abs(each.top - y) < side);
+    if (!covers) placed.push({ row, left: x, top: y, side });
     if (placed.length >= MOST_PICTURES) break;
   }
   return placed;

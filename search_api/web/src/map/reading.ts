@@ -7,7 +7,7 @@ import { t } from "../texts";
 import type { Points } from "./points";
 
 export async function fetchPoints(url: string, signal: AbortSignal): Promise<Points> {
-  const table = await tableFromIPC(fetched(url, signal));
+  const table = tableFromIPC(await fetched(url, signal));
   const column = (name: string) => table.getChild(name) as Vector;
   const [x, y] = [column("x").toArray(), column("y").toArray()] as [Float32Array<ArrayBuffer>, Float32Array<ArrayBuffer>];
   const ids = new Uint8Array(table.numRows * 16);
@@ -23,7 +23,7 @@ export async function fetchPoints(url: string, signal: AbortSignal): Promise<Poi
 /** A column by rows: numbers as they are (a date is days since 1970), names of a dictionary; null: not known. */
 export async function fetchColumn(generation: string, name: string, signal: AbortSignal): Promise<(string | number | null)[]> {
   const query = new URLSearchParams({ v: generation, names: name });
-  const table = await tableFromIPC(fetched(`/api/v1/map/columns?${query}`, signal));
+  const table = tableFromIPC(await fetched(`/api/v1/map/columns?${query}`, signal));
   return (table.getChild(name)?.data ?? []).flatMap(valuesOf);
 }
 
@@ -36,12 +36,13 @@ function valuesOf(data: Data): (string | number | null)[] {
   });
 }
 
-async function fetched(url: string, signal: AbortSignal): Promise<Response> {
+// Whole: a reader of the stream leaves it before its very end, and a browser does not keep what was left.
+async function fetched(url: string, signal: AbortSignal): Promise<Uint8Array> {
   const reply = await fetch(url, { signal }).catch((error: unknown) => {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError("OFFLINE", t.states.offline, 0);
   });
-  if (reply.ok) return reply;
+  if (reply.ok) return new Uint8Array(await reply.arrayBuffer());
   const said = ((await reply.json().catch(() => null)) as { error?: { code: string; message: string } } | null)?.error;
   throw new ApiError(said?.code ?? "INTERNAL", said?.message ?? t.states.answeredWith(reply.status), reply.status);
 }
