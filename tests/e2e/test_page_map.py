@@ -60,6 +60,15 @@ def _lit(page: Any) -> Any:
     return page.get_by_role("region", name="What is lit on the map")
 
 
+def _open(page: Any) -> None:
+    page.get_by_role("link", name="Map").click()
+    page.get_by_role("application").wait_for()
+
+
+def _says(page: Any, text: str) -> None:
+    _lit(page).get_by_role("status").get_by_text(text).wait_for()
+
+
 def _painted(page: Any) -> int:
     """How many different colours the canvas shows."""
     shown: int = page.evaluate(
@@ -103,22 +112,22 @@ def test_the_map_opens_and_says_in_words_what_it_shows(page: Any) -> None:
 
 
 def test_what_is_searched_for_is_lit(page: Any) -> None:
-    page.get_by_role("link", name="Map").click()
+    _open(page)
     page.get_by_role("combobox", name="Search your photos").fill("camera:X-T5")
-    expect(_lit(page).get_by_role("status")).to_contain_text("3 photos")
+    _says(page, "3 photos")
     expect(page.locator(".map-picture.unlit")).to_have_count(4)
-    expect(_lit(page).get_by_role("status")).to_contain_text("(1 more not on the map)")
+    _says(page, "(1 more not on the map)")
     page.get_by_role("link", name="Show these photos").click()
     title(page).to_have_text("4 photos")
-    page.get_by_role("link", name="Map").click()
-    expect(_lit(page).get_by_role("status")).to_contain_text("3 photos")
+    _open(page)
+    _says(page, "3 photos")
     _lit(page).get_by_role("button", name="Clear").click()
     expect(_lit(page)).to_be_hidden()
     expect(page.locator(".map-picture.unlit")).to_have_count(0)
 
 
 def test_a_line_around_photos_leads_to_them(page: Any) -> None:
-    page.get_by_role("link", name="Map").click()
+    _open(page)
     page.get_by_role("button", name="Draw a line around photos").click()
     surface = page.get_by_role("application").bounding_box()
     middle = surface["y"] + surface["height"] / 2
@@ -128,9 +137,10 @@ def test_a_line_around_photos_leads_to_them(page: Any) -> None:
     for x, y in ((right, middle - 160), (right, middle + 200), (left, middle + 200)):
         page.mouse.move(x, y, steps=6)
     page.mouse.up()
+    _says(page, "3 photos")
     expect(_lit(page).get_by_role("status")).to_have_text("3 photos · Inside a line on the map")
     page.reload()
-    expect(_lit(page).get_by_role("status")).to_contain_text("3 photos")
+    _says(page, "3 photos")
     page.get_by_role("link", name="Show these photos").click()
     title(page).to_have_text("3 photos")
     assert sorted(names(page)) == ["blue.png", "green.jpg", "red.jpg"]
@@ -142,9 +152,11 @@ def test_a_group_becomes_a_collection_by_keys(page: Any) -> None:
     page.get_by_role("link", name="Map").focus()
     page.keyboard.press("Enter")
     group = page.get_by_role("button", name="circle, sea")
+    group.wait_for()
     group.focus()
     page.keyboard.press("Enter")
     expect(group).to_have_attribute("aria-pressed", "true")
+    _says(page, "3 photos")
     expect(_lit(page).get_by_role("status")).to_have_text("3 photos · circle, sea")
     page.get_by_role("button", name="To a collection").focus()
     page.keyboard.press("Enter")
@@ -165,7 +177,7 @@ def test_a_group_becomes_a_collection_by_keys(page: Any) -> None:
 
 
 def test_a_photo_is_looked_at_and_those_around_it(page: Any, small: SmallLibrary) -> None:
-    page.get_by_role("link", name="Map").click()
+    _open(page)
     page.locator(".map-picture").first.wait_for()
     picture = page.locator(f'.map-picture[src*="{small.photo_id("gold.jpg")}"]').bounding_box()
     place = (picture["x"] + picture["width"] / 2, picture["y"] + picture["height"] / 2)
@@ -183,9 +195,9 @@ def test_a_photo_is_looked_at_and_those_around_it(page: Any, small: SmallLibrary
 
 
 def test_a_map_that_is_drawn_anew_or_gone_is_told(page: Any, small: SmallLibrary, console: list[str]) -> None:
-    page.get_by_role("link", name="Map").click()
+    _open(page)
     page.get_by_role("button", name="circle, sea").click()
-    expect(_lit(page).get_by_role("status")).to_contain_text("3 photos")
+    _says(page, "3 photos")
     draw_map(small, {**PLACES, "orange größe.jpg": (0.1, -0.6)})
     page.get_by_label("Colour by").select_option("Kind of file")  # the page learns of it by asking
     page.get_by_text("8 photos. Those that look alike").wait_for()

@@ -70,7 +70,9 @@ export function placedPictures(points: Points, grid: Grid, viewport: Viewport, s
     if (held === undefined || (lit && lit[row]! > lit[held]!)) best.set(key, row);
   }
   const placed: PlacedPicture[] = [];
-  for (const row of best.values()) {
+  // Then what finds room between them; those that a search finds before the others.
+  const others = lit ? [...seen].sort((one, other) => lit[other]! - lit[one]!) : seen;
+  for (const row of new Set([...best.values(), ...others])) {
     const [x, y] = toPixel(viewport, size, points.x[row]!, points.y[row]!);
     const covers = placed.some((each) => Math.abs(each.left - x) < side && Math.abs(each.top - y) < side);
     if (!covers) placed.push({ row, left: x, top: y, side });
