@@ -1,10 +1,13 @@
-"""Asset checks: what must hold of a library at rest, asked of the real tables, files and index."""
+"""Asset checks: what must hold of a library at rest, asked of the real tables, files and index.
+
+Not here: `no_mass_vanish`, which each inventory answers itself (`file_inventory`).
+"""
 
 import dagster as dg
 
 from resources.imaging import DECODER_VERSION
 from resources.library import Library
-from resources.manifest import files, integrity, projections, roots
+from resources.manifest import files, integrity, projections
 from resources.model_change import completeness
 from resources.vector_index import verify_through_owner
 from resources.verification import Part, verify_manifest, verify_previews, verify_vectors
@@ -19,15 +22,6 @@ def every_file_accounted_for(library: dg.ResourceParam[Library]) -> dg.AssetChec
         pending = files.count_pending(tx, DECODER_VERSION)
         lost = integrity.unaccounted_files(tx, pending)
     return dg.AssetCheckResult(passed=lost == 0, metadata={"unaccounted files": lost, "pending files": pending})
-
-
-@dg.asset_check(asset="file_inventory")
-def no_mass_vanish(library: dg.ResourceParam[Library]) -> dg.AssetCheckResult:
-    """No watched folder lost more than a quarter of its files at once and waits for a person's word."""
-    with library.manifest.read() as tx:
-        waiting = [root["path"] for root in roots.rows(tx) if root["state"] == "vanished"]
-    advice = "If the files are gone for good: loupe folders accept-missing PATH"
-    return dg.AssetCheckResult(passed=not waiting, metadata={"folders": waiting, "what to do": advice})
 
 
 @dg.asset_check(asset="decoded_images")
@@ -107,7 +101,6 @@ def _checked(part: Part) -> dg.AssetCheckResult:
 
 asset_checks = [
     every_file_accounted_for,
-    no_mass_vanish,
     manifest_is_whole,
     previews_match_rows,
     vectors_are_sound,

@@ -9,13 +9,21 @@ from assets.job_rows import job_row
 from assets.partitions import PER_FOLDER_RUN, folders
 from resources.inventory import InventoryReport, take_inventory
 from resources.library import Library
-from resources.manifest import outbox, problems
+from resources.manifest import jobs, outbox, problems, roots
 from resources.purge import purge
 from resources.repair import forget_lost_pictures
 from resources.vector_index import wake
 from resources.wording import counted
 
-__all__ = ["InventoryConfig", "file_inventory"]
+__all__ = ["HELD_BACK", "NO_MASS_VANISH", "InventoryConfig", "file_inventory"]
+
+NO_MASS_VANISH = dg.AssetCheckSpec(
+    "no_mass_vanish",
+    asset="file_inventory",
+    description="No watched folder lost more than a quarter of its files at once and waits for a person's word.",
+)
+# The metadata of what vanished and was not believed.
+HELD_BACK = "mass vanish held back"
 
 
 class InventoryConfig(dg.Config):
@@ -29,7 +37,13 @@ class InventoryConfig(dg.Config):
     thorough: bool = False
 
 
-@dg.asset(partitions_def=folders, backfill_policy=PER_FOLDER_RUN, group_name="library", kinds={"duckdb"})
+@dg.asset(
+    partitions_def=folders,
+    backfill_policy=PER_FOLDER_RUN,
+    group_name="library",
+    kinds={"duckdb"},
+    check_specs=[NO_MASS_VANISH],
+)
 def file_inventory(
     context: dg.AssetExecutionContext, config: InventoryConfig, library: dg.ResourceParam[Library]
 ) -> dg.MaterializeResult:
@@ -44,9 +58,22 @@ def file_inventory(
                 outbox.trim(tx)
         report = take_inventory(library.manifest, keys, accept_missing=config.accept_missing, every_row=config.thorough)
         wake(library.home)
+        if report.vanished:
+            with library.manifest.write() as tx:
+                jobs.held_back(tx, context.run.run_id, " ".join(loss.sentence for loss in report.vanished.values()))
         for root, why in report.unreadable.items():
             context.log.warning(f"{root}: {why}")
-    return dg.MaterializeResult(metadata=_metadata(report, library))
+    return dg.MaterializeResult(metadata=_metadata(report, library), check_results=[_no_mass_vanish(library)])
+
+
+def _no_mass_vanish(library: Library) -> dg.AssetCheckResult:
+    """Asked of all watched folders: a run that looked at others does not make one whole."""
+    with library.manifest.read() as tx:
+        waiting = [root["path"] for root in roots.rows(tx) if root["state"] == "vanished"]
+    advice = "Check the disk. If the files are gone for good: loupe folders accept-missing PATH"
+    return dg.AssetCheckResult(
+        check_name=NO_MASS_VANISH.name, passed=not waiting, metadata={"folders": waiting, "what to do": advice}
+    )
 
 
 def _metadata(report: InventoryReport, library: Library) -> dict[str, Any]:
@@ -58,5 +85,5 @@ def _metadata(report: InventoryReport, library: Library) -> dict[str, Any]:
         "skipped by reason": dg.MetadataValue.json(skipped),
         "unreadable folders": dg.MetadataValue.json(report.unreadable),
         "folders offline": dg.MetadataValue.json(report.offline_roots),
-        "mass vanish held back": dg.MetadataValue.json({root: list(pair) for root, pair in report.vanished.items()}),
+        HELD_BACK: dg.MetadataValue.json([vars(loss) for loss in report.vanished.values()]),
     }

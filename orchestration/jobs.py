@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets.file_inventory import NO_MASS_VANISH
+
 __all__ = [
     "JOBS",
     "backup_job",
@@ -19,7 +21,8 @@ ingest_job = dg.define_asset_job(
     "ingest",
     selection=dg.AssetSelection.assets(
         "file_inventory", "decoded_images", "embeddings", "captions", "qdrant_points"
-    ).without_checks(),
+    ).without_checks()
+    | dg.AssetSelection.checks(NO_MASS_VANISH.key),
     executor_def=dg.in_process_executor,
     description="Take in what is new or changed in watched folders, and show it in search.",
 )

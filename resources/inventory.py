@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from shlex import quote
 from typing import Any
 
 from resources.errors import LoupeError
@@ -26,10 +27,12 @@ from resources.folders import (
 from resources.home import Home
 from resources.manifest import Manifest, failures, files, outbox, roots, signatures
 from resources.manifest.files import FolderChanges, FoundPartition
+from resources.wording import counted
 
 __all__ = [
     "AddedRoot",
     "InventoryReport",
+    "Loss",
     "accept_missing",
     "add_root",
     "reachable",
@@ -61,15 +64,31 @@ class AddedRoot:
     new: bool
 
 
+@dataclass(frozen=True)
+class Loss:
+    """So many of a watched folder's files are not where they were that it is not believed: nothing was removed."""
+
+    path: str
+    gone: int
+    total: int
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.gone:,} of {counted(self.total, 'file')} in '{self.path}' are not where they were; nothing was "
+            f"removed. Check the disk. If they are gone for good: `loupe folders accept-missing {quote(self.path)}`."
+        )
+
+
 @dataclass
 class InventoryReport:
-    """What an inventory of partitions found and changed, in files."""
+    """What an inventory of partitions found and changed, in files; `vanished`, by root id, what it held back."""
 
     changes: FolderChanges = field(default_factory=FolderChanges)
     folders: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
     offline_roots: list[str] = field(default_factory=list)
-    vanished: dict[str, tuple[int, int]] = field(default_factory=dict)
+    vanished: dict[str, Loss] = field(default_factory=dict)
 
 
 def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> AddedRoot:
@@ -212,8 +231,9 @@ def take_inventory(
         found = [replace(each, files=[*each.files, *kept.get(each.partition_key, ())]) for each in found]
         moved = files.follow_moves(tx, found) if found else 0
         losses = files.would_vanish(tx, found, _ONE_LOSS) if found else {}
+        paths = {root["root_id"]: root["path"] for root in all_roots}
         report.vanished = {
-            root_id: (gone, total)
+            root_id: Loss(paths[root_id], gone, total)
             for root_id, (gone, total) in losses.items()
             if not accept_missing and _too_many(gone, total, root_id in emptied)
         }

@@ -27,6 +27,7 @@ __all__ = [
     "complete",
     "finish",
     "get",
+    "held_back",
     "list_recent",
     "open_retry",
     "pause",
@@ -51,6 +52,7 @@ KEPT = 1000
 # Jobs that the search API does itself.
 OF_THE_API = frozenset(["delete_collection"])
 _PAUSED = "INGEST_PAUSED"
+_HELD_BACK = "MASS_VANISH"
 # Jobs that can be asked for by name, and whether they read the photos of given folders.
 _KINDS = {
     "ingest": True,
@@ -125,11 +127,18 @@ def pause(tx: Transaction, run_id: str, left: int) -> None:
     tx.execute("UPDATE jobs SET error_code = ?, error_message = ? WHERE run_id = ?", [_PAUSED, message, run_id])
 
 
+def held_back(tx: Transaction, run_id: str, message: str) -> None:
+    """Note that so many files vanished that a person is asked; the run goes on, and its row keeps saying so."""
+    tx.execute("UPDATE jobs SET error_code = ?, error_message = ? WHERE run_id = ?", [_HELD_BACK, message, run_id])
+
+
 def complete(tx: Transaction, run_id: str) -> None:
     """Set done, or paused when that was noted."""
     row = get(tx, run_id)
     if row and row["error_code"] == _PAUSED:
         finish(tx, run_id, "paused", _PAUSED, row["error_message"])
+    elif row and row["error_code"] == _HELD_BACK:
+        finish(tx, run_id, "done", _HELD_BACK, row["error_message"])
     else:
         finish(tx, run_id, "done")
 

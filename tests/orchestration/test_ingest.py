@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
+from assets.file_inventory import NO_MASS_VANISH
 from orchestration.active_runs import fail_orphans
 from orchestration.definitions import build_defs
 from orchestration.ingest import ingest
@@ -21,8 +22,9 @@ from resources.duplicates import AREAS
 from resources.errors import LoupeError
 from resources.folder_scan import FolderLook, look_at
 from resources.imaging import DECODER_VERSION
+from resources.inventory import accept_missing
 from resources.library import Library
-from resources.manifest import duplicates, failures, jobs
+from resources.manifest import duplicates, failures, jobs, roots
 from resources.photo_store import PhotoStore
 from resources.settings import Settings
 
@@ -124,6 +126,45 @@ def test_checks_fail_when_something_is_wrong(library: Library, tmp_path: Path, d
         )
     failed = {found.check_name for found in result.get_asset_check_evaluations() if not found.passed}
     assert {"previews_match_rows", "manifest_is_whole", "vectors_are_sound"} <= failed
+
+
+def test_a_run_that_holds_back_what_vanished_fails_its_check_and_says_so_in_its_row(
+    library: Library, tmp_path: Path, draw_photos: Draw
+) -> None:
+    photos = draw_photos(tmp_path / "photos", 24)
+    others = draw_photos(tmp_path / "others", 1, seed=2)
+    ingest(library, [str(tmp_path / "photos"), str(tmp_path / "others")])
+    assert _newest_check(library) is True
+    for path in photos[:21]:
+        path.rename(tmp_path / path.name)
+    ingest(library, [str(tmp_path / "photos")])
+    assert _newest_check(library) is False
+    with library.manifest.read() as tx:
+        row = jobs.list_recent(tx, 1)[0]
+    assert (row["state"], row["error_code"]) == ("done", "MASS_VANISH")
+    assert "21 of 24 files" in row["error_message"]
+    shutil.copy(others[0], tmp_path / "others" / "copy.jpg")
+    ingest(library, [str(tmp_path / "others")])
+    assert _newest_check(library) is False, "a run over another folder does not make this one whole"
+    accept_missing(library.manifest, _root_id(library, tmp_path / "photos"))
+    shutil.copy(photos[22], tmp_path / "photos" / "copy.jpg")
+    ingest(library, [str(tmp_path / "photos")])
+    assert _newest_check(library) is True
+
+
+def _root_id(library: Library, path: Path) -> str:
+    with library.manifest.read() as tx:
+        return str(next(root["root_id"] for root in roots.rows(tx) if root["path"] == str(path)))
+
+
+def _newest_check(library: Library) -> bool:
+    """Whether `no_mass_vanish` passed when a run asked it last."""
+    key = NO_MASS_VANISH.key
+    with dagster_instance(library.home) as instance:
+        found = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+    assert found.event is not None
+    assert found.event.dagster_event is not None
+    return found.event.dagster_event.asset_check_evaluation_data.passed
 
 
 def test_refresh_map_places_every_photo(library: Library, tmp_path: Path, draw_photos: Draw) -> None:

@@ -17,7 +17,7 @@ from shelf import InProcessEngine, Shelf
 
 from resources.errors import LoupeError
 from resources.folder_scan import look_at
-from resources.inventory import remove_root, take_inventory
+from resources.inventory import Loss, remove_root, take_inventory
 from resources.manifest import files, roots
 from resources.settings import Settings
 from resources.watching import look
@@ -170,7 +170,7 @@ def test_mass_vanish_removes_nothing_until_a_person_says_so(filled: Shelf) -> No
         shutil.rmtree(filled.photos / year)
     (filled.photos / "2002" / "new.jpg").write_bytes(b"y")
     report = filled.inventory()
-    assert list(report.vanished.values()) == [(20, 40)]
+    assert list(report.vanished.values()) == [Loss(str(filled.photos), 20, 40)]
     assert report.changes.gone == 0
     assert report.changes.new == 1, "what is new comes in all the same"
     assert state(filled) == "vanished"

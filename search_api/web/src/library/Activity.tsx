@@ -96,7 +96,7 @@ function Row({ job }: { job: Job }) {
         )}
       </div>
       <p className="muted">{line.filter(Boolean).join(" · ")}</p>
-      {job.error_message && job.state === "failed" && <p className="state">{job.error_message}</p>}
+      {job.error_message && ["failed", "done"].includes(job.state) && <p className="state">{job.error_message}</p>}
       {said && <p role="status">{said}</p>}
       {log && (
         <Suspense fallback={null}>
