@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Literal
@@ -54,16 +54,21 @@ def suggest(
 def _word_before(text: str, position: int) -> tuple[int, str]:
     """Where the word that is being typed starts, without a minus before it, and what of it is there."""
     before = text[:position]
-    start = 0
-    quoted = False
-    for at, character in enumerate(before):
-        if character == '"':
-            quoted = not quoted
-        elif not quoted and (character.isspace() or character in "()"):
-            start = at + 1
+    start = _behind_last(before, lambda character: character.isspace() or character in "()")
     while start < len(before) and before[start] == "-":
         start += 1
     return start, before[start:]
+
+
+def _behind_last(text: str, ends: Callable[[str], bool]) -> int:
+    """Behind the last character outside quotes that ends a word."""
+    start, quoted = 0, False
+    for at, character in enumerate(text):
+        if character == '"':
+            quoted = not quoted
+        elif not quoted and ends(character):
+            start = at + 1
+    return start
 
 
 def _fields(typed: str, start: int) -> Iterator[Suggestion]:
@@ -75,8 +80,7 @@ def _fields(typed: str, start: int) -> Iterator[Suggestion]:
 def _values_of(
     index: VectorIndex, known: Field, typed: str, start: int, limit: int, condition: Condition | None
 ) -> Iterator[Suggestion]:
-    last = re.search(r'(?:"[^"]*"?|[^,])*$', typed)  # behind the last comma outside quotes
-    piece = last[0] if last else typed
+    piece = typed[_behind_last(typed, lambda character: character == ",") :]
     at, length = start + len(typed) - len(piece), len(piece)
     piece = piece.strip('"')
     if known.words:

@@ -6,8 +6,7 @@ looked up among them and the engine is asked for those it means.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from resources.vector_index.conditions import Like
@@ -34,19 +33,17 @@ class Spellings:
             return [] if number is None else self._by_stem.get(number, [])
         if how == "path":
             wanted = wanted.rstrip("/") or "/"
-            start = "" if wanted.startswith("/") else "(?:.*/)?"
-            return self._fitting(re.compile(start + _pattern(wanted), re.DOTALL).fullmatch)
+            return self._fitting(_whole(wanted) if wanted.startswith("/") else _path_end(wanted))
         if how == "words" and "*" in wanted:
-            return self._fitting(re.compile(r"(?<!\w)" + _pattern(wanted) + r"(?!\w)", re.DOTALL).search)
+            return self._fitting(_inside(wanted))
         if how == "words":
             parts = [self._by_token.get(_root(token), set()) for token in tokens(wanted)]
             return set.intersection(*parts) if parts else []
         if how == "glob" and "*" in wanted:
-            return self._fitting(re.compile(_pattern(wanted), re.DOTALL).fullmatch)
+            return self._fitting(_whole(wanted))
         return self._by_name.get(wanted, [])
 
-    def _fitting(self, fits: object) -> list[int]:
-        assert callable(fits)
+    def _fitting(self, fits: Callable[[str], bool]) -> list[int]:
         return [number for number, name in enumerate(self._folded) if fits(name)]
 
     @cached_property
@@ -83,5 +80,59 @@ def _root(token: str) -> int | str:
     return token if number is None else number
 
 
-def _pattern(glob: str) -> str:
-    return ".*".join(re.escape(piece) for piece in glob.split("*"))
+# A text with `*` is looked for piece by piece, each at the first place behind the one before. A regular expression
+# would try every way to share a name among the stars, and keep the whole process waiting for it.
+
+
+def _whole(glob: str) -> Callable[[str], bool]:
+    """Whether a name is the glob."""
+    first, *others = glob.split("*")
+    if not others:
+        return glob.__eq__
+    *middle, last = others
+
+    def fits(name: str) -> bool:
+        at = _behind(name, middle, len(first))
+        return name.startswith(first) and name.endswith(last) and 0 <= at <= len(name) - len(last)
+
+    return fits
+
+
+def _path_end(glob: str) -> Callable[[str], bool]:
+    """Whether the last folders of a path are the glob."""
+    fits = _whole("*/" + glob)
+    return lambda path: fits("/" + path)
+
+
+def _inside(glob: str) -> Callable[[str], bool]:
+    """Whether a name holds the glob, beginning and ending where words do."""
+    first, *middle, last = glob.split("*")
+
+    def fits(name: str) -> bool:
+        at = name.find(first)
+        while first and at > 0 and _in_word(name[at - 1]):
+            at = name.find(first, at + 1)
+        if at < 0 or (at := _behind(name, middle, at + len(first))) < 0:
+            return False
+        if not last:
+            return True
+        end = name.find(last, at) + len(last)
+        while end >= len(last) and end < len(name) and _in_word(name[end]):
+            end = name.find(last, end - len(last) + 1) + len(last)
+        return end >= len(last)
+
+    return fits
+
+
+def _behind(name: str, pieces: Sequence[str], at: int) -> int:
+    """Where `pieces` end, one behind the other from `at` on; -1 when they are not there."""
+    for piece in pieces:
+        found = name.find(piece, at)
+        if found < 0:
+            return -1
+        at = found + len(piece)
+    return at
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character == "_"

@@ -143,6 +143,7 @@ def test_suggestions_complete_what_is_typed(index: VectorIndex) -> None:
     assert inserted(index, "camera:x") == ['camera:"FUJIFILM X-T5"']
     assert set(inserted(index, "tag:s")) == {"tag:Sea", "tag:Seagull"}
     assert inserted(index, "tag:dog,seag rating:5", 12) == ["tag:dog,Seagull rating:5"]
+    assert inserted(index, 'tag:"a dog","seag') == ['tag:"a dog",Seagull']
     assert inserted(index, 'person:"an') == ['person:"Ana Silva"']
     assert inserted(index, "(zur") == ["(city:Zürich"]
     assert inserted(index, "is:por") == ["is:portrait"]
