@@ -18,6 +18,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import structlog
+
 from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.home import Home
@@ -37,6 +39,8 @@ __all__ = [
     "usable_scopes",
 ]
 
+log = structlog.get_logger(__name__)
+
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = ("read", "write", "admin")
 LINK_LASTS = timedelta(minutes=15)
@@ -44,7 +48,7 @@ SESSION_LASTS = timedelta(days=30)
 
 _FORM = re.compile(r"loupe_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
-_READ_ANEW_S = 60.0
+_UPKEEP_S = 60.0
 _NOBODY = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
 
 
@@ -131,30 +135,35 @@ def sign_in(manifest: Manifest, home: Home, link: str, browser: str) -> NewKey:
 
 
 class KeyRing:
-    """The keys as the running API holds them: read when they changed and each minute. Thread-safe."""
+    """The keys as the running API holds them. Thread-safe.
+
+    They are read when a key was made or revoked. Each minute a thread of its own reads them anew, and writes down when
+    they were used last: nobody waits for that.
+    """
 
     def __init__(self, manifest: Manifest, home: Home) -> None:
         self._manifest = manifest
         self._wake = home.keys_wake
         self._rows: dict[str, dict[str, Any]] = {}
         self._used_at: dict[str, datetime] = {}
-        self._seen: tuple[int, float] | None = None
-        self._lock = threading.Lock()
+        self._read_at: int | None = None
+        self._upkeep_at = time.monotonic() + _UPKEEP_S
+        self._upkeep: threading.Thread | None = None
+        self._reading = threading.Lock()
 
     def is_stale(self) -> bool:
-        """Whether `refresh` must come before `find`. Touches no database."""
-        return self._seen is None or self._seen[0] != _mtime(self._wake) or time.monotonic() > self._seen[1]
+        """Whether `refresh` must come before `find` and `knows_link`. Touches no database."""
+        if time.monotonic() > self._upkeep_at:
+            self._upkeep_at = time.monotonic() + _UPKEEP_S
+            self._upkeep = threading.Thread(target=self._keep_up, name="key-upkeep", daemon=True)
+            self._upkeep.start()
+        return self._read_at != _mtime(self._wake)
 
     def refresh(self) -> None:
-        """Read the keys, and write down when they were used last. For the thread pool. Raises `MANIFEST_BUSY`."""
-        with self._lock:
-            if not self.is_stale():
-                return
-            changed = _mtime(self._wake)
-            self._write_used()
-            with self._manifest.read() as tx:
-                self._rows = {row["key_id"]: row for row in api_keys.all_rows(tx)}
-            self._seen = (changed, time.monotonic() + _READ_ANEW_S)
+        """Read the keys if they changed. For the thread pool. Raises `MANIFEST_BUSY`."""
+        with self._reading:
+            if self.is_stale():
+                self._read()
 
     def find(self, text: str) -> Key | None:
         """The key or session that `text` proves, None when it proves none. Compares in constant time."""
@@ -175,15 +184,35 @@ class KeyRing:
         return _fits(secret, row) and row is not None and row["kind"] == "link"
 
     def close(self) -> None:
-        """Write down what is not written yet."""
-        with self._lock:
+        """Write down what is not written yet. Raises `MANIFEST_BUSY`."""
+        if self._upkeep:
+            self._upkeep.join()
+        self._write_used()
+
+    def _keep_up(self) -> None:
+        try:
             self._write_used()
+            with self._reading:
+                self._read()
+        except LoupeError as error:  # in a minute again
+            log.info("key_upkeep_failed", reason=error.message)
+
+    def _read(self) -> None:
+        changed = _mtime(self._wake)
+        with self._manifest.read() as tx:
+            self._rows = {row["key_id"]: row for row in api_keys.all_rows(tx)}
+        self._read_at = changed
 
     def _write_used(self) -> None:
         used, self._used_at = self._used_at, {}
-        if used:
+        if not used:
+            return
+        try:
             with self._manifest.write() as tx:
                 api_keys.note_used(tx, used)
+        except BaseException:
+            self._used_at = used | self._used_at
+            raise
 
 
 def _add(tx: Any, name: str, kind: Any, scopes: frozenset[str], lasts: timedelta | None) -> NewKey:

@@ -16,7 +16,17 @@ from starlette.types import Scope
 
 from resources.keys import SCOPES, KeyRing
 
-__all__ = ["LOOPBACK_NAMES", "NOBODY", "SESSION_COOKIE", "Caller", "address_of", "bearer", "host_name", "identify"]
+__all__ = [
+    "LOOPBACK_NAMES",
+    "NOBODY",
+    "SESSION_COOKIE",
+    "Caller",
+    "address_of",
+    "bearer",
+    "by_key",
+    "host_name",
+    "without_keys",
+]
 
 SESSION_COOKIE = "loupe_session"
 LOOPBACK_NAMES = frozenset(["localhost", "127.0.0.1", "::1"])
@@ -45,16 +55,22 @@ _LOCAL = Caller("this machine", _EVERYTHING, "local")
 _OWNER = Caller("command line", _EVERYTHING, "owner")
 
 
-def identify(scope: Scope, headers: Headers, keys: KeyRing, owner_secret: str, require_keys: bool) -> Caller | None:
-    """The caller, `NOBODY` without proof, None when the key that is sent proves nothing. `keys` must be fresh."""
+def without_keys(scope: Scope, headers: Headers, owner_secret: str, require_keys: bool) -> Caller | None:
+    """Who asks, where no key has to be looked at to tell; None where one proves it, or fails to."""
     given = bearer(headers)
     if given is not None:
-        if hmac.compare_digest(given.encode(), owner_secret.encode()):
-            return _OWNER
-        key = keys.find(given)
-        return Caller(key.name, key.scopes, "key", key.key_id) if key else None
+        return _OWNER if hmac.compare_digest(given.encode(), owner_secret.encode()) else None
     if not require_keys and _is_local(scope, headers):
         return _LOCAL
+    return None if _cookie(headers) else NOBODY
+
+
+def by_key(headers: Headers, keys: KeyRing) -> Caller | None:
+    """Whom a key or a session proves; None when the key that is sent proves nothing. `keys` must be fresh."""
+    given = bearer(headers)
+    if given is not None:
+        key = keys.find(given)
+        return Caller(key.name, key.scopes, "key", key.key_id) if key else None
     session = keys.find(_cookie(headers))
     return Caller(session.name, session.scopes, "session", session.key_id) if session else NOBODY
 

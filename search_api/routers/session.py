@@ -33,6 +33,8 @@ async def get_session(caller: Asking) -> Session:
 @router.post("", status_code=201, responses=responses("KEY_INVALID", "MANIFEST_BUSY"))
 async def sign_in(asked: SignIn, request: Request, response: Response, services: Held) -> Session:
     """Use up a sign-in link; the reply sets the cookie of a session of 30 days."""
+    if services.keys.is_stale():
+        await run_in_threadpool(services.keys.refresh)
     if not services.keys.knows_link(asked.link):  # whoever guesses does not reach the manifest
         raise LoupeError("KEY_INVALID", "The sign-in link was used already or is too old. Ask for a new one.")
     address = address_of(request.scope)

@@ -203,6 +203,24 @@ def test_the_manifest_holds_no_key_and_says_when_one_was_used(guarded: Guarded) 
     assert not [name for name, text in guarded.texts.items() if text[-43:] in written]
 
 
+def test_nobody_waits_for_a_busy_manifest_to_be_let_in(guarded: Guarded) -> None:
+    reader, ring = guarded.key("reader"), guarded.app.state.services.keys
+    assert guarded.ask().get("/api/v1/session", headers=reader).json()["name"] == "reader"
+    with guarded.library.manifest.write() as tx:
+        tx.execute("UPDATE api_keys SET last_used_at = NULL")
+    with guarded.library.manifest.write():
+        ring._upkeep_at = 0.0  # a minute went by
+        assert guarded.ask().get("/api/v1/health/live").status_code == 200
+        assert guarded.ask().get("/api/v1/openapi.json", headers=reader).status_code == 200
+        guarded.library.home.keys_wake.touch()  # keys are read anew before the next that is sent is judged
+        assert guarded.ask().get("/api/v1/health/live").status_code == 200
+        assert guarded.ask(base_url="http://localhost", client=LOCAL).get("/api/v1/session").status_code == 200
+    ring._upkeep.join()
+    with guarded.library.manifest.read() as tx:
+        rows = {row["name"]: row for row in api_keys.all_rows(tx)}
+    assert rows["reader"]["last_used_at"] is not None
+
+
 def signed_in(guarded: Guarded, scopes: list[str]) -> TestClient:
     link = keys.create(
         guarded.library.manifest, guarded.library.home, "link", frozenset(scopes), keys.LINK_LASTS, kind="link"
