@@ -1,8 +1,7 @@
 """SIGKILL at seeded random moments of an ingest over a few hundred photos, and started again.
 
-LOUPE_TEST_KILLS asks for another number than 10, LOUPE_TEST_KILL_SEED for other moments; with `-s` the figures are
-printed. A moment is a step drawn at random (the look at the folders, a file read, a batch embedded or captioned, the
-index) and up to 0.3 s after it. Between two lives photos arrive and a person tags, rates and writes.
+With `-s` the figures are printed. A moment is a step drawn at random (the look at the folders, a file read, a batch
+embedded or captioned, the index) and up to 0.3 s after it. Between two lives photos arrive and a person tags, rates and
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import Any
 import psutil
 import pytest
 from ingest_life import DECODES_LOST, IMAGES_LOST, INDEX_MODEL, live, settings_of
+from kills import KILLS, SEED
 from mixed_folder import draw_mixed
 
 from resources.library import Library
@@ -28,8 +28,6 @@ from resources.manifest import given_ratings, integrity, outbox, tags, written_c
 from resources.preview_cache import orphan_pictures
 from resources.vector_index import open_index, verify
 
-KILLS = int(os.environ.get("LOUPE_TEST_KILLS", "10"))
-SEED = int(os.environ.get("LOUPE_TEST_KILL_SEED", "20260101"))
 PHOTOS = 240
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + 30 * KILLS)]
 

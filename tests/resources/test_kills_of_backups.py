@@ -1,7 +1,4 @@
-"""SIGKILL at seeded random moments during a backup, a restore and an upgrade, and started again.
-
-LOUPE_TEST_KILLS asks for another number than 10 of each, LOUPE_TEST_KILL_SEED for other moments.
-"""
+"""SIGKILL at seeded random moments during a backup, a restore and an upgrade, and started again."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ import duckdb
 import numpy as np
 import pytest
 from drawn_photos import draw_photos
+from kills import KILLS, SEED
 from shelf import CLIP, InProcessEngine, Shelf
 
 from resources.backup import Backup, back_up, file_hash, list_backups, segment_path
@@ -25,8 +23,6 @@ from resources.manifest import Manifest, VectorStore, newest_schema, tags
 from resources.restore import find_backup, restore
 from resources.settings import Settings
 
-KILLS = int(os.environ.get("LOUPE_TEST_KILLS", "10"))
-SEED = int(os.environ.get("LOUPE_TEST_KILL_SEED", "20260101"))
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * KILLS)]
 
 _BACKUP = """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 import uuid
 from collections.abc import Callable
@@ -27,10 +26,6 @@ from resources.vector_index.words import query
 OpenHome = Callable[[IndexModel | None], VectorIndex]
 
 MODEL = IndexModel("tiny-clip", "r1", "p1", 8)
-
-
-# How often each kill test kills.
-KILLS = 20 if os.environ.get("LOUPE_TEST_KILLS") == "full" else 10
 
 
 @dataclass
