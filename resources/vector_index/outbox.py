@@ -7,7 +7,7 @@ is remembered only after the points are durable. The manifest is never open whil
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -15,8 +15,8 @@ import structlog
 
 from resources.errors import LoupeError
 from resources.manifest import Manifest, Transaction, outbox, roots, stacks
-from resources.vector_index.photo_points import VectorReader, build_point, read_facts, usable_vectors
-from resources.vector_index.points import IndexModel, PhotoPoint
+from resources.vector_index.photo_points import PhotoFacts, VectorReader, build_point, read_facts, usable_vectors
+from resources.vector_index.points import IndexModel, PhotoPoint, StoredPhoto, Vector
 from resources.vector_index.protocol import VectorIndex
 
 __all__ = ["AppliedCounts", "Verification", "apply_outbox", "verify", "why_rebuild"]
@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 # Photos read, built and sent at a time: memory stays under about 20 MB, the manifest is open for milliseconds.
 BATCH_PHOTOS = 1000
+# Photos at a time where the whole library is walked: each step reads columns of the big tables from end to end, so that
+# many small ones would take time by the square of the library. About 200 MB.
+PAGE_PHOTOS = 10_000
 _OUTBOX_ROWS = 5000
 
 
@@ -128,9 +131,9 @@ def verify(manifest: Manifest, index: VectorIndex) -> Verification:
     after: str | None = None
     while True:
         with manifest.read() as tx:
-            expected = set(page := _visible_ids(tx, after, BATCH_PHOTOS))
+            expected = set(page := _visible_ids(tx, after, PAGE_PHOTOS))
             seen = _embedded_ids(tx, page, index.model)
-        last = page[-1] if len(page) == BATCH_PHOTOS else None
+        last = page[-1] if len(page) == PAGE_PHOTOS else None
         held = set(_ids_up_to(index, after, last))
         photos, points = photos + len(expected), points + len(held)
         missing_count += len(expected - held)
@@ -198,8 +201,8 @@ def _rebuild(
     have outbox rows above the position noted at the start.
     """
     with manifest.read() as tx:
-        start = outbox.newest_seq(tx)
-        mark = _mark(tx, start)
+        newest = outbox.newest_seq(tx)
+        mark = _mark(tx, newest)
     log.info("building the index from the manifest", generation=index.generation, reason=reason)
     if index.applied_seq is not None:
         index.set_applied_seq(None)
@@ -207,16 +210,23 @@ def _rebuild(
     after: str | None = None
     while not (stop and stop.is_set()):
         with manifest.read() as tx:
-            page = _visible_ids(tx, after, BATCH_PHOTOS)
-        last = page[-1] if len(page) == BATCH_PHOTOS else None
+            page = _visible_ids(tx, after, PAGE_PHOTOS)
+        last = page[-1] if len(page) == PAGE_PHOTOS else None
         stale = sorted(set(_ids_up_to(index, after, last)) - set(page))
         index.delete(stale)
-        counts = _apply(manifest, vectors, index, page, replace(counts, deleted=counts.deleted + len(stale)))
-        if progress:
-            progress(counts)
+        facts, found, missing = _read(manifest, vectors, index, page)
+        counts = replace(counts, deleted=counts.deleted + len(stale), vectors_missing=counts.vectors_missing + missing)
+        for start in range(0, max(1, len(page)), BATCH_PHOTOS):
+            with manifest.read() as tx:
+                index.set_roots(roots.reached(tx))
+            counts = _send(index, page[start : start + BATCH_PHOTOS], facts, found, counts)
+            if progress:
+                progress(counts)
+            if stop and stop.is_set():
+                return counts
         if last is None:
-            index.set_applied_seq(start, mark)
-            return replace(counts, applied_seq=start)
+            index.set_applied_seq(newest, mark)
+            return replace(counts, applied_seq=newest)
         after = last
     return counts
 
@@ -228,12 +238,37 @@ def _apply(
     photo_ids: Sequence[str],
     counts: AppliedCounts,
 ) -> AppliedCounts:
-    """Make the index show these photos as the manifest has them now."""
+    """Make the index show these photos as the manifest has them now. Vectors that it holds are not read again."""
+    held = index.get(photo_ids, vectors=True) if index.model else {}
+    facts, found, missing = _read(manifest, vectors, index, photo_ids, held)
+    return _send(index, photo_ids, facts, found, replace(counts, vectors_missing=counts.vectors_missing + missing))
+
+
+def _read(
+    manifest: Manifest,
+    vectors: VectorReader | None,
+    index: VectorIndex,
+    photo_ids: Sequence[str],
+    held: Mapping[str, StoredPhoto] | None = None,
+) -> tuple[dict[str, PhotoFacts], dict[str, Vector], int]:
+    """What `read_facts` and `usable_vectors` say of these photos. `held` are those that the index has."""
     with manifest.read() as tx:
         index.set_roots(roots.reached(tx))  # a disk that goes while many photos are applied is not noticed after them
         facts = read_facts(tx, photo_ids, index.model)
-    found, missing = usable_vectors(facts, vectors, index.model)
-    points = [build_point(fact, found) for fact in facts.values()]
+    known = {photo.payload["pixel_hash"]: photo.vector for photo in (held or {}).values() if photo.vector is not None}
+    found, missing = usable_vectors(facts, vectors, index.model, known)
+    return facts, found, missing
+
+
+def _send(
+    index: VectorIndex,
+    photo_ids: Sequence[str],
+    facts: Mapping[str, PhotoFacts],
+    vectors: Mapping[str, Vector],
+    counts: AppliedCounts,
+) -> AppliedCounts:
+    """Write those of the photos that have facts, delete the others."""
+    points = [build_point(facts[photo_id], vectors) for photo_id in photo_ids if photo_id in facts]
     gone = [photo_id for photo_id in photo_ids if photo_id not in facts]
     rejected = _upsert(index, points)
     index.delete(gone)
@@ -242,7 +277,6 @@ def _apply(
         upserted=counts.upserted + len(points) - rejected,
         deleted=counts.deleted + len(gone),
         embedded=counts.embedded + sum(point.vector is not None for point in points),
-        vectors_missing=counts.vectors_missing + missing,
         rejected=counts.rejected + rejected,
     )
 

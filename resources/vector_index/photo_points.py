@@ -190,13 +190,20 @@ def _in_stacks(
 
 
 def usable_vectors(
-    facts: Mapping[str, PhotoFacts], vectors: VectorReader | None, model: IndexModel | None
+    facts: Mapping[str, PhotoFacts],
+    vectors: VectorReader | None,
+    model: IndexModel | None,
+    known: Mapping[str, Vector],
 ) -> tuple[dict[str, Vector], int]:
-    """Vectors by pixel hash, and how many were promised by the manifest but are absent or not of the model's form."""
+    """Vectors by pixel hash, and how many were promised by the manifest but are absent or not of the model's form.
+
+    Those `known` are taken from there: to find one among all that are stored costs time by the size of the library.
+    """
     hashes = sorted({fact.pixel_hash for fact in facts.values() if fact.embedded and fact.pixel_hash})
     if model is None or vectors is None or not hashes:
         return {}, 0
-    found = vectors.get(hashes)
+    stored = vectors.get([pixel_hash for pixel_hash in hashes if pixel_hash not in known])
+    found = {**stored, **{pixel_hash: known[pixel_hash] for pixel_hash in hashes if pixel_hash in known}}
     good = {
         pixel_hash: vector
         for pixel_hash, vector in found.items()

@@ -446,7 +446,7 @@ def test_an_owner_killed_while_applying_leaves_each_change_applied_once(tmp_path
 
 def _apply_and_die(path: str, step: str, after: int) -> None:
     """A process that applies in small batches and is killed when it has done `step` for the `after`th time."""
-    outbox_module.BATCH_PHOTOS = 7
+    outbox_module.BATCH_PHOTOS, outbox_module.PAGE_PHOTOS = 4, 7
     library = open_library(Path(path))
     index = open_index(library.settings, MODEL)
     real, done = getattr(index, step), [0]

@@ -15,7 +15,7 @@ from resources.manifest import collections, outbox, roots, tags
 from resources.vector_index import And, AnyOf, IndexModel, Offline, VectorIndex, apply_outbox, verify
 from resources.vector_index import outbox as outbox_module
 from resources.vector_index.outbox import AppliedCounts
-from resources.vector_index.points import PhotoPoint
+from resources.vector_index.points import PhotoPoint, Vector
 from resources.vector_index.words import query
 
 Opened = Callable[..., VectorIndex]
@@ -247,6 +247,7 @@ def test_a_rebuild_in_small_batches_equals_one_in_one(
     assert verify(library.manifest, index).unexpected_count == 15
     index.set_applied_seq(None)
     monkeypatch.setattr(outbox_module, "BATCH_PHOTOS", 4)
+    monkeypatch.setattr(outbox_module, "PAGE_PHOTOS", 10)
     counts = apply_outbox(library.manifest, library.vectors(), index)
     assert (counts.upserted, counts.deleted) == (57, 15)
     assert snapshot(index) == whole
@@ -306,3 +307,48 @@ def test_manifest_is_not_open_while_vectors_are_read(library: Library, opened: O
 
     apply_outbox(library.manifest, Watching(), opened())
     assert seen == [3]
+
+
+def test_an_edit_takes_its_vector_from_the_index_and_reads_none(library: Library, opened: Opened) -> None:
+    library.add(range(20))
+    library.embed(range(15))
+    index = opened()
+    apply_outbox(library.manifest, library.vectors(), index)
+    before = index.get([photo_id(3), photo_id(17)], vectors=True)
+    with library.manifest.write() as tx:
+        tags.add(tx, [photo_id(3), photo_id(17)], "edited")
+    library.embed([17])
+    asked: list[str] = []
+
+    class Noting:
+        def get(self, pixel_hashes: Sequence[str]) -> dict[str, Vector]:
+            asked.extend(pixel_hashes)
+            return library.vectors().get(pixel_hashes)
+
+    counts = apply_outbox(library.manifest, Noting(), index)
+    after = index.get([photo_id(3), photo_id(17)], vectors=True)
+    assert (counts.embedded, counts.vectors_missing) == (2, 0)
+    assert asked == [after[photo_id(17)].payload["pixel_hash"]]  # it had none before
+    assert before[photo_id(17)].vector is None
+    assert after[photo_id(17)].vector is not None
+    assert np.array_equal(after[photo_id(3)].vector, before[photo_id(3)].vector)
+    assert after[photo_id(3)].payload["tags"] == ["edited"]
+
+
+def test_a_photo_with_other_pixels_gets_their_vector(library: Library, opened: Opened) -> None:
+    library.add(range(3))
+    library.embed(range(3))
+    index = opened()
+    apply_outbox(library.manifest, library.vectors(), index)
+    before = index.get([photo_id(1)], vectors=True)[photo_id(1)]
+    with library.manifest.write() as tx:
+        tx.execute("UPDATE previews SET pixel_hash = 'other' WHERE pixel_hash = ?", [before.payload["pixel_hash"]])
+        tx.execute("UPDATE embeddings SET pixel_hash = 'other' WHERE pixel_hash = ?", [before.payload["pixel_hash"]])
+        outbox.push(tx, [photo_id(1)], "decoded")
+    other = np.roll(np.asarray(before.vector), 1)
+    library.vectors().put({"other": other})
+    apply_outbox(library.manifest, library.vectors(), index)
+    after = index.get([photo_id(1)], vectors=True)[photo_id(1)]
+    assert after.payload["pixel_hash"] == "other"
+    assert after.vector is not None
+    assert np.allclose(after.vector, other, atol=1e-6)
