@@ -240,6 +240,13 @@ _REQUESTS = (
         "Nothing: finished work is kept, and the next run goes on.",
     ),
     ErrorCode(
+        "JOB_NOT_CANCELLABLE",
+        409,
+        EX_DATAERR,
+        "The job finishes what was done already, so it cannot be called back.",
+        "Let it end: what it works on is gone from sight, and search follows within moments.",
+    ),
+    ErrorCode(
         "JOB_NOT_RETRIABLE",
         409,
         EX_DATAERR,

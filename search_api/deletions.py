@@ -24,6 +24,7 @@ log = structlog.get_logger("search_api")
 DELETE_COLLECTION = "delete_collection"
 LARGE = 20_000  # photos; as many leave within a second
 _BATCH = 20_000
+_AGAIN_S = 30.0  # as long as a write waits for the manifest itself
 
 
 class CollectionDeletions:
@@ -32,6 +33,7 @@ class CollectionDeletions:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._stopping = threading.Event()
+        self._asked = threading.Event()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="deletions")
 
     def begin(self, tx: Transaction, name: str, photos: int, large: int = LARGE) -> str | None:
@@ -48,21 +50,42 @@ class CollectionDeletions:
 
     def go_on(self) -> None:
         """Work on the jobs that have not ended, those of an earlier process too."""
+        self._asked.set()
         self._worker.submit(self._work)
 
     def close(self) -> None:
         """What is left goes on at the next start."""
         self._stopping.set()
+        self._asked.set()
         self._worker.shutdown(wait=True, cancel_futures=True)
 
     def _work(self) -> None:
-        try:
-            with self._library.manifest.read() as tx:
-                waiting = jobs.unfinished(tx, DELETE_COLLECTION)
-            for job_id in waiting:
+        """Until nothing is left: what fails is tried again after a pause, or when the next deletion is asked for."""
+        while not self._stopping.is_set():
+            self._asked.clear()
+            try:
+                if self._all_done():
+                    return
+            except Exception:  # the manifest cannot be read now; a thread that ends leaves the jobs open for ever
+                log.exception("deletions_wait")
+            if not self._stopping.is_set():
+                self._asked.wait(_AGAIN_S)
+
+    def _all_done(self) -> bool:
+        """One attempt at each job; whether all of them ended."""
+        with self._library.manifest.read() as tx:
+            waiting = jobs.unfinished(tx, DELETE_COLLECTION)
+        failed = False
+        for job_id in waiting:
+            try:
                 self._empty(job_id)
-        except LoupeError as error:  # the row stays: the next start takes it up
-            log.warning("deletion_waits", code=error.code, message=error.message)
+            except LoupeError as error:
+                failed = True
+                log.warning("deletion_waits", job_id=job_id, code=error.code, message=error.message)
+            except Exception:  # of one job; the others can be done
+                failed = True
+                log.exception("deletion_waits", job_id=job_id)
+        return not failed
 
     def _empty(self, job_id: str) -> None:
         with self._library.manifest.write() as tx:
@@ -72,7 +95,6 @@ class CollectionDeletions:
         assert row is not None
         assert asked_for is not None
         total, done = int(asked_for["photos"]), int(row["stages"].get("photos", {}).get("done", 0))
-        # It cannot be called back: the collection is gone. A cancel is no reason to leave search behind.
         while not self._stopping.is_set():
             with self._library.manifest.write() as tx:
                 gone = collections.drop_members(tx, asked_for["collection_id"], _BATCH)

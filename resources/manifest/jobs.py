@@ -108,7 +108,15 @@ def start(tx: Transaction, run_id: str, kind: str, target: str | None, request: 
 
 
 def ask_cancel(tx: Transaction, run_id: str) -> None:
-    """Have a run stop at its next step or flush. One that has not begun ends now, and at once if it begins yet."""
+    """Have a run stop at its next step or flush. One that has not begun ends now, and at once if it begins yet.
+
+    Raises `JOB_NOT_CANCELLABLE` for a job of the API: a collection that is being deleted is gone, and ending the job
+    would leave its photos in search for ever.
+    """
+    kind = tx.value("SELECT kind FROM jobs WHERE run_id = ? AND ended_at IS NULL", [run_id])
+    if kind in OF_THE_API:
+        message = "The collection is deleted already; the job takes its photos out of search and cannot be cancelled."
+        raise LoupeError("JOB_NOT_CANCELLABLE", message, job_id=run_id, kind=kind)
     tx.execute("UPDATE jobs SET cancel_asked_at = ? WHERE run_id = ? AND ended_at IS NULL", [utc_now(), run_id])
     if tx.value("SELECT state FROM jobs WHERE run_id = ?", [run_id]) == "queued":
         finish(tx, run_id, "cancelled", "JOB_CANCELLED", "Cancelled before it began.")

@@ -108,12 +108,14 @@ def _version(row: dict[str, Any]) -> str:
     return f"{row['updated_at']:%Y%m%dT%H%M%S.%f}"
 
 
-@router.post("/{job_id}/cancel", status_code=202, responses=responses("JOB_NOT_FOUND", "MANIFEST_BUSY"))
+@router.post(
+    "/{job_id}/cancel", status_code=202, responses=responses("JOB_NOT_FOUND", "JOB_NOT_CANCELLABLE", "MANIFEST_BUSY")
+)
 def cancel_job(job: CurrentJob, services: Held) -> Job:
     """Ask a run to stop; what it has finished is kept. A run that has ended stays as it is.
 
     It stops within seconds, and at its next flush or step at the latest, whoever runs it; `cancel_asked_at` is set
-    until it has.
+    until it has. A collection's deletion cannot be called back.
     """
     if job["state"] not in ENDED:
         with services.library.manifest.write() as tx:

@@ -11,7 +11,8 @@ from running_app import running, wait_until
 from small_library import SmallLibrary
 
 from resources.clock import utc_now
-from resources.manifest import collections, duplicates, jobs
+from resources.errors import LoupeError
+from resources.manifest import Transaction, collections, duplicates, jobs
 from search_api import deletions
 from search_api.recent_uses import collections_in
 
@@ -145,6 +146,19 @@ def test_a_large_one_is_deleted_by_a_job_that_outlives_a_restart(
         job_id = begun.begin(tx, "Large", 8, large=7)
     begun.close()
     assert job_id is not None
+    with own.library.manifest.write() as tx, pytest.raises(LoupeError) as refused:
+        jobs.ask_cancel(tx, job_id)
+    assert refused.value.code == "JOB_NOT_CANCELLABLE", "the collection is gone: its photos must follow"
+    drop, failed = collections.drop_members, list[str]()
+
+    def busy_once(tx: Transaction, collection_id: str, most: int) -> int:
+        if not failed:
+            failed.append(collection_id)
+            raise LoupeError("MANIFEST_BUSY", "Another program has the file open.")
+        return drop(tx, collection_id, most)
+
+    monkeypatch.setattr(collections, "drop_members", busy_once)
+    monkeypatch.setattr(deletions, "_AGAIN_S", 0.1)
     with running(own, model=False) as http:
         wait_until(lambda: http.get(f"/api/v1/jobs/{job_id}").json()["state"] == "done", 20)
         job = http.get(f"/api/v1/jobs/{job_id}").json()
