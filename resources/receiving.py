@@ -4,8 +4,9 @@ Belongs here: where a file may go, what may be stored, what happens when its nam
 photos in (an uploaded file is found by the inventory as any other).
 
 A file is written beside its place, in a folder that inventories pass over, hashed on the way, looked at, and then
-linked to its name, which fails when there is one. Folders are opened one by one and links are not followed, so that
-nothing that stands in the folder leads out of it.
+linked to its name, which fails when there is one. A sidecar waits there until the photos that it was sent with have
+their places: by its name alone it could belong to another photo, which stands there already. Folders are opened one by
+one and links are not followed, so that nothing that stands in the folder leads out of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,7 +29,7 @@ from resources.folders import MAX_DEPTH, folder_skip_reason, from_text
 from resources.imaging import kind_by_name, sniff
 from resources.imaging.sniff import sniff_by_name
 
-__all__ = ["UNFINISHED_FOLDER", "Received", "Receiver", "holds", "safe_path"]
+__all__ = ["UNFINISHED_FOLDER", "Received", "ReceivedFile", "Receiver", "holds", "safe_path"]
 
 UNFINISHED_FOLDER = ".loupe-uploads"
 _ABANDONED_S = 24 * 3600.0
@@ -47,18 +48,17 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | getattr(os, "O_CLOEX
 class Received:
     """What became of one file. `path` is where it stands, relative to the folder that took it; `sha256` in hex.
 
-    `stored` is new; `same`: these bytes stood there already. `photo` says whether it is one; else it is a sidecar.
+    `stored` is new; `same`: these bytes stood there already.
     """
 
     path: str
     status: Literal["stored", "same"]
     sha256: str
     size_bytes: int
-    photo: bool
 
 
 class Receiver:
-    """Takes one file after another into `folder`. Of one thread at a time.
+    """Takes files that are sent together into `folder`, one after another. Of one thread at a time.
 
     `max_file_bytes` bounds a file, `keep_free_bytes` the disk: what would leave less is refused.
     """
@@ -67,11 +67,13 @@ class Receiver:
         self._folder = folder
         self._max_file_bytes = max_file_bytes
         self._keep_free_bytes = keep_free_bytes
-        self._renamed: dict[str, str] = {}
+        # Where the photos stand, by the folder and the name, or its stem, that each was sent with; None: not in here.
+        self._by_name: dict[tuple[PurePosixPath, str], PurePosixPath | None] = {}
+        self._by_stem: dict[tuple[PurePosixPath, str], PurePosixPath | None] = {}
 
     @contextmanager
     def file(self, path: str) -> Iterator[ReceivedFile]:
-        """A file to be written in parts, then `finish`ed. Without that nothing stays of it.
+        """A file to be written in parts, then `finish`ed, a sidecar `hold`. Without that nothing stays of it.
 
         Raises `UPLOAD_PATH_INVALID`, `DISK_FULL`, `NO_PERMISSION`.
         """
@@ -81,17 +83,51 @@ class Receiver:
             name = secrets.token_hex(_NAME_HEX // 2)
             unfinished, handle = _begun(root, name)
             try:
+                file = None
                 try:
                     with open(handle, "wb", closefd=True) as stream:
                         _sweep(unfinished)
-                        yield ReceivedFile(self, wanted, root, unfinished, name, stream)
+                        file = ReceivedFile(self, wanted, root, unfinished, name, stream)
+                        yield file
                 finally:
-                    with suppress(FileNotFoundError):
-                        os.unlink(name, dir_fd=unfinished)
+                    if file is None or not file.held:
+                        _removed(unfinished, name)
             finally:
-                os.close(unfinished)
-                with suppress(OSError):  # others are being written
-                    os.rmdir(UNFINISHED_FOLDER, dir_fd=root)
+                _left(root, unfinished)
+        except OSError as error:
+            raise _storage_error(error) from error
+        finally:
+            os.close(root)
+
+    def place(self, sidecar: ReceivedFile) -> Received:
+        """Give one that was held its name, beside its photo; to be called once, after all photos.
+
+        Raises `UPLOAD_REFUSED` when its photo was not sent with it or stands outside the folder, and `FILE_EXISTS` when
+        it would replace another.
+        """
+        with self._again(sidecar) as (root, unfinished):
+            wanted = self._beside_its_photo(sidecar.wanted)
+            found = sidecar.linked(root, unfinished, wanted, [wanted.name])
+        if found is None:
+            raise LoupeError("FILE_EXISTS", f"'{wanted}' is there with another content; it was left as it is.")
+        return found
+
+    def forget(self, sidecar: ReceivedFile) -> None:
+        """Let nothing stay of one that was held and not placed."""
+        with suppress(LoupeError), self._again(sidecar):
+            pass
+
+    @contextmanager
+    def _again(self, sidecar: ReceivedFile) -> Iterator[tuple[int, int]]:
+        """The folder, and that of unfinished files, as long as it takes to place what was held; then it is gone."""
+        root = self._opened_root()
+        try:
+            unfinished = os.open(UNFINISHED_FOLDER, _DIRECTORY, dir_fd=root)
+            try:
+                yield root, unfinished
+            finally:
+                _removed(unfinished, sidecar.name)
+                _left(root, unfinished)
         except OSError as error:
             raise _storage_error(error) from error
         finally:
@@ -111,21 +147,28 @@ class Receiver:
         if size > self._max_file_bytes:
             raise LoupeError("TOO_LARGE", f"A file may have {self._max_file_bytes:,} bytes at most.")
 
-    def named(self, wanted: PurePosixPath) -> PurePosixPath:
-        """A sidecar goes with its photo: when that was given another name, so is it."""
-        for photo, stored in self._renamed.items():
-            old, new = PurePosixPath(photo), PurePosixPath(stored)
-            if old.parent != wanted.parent:
-                continue
-            if wanted.name.lower().startswith(old.name.lower() + "."):
-                return wanted.with_name(new.name + wanted.name[len(old.name) :])
-            if wanted.stem.lower() == old.stem.lower():
-                return wanted.with_name(new.stem + wanted.suffix)
-        return wanted
+    def stands(self, wanted: PurePosixPath, at: str | PurePosixPath | None) -> None:
+        """To be told where a photo of this sending stands, relative to the folder; None: outside it."""
+        place = None if at is None else PurePosixPath(at)
+        self._by_name[wanted.parent, wanted.name.lower()] = place
+        stem = (wanted.parent, wanted.stem.lower())
+        # Of RAW and JPEG one may have got another name: only beside that the sidecar meets no photo of another shot.
+        if stem not in self._by_stem or (place is not None and place.name != wanted.name):
+            self._by_stem[stem] = place
 
-    def renamed(self, wanted: PurePosixPath, stored: PurePosixPath) -> None:
-        """To be told of a photo whose name was taken."""
-        self._renamed[str(wanted)] = str(stored)
+    def _beside_its_photo(self, wanted: PurePosixPath) -> PurePosixPath:
+        parts = wanted.name.split(".")
+        for count in range(len(parts) - 1, 0, -1):  # IMG_1.jpg.supplemental-metadata.json goes with IMG_1.jpg
+            name = ".".join(parts[:count])
+            if (key := (wanted.parent, name.lower())) in self._by_name:
+                photo = _inside(wanted, self._by_name[key])
+                return photo.with_name(photo.name + wanted.name[len(name) :])
+        if (key := (wanted.parent, wanted.stem.lower())) in self._by_stem:
+            photo = _inside(wanted, self._by_stem[key])
+            return photo.with_name(photo.stem + wanted.suffix)
+        raise LoupeError(
+            "UPLOAD_REFUSED", f"'{wanted}' came without its photo; send both in one request. It was not kept."
+        )
 
     def _opened_root(self) -> int:
         try:
@@ -142,12 +185,13 @@ class ReceivedFile:
     ) -> None:
         self._receiver = receiver
         self._wanted = wanted
-        self._root, self._unfinished, self._name = root, unfinished, name
+        self._root, self._unfinished, self.name = root, unfinished, name
         self._stream = stream
         self._hash = hashlib.sha256()
         self._head = b""
         self._size = 0
         self._looked_at = 0
+        self.held = False
         receiver.check_room(0)
 
     def write(self, data: bytes) -> None:
@@ -191,38 +235,51 @@ class ReceivedFile:
             )
 
     def finish(self) -> Received:
-        """Give it its name. Raises as `check_kind`, and `FILE_EXISTS` for a sidecar that would replace another."""
+        """Give a photo its name, or the next that is free. Raises as `check_kind`, and `FILE_EXISTS`."""
         self.check_kind()
+        self._written()
+        found = self.linked(self._root, self._unfinished, self._wanted, _names(self._wanted.name))
+        if found is None:
+            raise LoupeError("FILE_EXISTS", f"'{self._wanted}' is there with another content; it was left as it is.")
+        self._receiver.stands(self._wanted, found.path)
+        return found
+
+    def hold(self) -> None:
+        """Keep a whole sidecar for `Receiver.place`. Raises as `check_kind`."""
+        self.check_kind()
+        self._written()
+        self._head = b""  # many may wait
+        self.held = True
+
+    def _written(self) -> None:
         self._stream.flush()
         os.fsync(self._stream.fileno())
-        photo = self.is_photo
-        wanted = self._wanted if photo else self._receiver.named(self._wanted)
-        folder = os.dup(self._root)
+
+    def linked(self, root: int, unfinished: int, wanted: PurePosixPath, names: Iterable[str]) -> Received | None:
+        """Under the first of these names, in the folder of `wanted`, that is free or holds the same; None: no such."""
+        folder = os.dup(root)
         try:
             for part in wanted.parts[:-1]:
                 inner = _entered(folder, part)
                 os.close(folder)
                 folder = inner
-            for name in _names(wanted.name) if photo else [wanted.name]:
-                if self._linked(folder, name):
+            for name in names:
+                if self._linked(unfinished, folder, name):
                     status: Literal["stored", "same"] = "stored"
                 elif self._is_same(folder, name):
                     status = "same"
                 else:
                     continue
-                stored = wanted.with_name(name)
-                if photo and name != wanted.name:
-                    self._receiver.renamed(self._wanted, stored)
                 with suppress(OSError):  # the name itself survives a power cut; not every file system can
                     os.fsync(folder)
-                return Received(str(stored), status, self.sha256, self._size, photo)
+                return Received(str(wanted.with_name(name)), status, self.sha256, self._size)
         finally:
             os.close(folder)
-        raise LoupeError("FILE_EXISTS", f"'{wanted}' is there with another content; it was left as it is.")
+        return None
 
-    def _linked(self, folder: int, name: str) -> bool:
+    def _linked(self, unfinished: int, folder: int, name: str) -> bool:
         try:
-            os.link(self._name, name, src_dir_fd=self._unfinished, dst_dir_fd=folder, follow_symlinks=False)
+            os.link(self.name, name, src_dir_fd=unfinished, dst_dir_fd=folder, follow_symlinks=False)
         except FileExistsError:
             return False
         except OSError as error:
@@ -234,7 +291,7 @@ class ReceivedFile:
             except FileExistsError:
                 return False
             try:
-                os.rename(self._name, name, src_dir_fd=self._unfinished, dst_dir_fd=folder)
+                os.rename(self.name, name, src_dir_fd=unfinished, dst_dir_fd=folder)
             except OSError:
                 os.unlink(name, dir_fd=folder)
                 raise
@@ -288,6 +345,13 @@ def safe_path(path: str) -> PurePosixPath:
     return PurePosixPath(*(from_text(part) for part in parts))
 
 
+def _inside(sidecar: PurePosixPath, photo: PurePosixPath | None) -> PurePosixPath:
+    if photo is None:
+        message = f"The photo of '{sidecar}' stands in another folder already, where nothing is written. Put it there."
+        raise LoupeError("UPLOAD_REFUSED", message)
+    return photo
+
+
 def _has_surrogates(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
@@ -332,6 +396,17 @@ def _begun(root: int, name: str) -> tuple[int, int]:
             if not isinstance(error, FileNotFoundError) or attempt == _TRIES - 1:
                 raise
     raise AssertionError("unreachable")
+
+
+def _removed(unfinished: int, name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=unfinished)
+
+
+def _left(root: int, unfinished: int) -> None:
+    os.close(unfinished)
+    with suppress(OSError):  # others are being written
+        os.rmdir(UNFINISHED_FOLDER, dir_fd=root)
 
 
 def _sweep(unfinished: int) -> None:

@@ -23,7 +23,7 @@ from resources.imaging import DECODER_VERSION
 from resources.inventory import reachable, set_root_state
 from resources.manifest import Manifest, Transaction, files, roots, signatures
 
-__all__ = ["WatchMemory", "WatchReport", "look"]
+__all__ = ["WatchMemory", "WatchReport", "look", "notice"]
 
 T = TypeVar("T")
 
@@ -196,6 +196,33 @@ def look(
         offline_roots=tuple(offline),
         fingerprint=_fingerprint({key: rows[key]["signature"] for key in due}),
     )
+
+
+def notice(manifest: Manifest, root: Mapping[str, Any], folders: Collection[str]) -> None:
+    """Note partition folders of a root that Loupe itself wrote to, so that an inventory can be asked for them.
+
+    Those that were seen before stay as they are: what else changes in them has to settle by looks of its own.
+    """
+    with manifest.read() as tx:
+        known = signatures.by_key(tx)
+    keys = {partition_key(root["root_id"], root["path"], folder): folder for folder in folders}
+    new = [
+        _observed(
+            None,
+            key,
+            root["root_id"],
+            folder,
+            look_at(from_text(root["path"]), folder, root["partition_depth"]).signature,
+        )
+        for key, folder in keys.items()
+        if key not in known
+    ]
+    if not new:
+        return
+    with manifest.write() as tx:
+        late = signatures.overtaken(tx, [root], known, {row["partition_key"]: row["root_id"] for row in new})
+        seen_meanwhile = signatures.by_key(tx).keys()
+        signatures.observe(tx, [row for row in new if row["partition_key"] not in late | seen_meanwhile])
 
 
 def _was_looked_at(row: dict[str, Any]) -> bool:

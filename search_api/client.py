@@ -10,6 +10,7 @@ import base64
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -207,17 +208,23 @@ class Loupe:
         return _tags(self._json("DELETE", f"/images/{photo_id}/tags", params={"tag": list(tags)}))
 
     def upload(self, folder: str | Path, *, root_id: str | None = None) -> list[Json]:
-        """Send every file below a folder, one request each; what became of them. Safe to repeat."""
+        """Send every file below a folder, a photo and its sidecars in one request; what became of them.
+
+        Safe to repeat: what the library has is not stored again.
+        """
         top = Path(folder)
         params = {"root_id": root_id} if root_id else {}
         sent: list[Json] = []
-        for path in sorted(each for each in top.rglob("*") if each.is_file()):
-            with path.open("rb") as stream:
-                parts: list[Any] = [
-                    ("path", (None, path.relative_to(top).as_posix())),
-                    ("file", (path.name, stream)),
-                ]
-                sent += self._json("POST", "/uploads", params=params, files=parts)["files"]
+        for paths in _together(sorted(each for each in top.rglob("*") if each.is_file())):
+            with ExitStack() as opened:
+                parts: list[Any] = []
+                for path in paths:
+                    parts.append(("path", (None, path.relative_to(top).as_posix())))
+                    parts.append(("file", (path.name, opened.enter_context(path.open("rb")))))
+                reply = self._json("POST", "/uploads", params=params, files=parts)
+            if reply["code"]:  # it ended early, after some of the files
+                raise LoupeApiError(reply["code"], reply["note"], 200, {"files": reply["files"]}, None)
+            sent += reply["files"]
         return sent
 
     # The rest of the API
@@ -256,6 +263,18 @@ class Loupe:
 
 def _found(reply: Json) -> Found:
     return Found(reply["hits"], reply["total"], reply["relevant"], reply["warnings"], reply.get("cursor"))
+
+
+def _together(paths: Sequence[Path]) -> list[list[Path]]:
+    """Files of one name but for their endings, "a.jpg", "a.xmp", "a.jpg.more.json": sidecars are known by name."""
+    there = set(paths)
+    groups: dict[tuple[Path, str], list[Path]] = {}
+    for path in paths:
+        parts = path.name.split(".")
+        before = [path.with_name(".".join(parts[:count])) for count in range(len(parts) - 1, 0, -1) if parts[0]]
+        photo = next((each for each in before if each in there), path)
+        groups.setdefault((path.parent, photo.stem.lower()), []).append(path)
+    return list(groups.values())
 
 
 def _tags(reply: Json) -> list[str]:

@@ -22,7 +22,7 @@ from resources.errors import CODES, LoupeError
 from search_api.callers import Caller
 from search_api.schemas.errors import ErrorReply
 
-__all__ = ["EVERYWHERE", "install", "internal_reply", "loupe_reply", "responses"]
+__all__ = ["EVERYWHERE", "install", "internal_reply", "loupe_error", "loupe_reply", "responses"]
 
 log = structlog.get_logger("search_api")
 
@@ -140,9 +140,12 @@ def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
 
 def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    code, message = _BY_STATUS.get(error.status_code, ("INVALID_REQUEST", "The request cannot be understood."))
-    reply = LoupeError(code, message)
-    return JSONResponse(reply.to_dict(), status_code=error.status_code, headers=error.headers)
+    return JSONResponse(loupe_error(error).to_dict(), status_code=error.status_code, headers=error.headers)
+
+
+def loupe_error(error: HTTPException) -> LoupeError:
+    """What the server or a layer before the routes refused, by its code."""
+    return LoupeError(*_BY_STATUS.get(error.status_code, ("INVALID_REQUEST", "The request cannot be understood.")))
 
 
 def _without_source(loc: Iterable[Any]) -> list[Any]:

@@ -21,6 +21,7 @@ from resources.models import GpuResource
 from resources.settings import Settings
 from search_api.dagster_client import DagsterClient
 from search_api.deletions import CollectionDeletions
+from search_api.job_starts import JobStarts
 from search_api.live_index import IndexCounts, LiveIndex
 from search_api.lost_previews import LostPreviews
 from search_api.open_rounds import OpenRounds
@@ -79,6 +80,7 @@ class Services:
         self.status: Snapshot[LibraryNow] = Snapshot(self._load_status, _STATUS_AGE_S)
         self.watched: Snapshot[list[str]] = Snapshot(self._load_watched, _STATUS_AGE_S)
         self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)
+        self.starts = JobStarts(self.library.manifest, self.dagster, self.jobs.forget)
         self.dagster_up: Snapshot[bool] = Snapshot(self.dagster.is_reachable, _DAGSTER_AGE_S)
         self.manifest_opens: Snapshot[None] = Snapshot(self._open_manifest, _STATUS_AGE_S)
         self.cache_bytes: Snapshot[int] = Snapshot(self._load_cache_bytes, _CACHE_AGE_S)

@@ -15,7 +15,7 @@ from resources.vector_index import wake
 from search_api.dependencies import Held, OpenLibrary, PhotoId
 from search_api.error_replies import responses
 from search_api.photo_cards import photo
-from search_api.routers.jobs import asked_job
+from search_api.routers.jobs import job_reply
 from search_api.schemas.duplicates import (
     DifferentPhotos,
     DifferentReply,
@@ -68,8 +68,8 @@ def get_duplicates(photo_id: PhotoId, library: OpenLibrary) -> DuplicateGroups:
 
 @router.post("/duplicates/find", status_code=202, responses=responses("DAGSTER_UNREACHABLE", "JOB_FAILED"))
 def find(services: Held) -> Job:
-    """Compare what is new now, as happens by itself each hour."""
-    return asked_job(services, DUPLICATES_JOB)
+    """Compare what is new now, as happens by itself each hour. While that is done already, the answer is that run."""
+    return job_reply(services.starts.over_library(DUPLICATES_JOB))
 
 
 @router.post(

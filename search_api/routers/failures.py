@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from resources.errors import CODES, LoupeError
 from resources.folder_runs import FOLDERS_A_RUN
-from resources.manifest import jobs, pauses, problems
+from resources.manifest import problems
 from resources.manifest.failures import STAGES
 from resources.manifest.problems import Retried, Which
-from resources.wording import counted
 from search_api.dagster_client import CAPTIONS_JOB, INGEST_JOB
 from search_api.dependencies import Held, OpenLibrary
 from search_api.error_replies import responses
@@ -96,29 +94,17 @@ def start_retry(services: Services, retried: Retried) -> tuple[str | None, str |
     keys = retried.partition_keys
     folders = sorted({key for stage, found in keys.items() if stage != "captions" for key in found})
     job, wanted = (INGEST_JOB, folders) if folders else (CAPTIONS_JOB, list(keys["captions"]))
+    wanted = wanted[:FOLDERS_A_RUN]
+    starts = services.starts
     # What waits for a model or a decoder is taken up by the sensor as soon as no run works; a folder that could not be
     # listed waits in no table, so it is asked for by name.
-    if "file_inventory" not in keys and _at_work(services):
-        return None, "A run is at work; they are tried again right after it."
+    start = starts.over_folders if "file_inventory" in keys else starts.over_folders_unless_at_work
     try:
-        with services.library.manifest.read() as tx:
-            pauses.check_not_paused(tx)
-        job_id = services.dagster.launch_folders(job, wanted[:FOLDERS_A_RUN])
+        job_id = start(job, wanted)
     except LoupeError as error:
         if error.code == "INGEST_PAUSED":
             return None, "Reading photos is paused; they are tried again once it goes on."
         if error.code == "DAGSTER_UNREACHABLE":
             return None, "Dagster does not run now; they are tried again by the next `loupe up` or `loupe ingest`."
         return None, f"No run could be started now; they are tried again by the next one. {error.message}"
-    with services.library.manifest.write() as tx:
-        jobs.queue(tx, job_id, job, counted(len(wanted), "folder"), {"folders": wanted[:FOLDERS_A_RUN]})
-    services.jobs.forget()
-    return job_id, None
-
-
-def _at_work(services: Services) -> bool:
-    with services.library.manifest.read() as tx:
-        open_jobs: Sequence[dict[str, str]] = [
-            job for state in ("running", "queued") for job in jobs.list_recent(tx, 10, state=state)
-        ]
-    return any(job["kind"] in (INGEST_JOB, CAPTIONS_JOB) for job in open_jobs)
+    return job_id, None if job_id else "A run is at work; they are tried again right after it."

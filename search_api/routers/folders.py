@@ -12,11 +12,10 @@ from resources.folders import check_root, from_text
 from resources.imaging import DECODER_VERSION
 from resources.inventory import AddedRoot, accept_missing, add_root, remove_root
 from resources.library import Library
-from resources.manifest import files, jobs, pauses, roots, signatures
+from resources.manifest import files, roots, signatures
 from resources.moving import move_folder
 from resources.vector_index import wake
 from resources.watching import look
-from resources.wording import counted
 from search_api.dagster_client import INGEST_JOB
 from search_api.dependencies import Held, OpenLibrary
 from search_api.error_replies import responses
@@ -81,19 +80,13 @@ def add_folder(asked: AddFolder, services: Held, response: Response) -> AddedFol
     first = _newest_first(library, added)[:_FOLDERS_A_RUN]
     job_id = note = None
     try:
-        with library.manifest.read() as tx:
-            pauses.check_not_paused(tx)
-        job_id = services.dagster.launch_folders(INGEST_JOB, first)
+        job_id = services.starts.over_folders(INGEST_JOB, first)
     except LoupeError as error:
         response.status_code = 202
         then = "the pause ends" if error.code == "INGEST_PAUSED" else "Dagster works"
         note = f"The folder is watched. Reading it was not begun: {error.message} It begins once {then}."
-    else:
-        with library.manifest.write() as tx:
-            jobs.queue(tx, job_id, INGEST_JOB, counted(len(first), "folder"), {"folders": first})
     services.status.forget()
     services.watched.forget()
-    services.jobs.forget()
     folder = next(folder for folder in _folders(library) if folder.root_id == added.root_id)
     return AddedFolder(
         folder=folder, photo_files=added.photo_files, total_bytes=added.total_bytes, job_id=job_id, note=note

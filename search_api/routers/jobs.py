@@ -17,7 +17,7 @@ from search_api.dependencies import CurrentJob, Held
 from search_api.error_replies import responses
 from search_api.schemas.jobs import Job, JobLogs, Jobs, JobState, LogLine, Stage
 
-__all__ = ["asked_job", "job_reply", "router"]
+__all__ = ["job_reply", "router"]
 
 log = structlog.get_logger("search_api")
 
@@ -141,32 +141,7 @@ def retry_job(job_id: str, services: Held) -> Job:
 
     Asked twice, the second answer is the run that the first started, as long as it has not ended.
     """
-    with services.library.manifest.read() as tx:
-        job, asked_for = jobs.to_retry(tx, job_id)
-        again = jobs.open_retry(tx, job_id)
-    if again:
-        return job_reply(again)
-    if asked_for:
-        new_id = services.dagster.launch_folders(job["kind"], asked_for["folders"], asked_for.get("config"))
-    else:
-        new_id = services.dagster.launch(job["kind"])
-    with services.library.manifest.write() as tx:
-        jobs.queue(tx, new_id, job["kind"], job["target"], asked_for, retry_of=job_id)
-        started = jobs.get(tx, new_id)
-    services.jobs.forget()
-    assert started is not None
-    return job_reply(started)
-
-
-def asked_job(services: Held, kind: str) -> Job:
-    """Start a job over the whole library; its row is there at once. Raises `DAGSTER_UNREACHABLE`, `JOB_FAILED`."""
-    run_id = services.dagster.launch(kind)
-    with services.library.manifest.write() as tx:
-        jobs.queue(tx, run_id, kind, None)
-        row = jobs.get(tx, run_id)
-    services.jobs.forget()
-    assert row is not None
-    return job_reply(row)
+    return job_reply(services.starts.again(job_id))
 
 
 def job_reply(row: dict[str, Any]) -> Job:

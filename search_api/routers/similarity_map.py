@@ -20,7 +20,7 @@ from resources.photo_map import Points, stream_of
 from resources.search.chosen import chosen_ids
 from search_api.dependencies import Held
 from search_api.error_replies import responses
-from search_api.routers.jobs import asked_job
+from search_api.routers.jobs import job_reply
 from search_api.routers.search import search_request, told_why
 from search_api.schemas.jobs import Job
 from search_api.schemas.search import SearchQuery
@@ -142,8 +142,11 @@ def find(query: SearchQuery, services: Held, v: Generation = None) -> Response:
 
 @router.post("/draw", status_code=202, responses=responses("DAGSTER_UNREACHABLE", "JOB_FAILED"))
 def draw(services: Held) -> Job:
-    """Draw the map anew now, as happens by itself each night when a tenth of the photos is new."""
-    return asked_job(services, MAP_JOB)
+    """Draw the map anew now, as happens by itself each night when a tenth of the photos is new.
+
+    While it is being drawn already, the answer is that run.
+    """
+    return job_reply(services.starts.over_library(MAP_JOB))
 
 
 _NO_ROWS: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from resources.errors import LoupeError
 from resources.folders import folder_of, from_text, is_inside, partition_folder, partition_key, to_text
 from resources.inventory import add_root
-from resources.manifest import files, jobs, pauses, roots
+from resources.manifest import files, roots
 from resources.receiving import Received, ReceivedFile, Receiver, holds, safe_path
-from resources.watching import look
-from resources.wording import counted
+from resources.watching import notice
 from search_api.dagster_client import INGEST_JOB
 from search_api.dependencies import Held
-from search_api.error_replies import responses
+from search_api.error_replies import loupe_error, responses
 from search_api.received_parts import PartBegins, PartData, parts_of
 from search_api.schemas.uploads import UploadedFile, Uploads
 from search_api.services import Services
@@ -74,6 +74,7 @@ _BODY = {
 )
 async def upload(
     request: Request,
+    response: Response,
     services: Held,
     root_id: Annotated[
         str | None, Query(max_length=64, description="The watched folder that takes them; unset: the upload folder.")
@@ -86,7 +87,7 @@ async def upload(
 
     Nothing is overwritten: another file of the same name gets a number. A photo that the library has already is not
     stored again, so a request that was broken off can be sent again whole. A file that is refused has a `code`; the
-    others are stored.
+    others are stored. A sidecar goes where its photo went, so it must come in the same request, before or after it.
     """
     into = await run_in_threadpool(_folder, services, root_id, folder)
     declared = request.headers.get("content-length", "")
@@ -94,14 +95,16 @@ async def upload(
         await run_in_threadpool(into.receiver.check_room, int(declared))
     taking = _Taking(services, into)
     try:
-        note = await _take_all(request, taking)
+        cut_off = await _take_all(request, taking)
     finally:
-        await run_in_threadpool(taking.abandon)
-    return await run_in_threadpool(_reply, services, into, taking.files, note)
+        await run_in_threadpool(taking.close)
+    if cut_off:
+        response.headers["Connection"] = "close"  # the rest of the body is not read
+    return await run_in_threadpool(_reply, services, into, taking.files, cut_off)
 
 
-async def _take_all(request: Request, taking: _Taking) -> str | None:
-    """Returns why the body ended early, after at least one file that is kept."""
+async def _take_all(request: Request, taking: _Taking) -> LoupeError | None:
+    """Returns why the body ended early, after at least one file that the library has: its folder must be watched."""
     held = bytearray()
     try:
         async for event in parts_of(request):
@@ -115,10 +118,12 @@ async def _take_all(request: Request, taking: _Taking) -> str | None:
             else:
                 await run_in_threadpool(taking.end, bytes(held))
                 held.clear()
-    except LoupeError as error:
-        if error.code != "INVALID_REQUEST" or not taking.files:
+    except (LoupeError, HTTPException) as error:
+        await run_in_threadpool(taking.place_sidecars)
+        if not taking.has_any:
             raise
-        return error.message
+        return loupe_error(error) if isinstance(error, HTTPException) else error
+    await run_in_threadpool(taking.place_sidecars)
     if not taking.files:
         raise LoupeError("INVALID_REQUEST", "There is no file in the request. Send each as a part named 'file'.")
     return None
@@ -143,7 +148,13 @@ class _Taking:
         self._file: ReceivedFile | None = None
         self._open: ExitStack | None = None
         self._text = b""
+        self._sidecars: list[tuple[int, ReceivedFile]] = []
         self.files: list[UploadedFile] = []
+
+    @property
+    def has_any(self) -> bool:
+        """Whether the library has any of the files, not only refusals."""
+        return any(each.status != "refused" for each in self.files)
 
     def begin(self, part: PartBegins) -> None:
         self._field, self._text, self._file = part.name, b"", None
@@ -173,10 +184,25 @@ class _Taking:
         file = self._file
         if file is not None:
             self._guarded(lambda: self._finish(file))
-        self.abandon()
+        self._leave()
 
-    def abandon(self) -> None:
-        """Whatever is not finished leaves nothing."""
+    def place_sidecars(self) -> None:
+        """Each beside its photo; that it cannot be is said of it where it came in the order of files."""
+        sidecars, self._sidecars = self._sidecars, []
+        for index, file in sidecars:
+            name = self.files[index].name
+            try:
+                self.files[index] = self._stored(name, self._into.receiver.place(file))
+            except LoupeError as error:
+                self.files[index] = _refused(name, error)
+
+    def close(self) -> None:
+        """Whatever has no place leaves nothing."""
+        self._leave()
+        for _, file in self._sidecars:
+            self._into.receiver.forget(file)
+
+    def _leave(self) -> None:
         stack, self._open, self._file = self._open, None, None
         if stack is not None:
             stack.close()
@@ -189,28 +215,34 @@ class _Taking:
         try:
             step()
         except LoupeError as error:
-            self.abandon()
+            self._leave()
             if error.code in ("DISK_FULL", "NO_PERMISSION", "DIR_NOT_FOUND"):
                 raise
-            self.files.append(
-                UploadedFile(name=self._name or "", status="refused", code=error.code, message=error.message)
-            )
+            self.files.append(_refused(self._name or "", error))
 
     def _finish(self, file: ReceivedFile) -> None:
-        file.check_kind()
-        known = self._known(file) if file.is_photo else None
-        if known:
-            self.files.append(UploadedFile(name=self._name or "", status="known", path=known, sha256=file.sha256))
+        name = self._name or ""
+        if not file.is_photo:
+            file.hold()
+            self._sidecars.append((len(self.files), file))
+            self.files.append(UploadedFile(name=name, status="refused"))  # until it has its place
             return
-        found: Received = file.finish()
-        self.files.append(
-            UploadedFile(
-                name=self._name or "",
-                status=found.status,
-                path=to_text(str(self._into.path / found.path)),
-                sha256=found.sha256,
-                size_bytes=found.size_bytes,
-            )
+        file.check_kind()
+        if known := self._known(file):
+            within = to_text(str(self._into.path))
+            below = PurePosixPath(from_text(known)).relative_to(self._into.path) if is_inside(known, within) else None
+            self._into.receiver.stands(file.wanted, below)
+            self.files.append(UploadedFile(name=name, status="known", path=known, sha256=file.sha256))
+            return
+        self.files.append(self._stored(name, file.finish()))
+
+    def _stored(self, name: str, found: Received) -> UploadedFile:
+        return UploadedFile(
+            name=name,
+            status=found.status,
+            path=to_text(str(self._into.path / found.path)),
+            sha256=found.sha256,
+            size_bytes=found.size_bytes,
         )
 
     def _known(self, file: ReceivedFile) -> str | None:
@@ -219,6 +251,10 @@ class _Taking:
             paths = files.paths_of(tx, file.sha256)
         here = to_text(str(self._into.path / file.wanted))
         return next((path for path in paths if path != here and holds(from_text(path), file.sha256)), None)
+
+
+def _refused(name: str, error: LoupeError) -> UploadedFile:
+    return UploadedFile(name=name, status="refused", code=error.code, message=error.message)
 
 
 def _folder(services: Services, root_id: str | None, folder: str | None) -> _Into:
@@ -244,15 +280,17 @@ def _folder(services: Services, root_id: str | None, folder: str | None) -> _Int
     return _Into(path, root, below, receiver)
 
 
-def _reply(services: Services, into: _Into, taken: list[UploadedFile], note: str | None) -> Uploads:
+def _reply(services: Services, into: _Into, taken: list[UploadedFile], cut_off: LoupeError | None) -> Uploads:
     by_status = {status: [each for each in taken if each.status == status] for status in ("stored", "same", "known")}
     root, job_id = into.root, None
+    notes = [cut_off.message] if cut_off else []
     if by_status["stored"] or (by_status["same"] and root is None):
         try:
             root = root or _watch(services, into.path)
-            job_id = _start(services, root, [each.path or "" for each in by_status["stored"]])
+            job_id, note = _start(services, root, [each.path or "" for each in by_status["stored"]])
+            notes += [note] if note else []
         except LoupeError as error:
-            note = f"The files are stored. Reading them was not begun: {error.message}"
+            notes.append(f"The files are stored. Reading them was not begun: {error.message}")
     return Uploads(
         folder=to_text(str(into.path)),
         root_id=root["root_id"] if root else None,
@@ -261,7 +299,8 @@ def _reply(services: Services, into: _Into, taken: list[UploadedFile], note: str
         same=len(by_status["same"]) + len(by_status["known"]),
         refused=sum(each.status == "refused" for each in taken),
         job_id=job_id,
-        note=note,
+        code=cut_off.code if cut_off else None,
+        note=" ".join(notes) or None,
     )
 
 
@@ -272,21 +311,18 @@ def _watch(services: Services, path: Path) -> dict[str, Any]:
         return next(each for each in roots.rows(tx) if each["root_id"] == added.root_id)
 
 
-def _start(services: Services, root: dict[str, Any], paths: list[str]) -> str | None:
-    """A run over the folders that took files. Raises `DAGSTER_UNREACHABLE`, `INGEST_PAUSED` and the like."""
-    manifest = services.library.manifest
+def _start(services: Services, root: dict[str, Any], paths: list[str]) -> tuple[str | None, str | None]:
+    """A run over the folders that took files, or None and why. Raises `DAGSTER_UNREACHABLE`, `INGEST_PAUSED` and so on.
+
+    While another run is at work none is queued: many requests of one sending would queue as many.
+    """
     below = {folder_of(path.removeprefix(root["path"]).lstrip("/")) for path in paths}
     folders = sorted({partition_folder(each, root["partition_depth"]) for each in below})
-    keys = [partition_key(root["root_id"], root["path"], each) for each in folders][:_FOLDERS_A_RUN]
-    look(manifest)  # the inventory looks at partitions that were seen
+    notice(services.library.manifest, root, folders)
     services.status.forget()
     services.watched.forget()
-    with manifest.read() as tx:
-        pauses.check_not_paused(tx)
+    keys = [partition_key(root["root_id"], root["path"], each) for each in folders][:_FOLDERS_A_RUN]
     if not keys:
-        return None
-    job_id = services.dagster.launch_folders(INGEST_JOB, keys)
-    with manifest.write() as tx:
-        jobs.queue(tx, job_id, INGEST_JOB, counted(len(keys), "folder"), {"folders": keys})
-    services.jobs.forget()
-    return job_id
+        return None, None
+    job_id = services.starts.over_folders_unless_at_work(INGEST_JOB, keys)
+    return job_id, None if job_id else "A run is at work; the files are read right after it."

@@ -33,6 +33,9 @@ class Uploads(BaseModel):
     same: int = Field(description="Those that were there already, here or elsewhere.")
     refused: int
     job_id: str | None = Field(None, description="The run that reads them; null when none was started.")
+    code: str | None = Field(
+        None, description="Why the request ended early, such as `DISK_FULL`; what is not among `files` was not taken."
+    )
     note: str | None = Field(None, description="What to tell the person: why no run was started, or what was cut off.")
 
 

@@ -7,7 +7,7 @@ import io
 import os
 import threading
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from PIL import Image
 
 from resources.errors import LoupeError
 from resources.folder_scan import survey
-from resources.receiving import UNFINISHED_FOLDER, Received, Receiver, safe_path
+from resources.receiving import UNFINISHED_FOLDER, Received, ReceivedFile, Receiver, safe_path
 
 
 def picture(colour: str) -> bytes:
@@ -53,9 +53,7 @@ def everything(folder: Path) -> list[str]:
 
 def test_a_file_stands_whole_in_its_folder(folder: Path) -> None:
     found = take(receiver(folder), "Sommer 2024/Größe/IMG_1.jpg", RED)
-    assert found == Received(
-        "Sommer 2024/Größe/IMG_1.jpg", "stored", hashlib.sha256(RED).hexdigest(), len(RED), photo=True
-    )
+    assert found == Received("Sommer 2024/Größe/IMG_1.jpg", "stored", hashlib.sha256(RED).hexdigest(), len(RED))
     assert (folder / found.path).read_bytes() == RED
     assert everything(folder) == ["Sommer 2024", "Sommer 2024/Größe", "Sommer 2024/Größe/IMG_1.jpg"]
 
@@ -69,17 +67,55 @@ def test_the_same_file_again_is_no_second_copy_and_another_one_overwrites_nothin
     assert ((folder / "a.jpg").read_bytes(), (folder / "a (2).jpg").read_bytes()) == (RED, BLUE)
 
 
-def test_a_sidecar_goes_with_its_photo_and_replaces_none(folder: Path) -> None:
+def sidecar(to: Receiver, path: str, content: bytes = XMP) -> ReceivedFile:
+    with to.file(path) as file:
+        file.write(content)
+        file.hold()
+        return file
+
+
+def test_a_sidecar_goes_beside_the_photo_that_it_was_sent_with_whichever_came_first(folder: Path) -> None:
     take(receiver(folder), "a.jpg", RED)
-    take(receiver(folder), "a.jpg.xmp", XMP)
     to = receiver(folder)
+    held = [sidecar(to, name) for name in ("a.xmp", "A.jpg.xmp", "a.jpg.supplemental-metadata.json")]
+    assert everything(folder)[:2] == [UNFINISHED_FOLDER, f"{UNFINISHED_FOLDER}/{min(each.name for each in held)}"]
     take(to, "a.jpg", BLUE)
-    assert take(to, "a.jpg.xmp", XMP + b" ").path == "a (2).jpg.xmp"
-    assert take(to, "a.xmp", XMP).path == "a (2).xmp"
-    with pytest.raises(LoupeError) as taken:
-        take(receiver(folder), "a.jpg.xmp", XMP + b"  ")
-    assert taken.value.code == "FILE_EXISTS"
+    assert [to.place(each).path for each in held] == [
+        "a (2).xmp", "a (2).jpg.xmp", "a (2).jpg.supplemental-metadata.json",
+    ]  # fmt: skip
+    assert everything(folder) == [
+        "a (2).jpg", "a (2).jpg.supplemental-metadata.json", "a (2).jpg.xmp", "a (2).xmp", "a.jpg",
+    ]  # fmt: skip
+
+
+def test_a_sidecar_replaces_none(folder: Path) -> None:
+    for content, status in ((XMP, "stored"), (XMP, "same"), (XMP + b" ", "FILE_EXISTS")):
+        to = receiver(folder)
+        take(to, "a.jpg", RED)
+        held = sidecar(to, "a.jpg.xmp", content)
+        if status == "FILE_EXISTS":
+            with pytest.raises(LoupeError) as taken:
+                to.place(held)
+            assert taken.value.code == status
+        else:
+            assert to.place(held).status == status
+    assert everything(folder) == ["a.jpg", "a.jpg.xmp"]
     assert (folder / "a.jpg.xmp").read_bytes() == XMP
+
+
+def test_a_sidecar_whose_photo_is_not_there_is_refused(folder: Path) -> None:
+    take(receiver(folder), "a.jpg", RED)
+    to = receiver(folder)
+    to.stands(PurePosixPath("b.jpg"), "Old/first.jpg")
+    to.stands(PurePosixPath("c.jpg"), None)
+    alone, beside_known, elsewhere = (sidecar(to, name) for name in ("a.xmp", "b.xmp", "c.xmp"))
+    for held, said in ((alone, "without its photo"), (elsewhere, "another folder")):
+        with pytest.raises(LoupeError, match=said) as refused:
+            to.place(held)
+        assert refused.value.code == "UPLOAD_REFUSED"
+    assert to.place(beside_known).path == "Old/first.xmp"
+    to.forget(sidecar(to, "d.xmp"))
+    assert everything(folder) == ["Old", "Old/first.xmp", "a.jpg"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from drawn_photos import draw_photo, draw_photos
 from shelf import Shelf
 
 from resources.inventory import take_inventory
-from resources.watching import WatchMemory, WatchReport, look
+from resources.manifest import roots
+from resources.watching import WatchMemory, WatchReport, look, notice
 
 
 def tick(shelf: Shelf) -> WatchReport:
@@ -49,6 +50,19 @@ def test_new_folder_is_due_after_two_looks_that_agree(shelf: Shelf) -> None:
     assert (first.due, first.settling) == ((), (key(shelf, "a"),))
     second = tick(shelf)
     assert (second.due, second.settling) == ((key(shelf, "a"),), ())
+
+
+def test_what_is_noticed_can_be_inventoried_and_settles_no_sooner(settled: Shelf) -> None:
+    with settled.library.manifest.read() as tx:
+        [root] = roots.rows(tx)
+    manifest = settled.library.manifest
+    draw_photos(settled.photos, ["new/4.jpg"])
+    notice(manifest, root, ["new"])
+    assert take_inventory(manifest, [key(settled, "new")]).changes.new == 1
+    draw_photos(settled.photos, ["a/3.jpg"])
+    assert tick(settled).settling == (key(settled, "a"),)
+    notice(manifest, root, ["a"])
+    assert settled.value("SELECT stable_ticks FROM folder_signatures WHERE rel_path = 'a'") == 0
 
 
 def test_copy_in_progress_is_left_alone_until_it_ends(settled: Shelf) -> None:

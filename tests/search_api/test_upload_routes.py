@@ -14,6 +14,7 @@ from PIL import Image
 from running_app import LOCAL, running, wait_until
 from small_library import SmallLibrary
 
+from resources.manifest import jobs
 from resources.receiving import UNFINISHED_FOLDER
 from search_api.main import create_app
 
@@ -57,6 +58,34 @@ def test_what_is_sent_is_kept_read_and_found(changing: TestClient, own: SmallLib
     assert elsewhere["files"][0]["status"] == "known"
     assert elsewhere["files"][0]["path"] == str(folder / "Harbour/salmon.jpg")
     assert sorted(str(path.relative_to(folder)) for path in folder.rglob("*.jpg")) == sorted(files)
+
+
+def test_a_sidecar_goes_where_the_photo_of_its_request_went(changing: TestClient, own: SmallLibrary) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
+    folder = own.settings.home / "uploads"
+    send(changing, {"IMG_1.jpg": picture("salmon")})
+    alone = send(changing, {"IMG_1.xmp": xmp})["files"]
+    assert [(each["status"], each["code"]) for each in alone] == [("refused", "UPLOAD_REFUSED")]
+    both = send(changing, {"IMG_1.xmp": xmp, "notes.txt": b"none", "IMG_1.jpg": picture("plum")})["files"]
+    assert [each["name"] for each in both] == ["IMG_1.xmp", "notes.txt", "IMG_1.jpg"]
+    assert [each["path"] for each in both] == [str(folder / "IMG_1 (2).xmp"), None, str(folder / "IMG_1 (2).jpg")]
+    own.take_in()
+    again = send(changing, {"IMG_1.jpg": picture("plum"), "IMG_1.xmp": xmp})["files"]
+    assert [each["status"] for each in again] == ["known", "same"]
+    red = (next(own.photos.rglob("red.jpg"))).read_bytes()
+    elsewhere = send(changing, {"red.jpg": red, "red.xmp": xmp})["files"]
+    assert [each["status"] for each in elsewhere] == ["known", "refused"], "no folder is written to that was not chosen"
+    assert sorted(path.name for path in folder.iterdir()) == ["IMG_1 (2).jpg", "IMG_1 (2).xmp", "IMG_1.jpg"]
+
+
+def test_while_a_run_is_at_work_no_other_is_queued(changing: TestClient, own: SmallLibrary) -> None:
+    with own.library.manifest.write() as tx:
+        jobs.queue(tx, "run-1", "ingest", "1 folder", {"folders": ["a~1"]})
+    sent = send(changing, {"New/salmon.jpg": picture("salmon")})
+    assert (sent["stored"], sent["job_id"]) == (1, None)
+    assert "at work" in sent["note"]
+    own.take_in()
+    wait_until(lambda: changing.get("/api/v1/search", params={"q": "filename:salmon"}).json()["total"] == 1)
 
 
 def test_a_watched_folder_can_be_chosen_and_a_path_given_for_each(

@@ -14,4 +14,9 @@ describe("files that are sent", () => {
     const sizes = batched([file("1", 60), file("2", 30), file("3", 30), file("4", 200), file("5", 1)], 2, 100).map((each) => each.length);
     expect(sizes).toEqual([2, 1, 1, 1]);
   });
+  it("go with their sidecars in one request", () => {
+    const all = ["a/1.jpg", "a/2.jpg", "a/2.jpg.more.json", "b/1.xmp", "a/1.XMP", "2021.05.jpg", "2021.06.jpg"].map((path) => file(path, 1));
+    const batches = batched(all, 2).map((batch) => batch.map(({ path }) => path));
+    expect(batches).toEqual([["a/1.jpg", "a/1.XMP"], ["a/2.jpg", "a/2.jpg.more.json"], ["b/1.xmp", "2021.05.jpg"], ["2021.06.jpg"]]);
+  });
 });

@@ -51,19 +51,37 @@ async function gather(entry: FileSystemEntry, found: Chosen[]): Promise<void> {
   }
 }
 
-/** Requests of a size that can be sent again: so many files, so many bytes. */
+/** Requests of a size that can be sent again: so many files, so many bytes. A photo and its sidecars stay together. */
 export function batched(files: Chosen[], mostFiles = 20, mostBytes = 64e6): Chosen[][] {
   const batches: Chosen[][] = [];
   let bytes = 0;
-  for (const each of files) {
+  for (const group of together(files)) {
+    const size = group.reduce((sum, { file }) => sum + file.size, 0);
     const last = batches.at(-1);
-    if (last && last.length < mostFiles && bytes + each.file.size <= mostBytes) {
-      last.push(each);
-      bytes += each.file.size;
+    if (last && last.length + group.length <= mostFiles && bytes + size <= mostBytes) {
+      last.push(...group);
+      bytes += size;
     } else {
-      batches.push([each]);
-      bytes = each.file.size;
+      batches.push(group);
+      bytes = size;
     }
   }
   return batches;
 }
+
+/** Files of one name but for their endings, "a.jpg", "a.xmp", "a.jpg.more.json": a sidecar is its photo's by name. */
+function together(files: Chosen[]): Chosen[][] {
+  const there = new Set(files.map(({ path }) => path));
+  const groups = new Map<string, Chosen[]>();
+  for (const each of files) {
+    let photo = withoutEnding(each.path);
+    while (!there.has(photo) && photo !== withoutEnding(photo)) photo = withoutEnding(photo);
+    const name = withoutEnding(there.has(photo) ? photo : each.path).toLowerCase();
+    const group = groups.get(name);
+    if (group) group.push(each);
+    else groups.set(name, [each]);
+  }
+  return [...groups.values()];
+}
+
+const withoutEnding = (path: string): string => path.replace(/(?<=[^/])\.[^./]*$/, "");

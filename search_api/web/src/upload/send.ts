@@ -30,6 +30,7 @@ export async function send(files: Chosen[], signal: AbortSignal, tell: (sent: Se
       note: reply.note ?? before.note,
     };
     tell(sent);
+    if (reply.code) throw new ApiError(reply.code, reply.note ?? reply.code, 200); // it ended early, after some of the files
   }
   return sent;
 }
