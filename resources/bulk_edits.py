@@ -1,7 +1,7 @@
 """Changing many photos at once: one edit, one transaction, all of them or none.
 
-A dry run is the same edit in a transaction that is thrown away (`Manifest.read`), so its count is the real one. Not
-here: which photos are meant (`resources/search/chosen.py` walks a query).
+A dry run asks the tables what the edit would change, and changes nothing: it holds the manifest for as long as counting
+takes. Not here: which photos are meant (`resources/search/chosen.py` walks a query).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from resources.errors import LoupeError
-from resources.manifest import Transaction, collections, given_ratings, hidden, tags
+from resources.manifest import Transaction, collections, given_ratings, hidden, photos, tags
 
-__all__ = ["Edit", "apply"]
+__all__ = ["Edit", "apply", "count"]
 
 Kind = Literal["tag", "untag", "rate", "add", "remove", "move", "hide"]
 
@@ -55,10 +55,42 @@ def apply(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
             return len(hidden.hide(tx, photo_ids))
 
 
-def _move(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
-    """Only what is in the source goes: a selection may hold more."""
+def count(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
+    """What `apply` would return, or raise."""
+    match edit.kind:
+        case "tag":
+            named = {tags.usable(tag) for tag in edit.tags}
+            photos.require(tx, photo_ids)
+            return len(set(photo_ids)) * len(named) - tags.count_held(tx, photo_ids, named)
+        case "untag":
+            return tags.count_held(tx, photo_ids, edit.tags)
+        case "rate":
+            held = given_ratings.count_held(tx, photo_ids, edit.rating)
+            photos.require(tx, photo_ids)
+            return len(set(photo_ids)) - held
+        case "add":
+            held = collections.count_held(tx, edit.collection, photo_ids)
+            photos.require(tx, photo_ids)
+            return len(set(photo_ids)) - held
+        case "remove":
+            return collections.count_held(tx, edit.collection, photo_ids)
+        case "move":
+            _check_move(edit)
+            moved = collections.count_held(tx, edit.source, photo_ids)
+            collections.count_held(tx, edit.collection, ())  # it must be there
+            return moved
+        case "hide":
+            return hidden.count_shown(tx, photo_ids)
+
+
+def _check_move(edit: Edit) -> None:
     if edit.source == edit.collection:
         raise LoupeError("INVALID_REQUEST", "Photos move from one collection to another, not to the same.")
+
+
+def _move(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
+    """Only what is in the source goes: a selection may hold more."""
+    _check_move(edit)
     wanted = set(photo_ids)
     held = [photo_id for photo_id in collections.photo_ids(tx, edit.source) if photo_id in wanted]
     collections.add_photos(tx, edit.collection, held)

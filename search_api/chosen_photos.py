@@ -43,20 +43,20 @@ def payloads_of(chosen: Chosen, services: Services) -> Iterator[dict[str, Any]]:
     what cannot be searched is an error and no broken stream.
     """
     live = services.live
-    index = live.index
     if chosen.query is None:
         ids = ids_of(chosen, services)
         walked = iter([ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)])
         begun = next(walked, [])
     else:
         with told_why(live):
-            walked = batches(live.search, search_request(chosen.query, services.map), _BATCH)
+            walked = batches(live.search, search_request(chosen.query, services.map), _BATCH, lambda: live.index)
             begun = next(walked, [])
 
     def shown() -> Iterator[dict[str, Any]]:
         batch = begun
         while batch:
-            stored = index.get(batch)
+            # A reply may take hours to be taken, and another model's index may take over meanwhile.
+            stored = live.index.get(batch)
             yield from (stored[photo_id].payload for photo_id in batch if photo_id in stored)
             batch = next(walked, [])
 

@@ -9,7 +9,7 @@ import typer
 from orchestration.cli.hidden import photo_id_of
 from orchestration.cli.options import JsonOption, print_json, settings_from
 from orchestration.cli.search import found_photos
-from resources.bulk_edits import Edit, apply
+from resources.bulk_edits import Edit, apply, count
 from resources.errors import LoupeError
 from resources.library import Library
 from resources.manifest import photos
@@ -141,7 +141,7 @@ def _change(edit: Edit, query: str, named: list[str] | None, stacks: str, dry_ru
     photo_ids = chosen(library, query, named, stacks)
     with library.manifest.read() if dry_run else library.manifest.write() as tx:
         there = sorted(photos.taken_ids(tx, photo_ids))
-        changed = apply(tx, there, edit)
+        changed = (count if dry_run else apply)(tx, there, edit)
     if not dry_run:
         wake(library.home)
     if as_json:

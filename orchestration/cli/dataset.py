@@ -58,7 +58,8 @@ def dataset_command(
     watched = watched_folders(library.manifest)
     hits = found_photos(library.settings, query or None, filters={"stacks": stacks})["hits"]
     with library.manifest.read() as tx:
-        splits = Splits(divided, seed, related.related(tx))
+        pairs = related.related(tx)
+    splits = Splits(divided, seed, pairs)
     found, missing = _reachable(hits, splits, watched)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import structlog
 from resources.errors import LoupeError
 from resources.inference.device_queue import DeviceQueue, Lane
 from resources.library import Library
-from resources.models import Captioner, GpuResource, load_captioner
+from resources.models import Captioner, GpuResource, ModelIdentity, load_captioner
 from resources.models.presets import DEFAULT_CAPTIONER
 from resources.search import TextEncoder
 
@@ -87,15 +87,21 @@ class ServedModels:
         return [str(text) for text in self._queue.run(lane, images, self._timeout_s)]
 
     def captioner(self) -> Captioner:
-        """The captioner in use, loaded if it is not. Raises `MODEL_NOT_FETCHED` and the like."""
+        """The captioner in use, loaded if it is not; another one may be chosen at any time.
+
+        Raises `MODEL_NOT_FETCHED`, `MANIFEST_BUSY` and the like.
+        """
+        identity = self._library.captioner()
+        if identity is None:
+            raise LoupeError(
+                "MODEL_NOT_FETCHED",
+                f"Captions are off, or no captioner is here: run `loupe models fetch {DEFAULT_CAPTIONER}`.",
+            )
         with self._loading:
+            if self._captioner is not None and _key(self._captioner) != _key(identity):
+                log.info("captioner_released", model=self._captioner.name)
+                self._captioner = None
             if self._captioner is None:
-                identity = self._library.captioner()
-                if identity is None:
-                    raise LoupeError(
-                        "MODEL_NOT_FETCHED",
-                        f"Captions are off, or no captioner is here: run `loupe models fetch {DEFAULT_CAPTIONER}`.",
-                    )
                 self._captioner = load_captioner(self._library.settings, identity.name, self.gpu)
                 log.info("captioner_loaded", model=identity.name)
             return self._captioner
@@ -121,5 +127,5 @@ class ServedModels:
             self._captioner = None
 
 
-def _key(model: Encoder | Captioner) -> tuple[str, str, str]:
+def _key(model: Encoder | Captioner | ModelIdentity) -> tuple[str, str, str]:
     return model.name, model.revision, model.preprocess_version

@@ -25,6 +25,7 @@ __all__ = [
     "absorb",
     "add_photos",
     "confirmation",
+    "count_held",
     "create",
     "detach",
     "drop_members",
@@ -121,6 +122,14 @@ def add_photos(tx: Transaction, name: str, photo_ids: Sequence[str]) -> int:
             {"collection": collection_id, "now": now},
         ).fetchall()
     return _changed(tx, collection_id, new)
+
+
+def count_held(tx: Transaction, name: str, photo_ids: Collection[str]) -> int:
+    """How many of these photos are in it. Raises `COLLECTION_NOT_FOUND`."""
+    collection_id = _id(tx, name)
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        held = f"SELECT count(*) FROM collection_photos JOIN {given} USING (photo_id) WHERE collection_id = ?"
+        return int(tx.value(held, [collection_id]))
 
 
 def remove_photos(tx: Transaction, name: str, photo_ids: Collection[str]) -> int:

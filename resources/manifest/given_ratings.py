@@ -13,7 +13,13 @@ from resources.errors import LoupeError
 from resources.manifest import outbox, photos, stacks
 from resources.manifest.database import Transaction
 
-__all__ = ["RATINGS", "forget", "give", "merge"]
+__all__ = [
+    "RATINGS",
+    "count_held",
+    "forget",
+    "give",
+    "merge",
+]
 
 RATINGS = range(-1, 6)  # -1 rejected, 0 none, 1 to 5 stars
 
@@ -24,8 +30,7 @@ def give(tx: Transaction, ratings: Mapping[str, int | None]) -> int:
     Returns how many are new or other. Raises `INVALID_REQUEST`, `PHOTO_NOT_FOUND`.
     """
     for rating in ratings.values():
-        if rating is not None and rating not in RATINGS:
-            raise LoupeError("INVALID_REQUEST", f"A rating is 0 to 5, or -1 for rejected, not {rating}.")
+        _check(rating)
     photos.require(tx, ratings)
     columns: dict[str, list[Any]] = {"photo_id": list(ratings), "rating": list(ratings.values())}
     with tx.relation(columns, {"photo_id": pa.string(), "rating": pa.int32()}) as given:
@@ -33,6 +38,24 @@ def give(tx: Transaction, ratings: Mapping[str, int | None]) -> int:
         before = tx.value(f"SELECT max(w.given_at) FROM given_ratings w JOIN {given} USING (photo_id)")
         now: datetime = max(utc_now(), before or datetime.min)
         return merge(tx, f"(SELECT photo_id, rating, TIMESTAMP '{now.isoformat(sep=' ')}' AS given_at FROM {given})")
+
+
+def count_held(tx: Transaction, photo_ids: Collection[str], rating: int | None) -> int:
+    """How many of these photos were given this rating. Raises `INVALID_REQUEST`."""
+    _check(rating)
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        return int(
+            tx.value(
+                f"""SELECT count(*) FROM given_ratings w JOIN {given} USING (photo_id)
+                WHERE w.rating IS NOT DISTINCT FROM ?""",
+                [rating],
+            )
+        )
+
+
+def _check(rating: int | None) -> None:
+    if rating is not None and rating not in RATINGS:
+        raise LoupeError("INVALID_REQUEST", f"A rating is 0 to 5, or -1 for rejected, not {rating}.")
 
 
 def merge(tx: Transaction, given: str) -> int:

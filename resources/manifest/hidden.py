@@ -15,7 +15,7 @@ from resources.clock import utc_now
 from resources.manifest import outbox, photos, stacks
 from resources.manifest.database import Transaction
 
-__all__ = ["content", "count", "hide", "list_all", "merge", "other_pictures", "require", "show"]
+__all__ = ["content", "count", "count_shown", "hide", "list_all", "merge", "other_pictures", "require", "show"]
 
 # Bits of 64 that may differ between difference hashes of one picture; other pictures differ by about half of them.
 _NEAR_BITS = 10
@@ -37,6 +37,11 @@ def hide(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
     stacks.disturb(tx, ids)
     outbox.push(tx, ids, "hidden")
     return ids
+
+
+def count_shown(tx: Transaction, photo_ids: Sequence[str]) -> int:
+    """How many photos `hide` would remove."""
+    return len(_of_documents(tx, photo_ids, "p.hidden_at IS NULL"))
 
 
 def merge(tx: Transaction, given: str) -> int:

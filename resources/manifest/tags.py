@@ -12,7 +12,18 @@ from resources.errors import LoupeError
 from resources.manifest import outbox, photos
 from resources.manifest.database import Transaction
 
-__all__ = ["MOST_TAG_CHARS", "add", "list_all", "merge", "of_photo", "photo_ids", "remove", "rename", "usable"]
+__all__ = [
+    "MOST_TAG_CHARS",
+    "add",
+    "count_held",
+    "list_all",
+    "merge",
+    "of_photo",
+    "photo_ids",
+    "remove",
+    "rename",
+    "usable",
+]
 
 MOST_TAG_CHARS = 200
 
@@ -60,6 +71,15 @@ def merge(tx: Transaction, given: str) -> tuple[int, int]:
         GROUP BY photo_id, tag RETURNING photo_id"""
     ).fetchall()
     return len(new), outbox.push(tx, [row[0] for row in new], "tags")
+
+
+def count_held(tx: Transaction, photo_ids: Collection[str], named: Collection[str]) -> int:
+    """How many of these tags stand at these photos, counted by photo and tag."""
+    with (
+        tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given,
+        tx.relation({"tag": sorted(set(named))}, {"tag": pa.string()}) as asked,
+    ):
+        return int(tx.value(f"SELECT count(*) FROM tags JOIN {asked} USING (tag) JOIN {given} USING (photo_id)"))
 
 
 def remove(tx: Transaction, photo_ids: Collection[str] | None, tag: str) -> int:

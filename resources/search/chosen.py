@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from resources.search.photo_search import PhotoSearch
 from resources.search.requests import SearchRequest
+from resources.vector_index import VectorIndex
 
 __all__ = ["batches", "chosen_ids"]
 
@@ -20,10 +21,16 @@ def chosen_ids(search: PhotoSearch, request: SearchRequest) -> list[str]:
     return [photo_id for batch in batches(search, request) for photo_id in batch]
 
 
-def batches(search: PhotoSearch, request: SearchRequest, size: int = _BATCH) -> Iterator[list[str]]:
-    """As `chosen_ids`, a batch at a time; photos that come in meanwhile may be among the later ones."""
+def batches(
+    search: PhotoSearch, request: SearchRequest, size: int = _BATCH, index: Callable[[], VectorIndex] | None = None
+) -> Iterator[list[str]]:
+    """As `chosen_ids`, a batch at a time; photos that come in meanwhile may be among the later ones.
+
+    Who takes long over a batch says by `index` which one to ask for the next: that of the search is closed some time
+    after another took over.
+    """
     condition = search.found(request)
     last: str | None = None
-    while batch := search.index.ids(last, size, condition):
+    while batch := (index() if index else search.index).ids(last, size, condition):
         yield batch
         last = batch[-1]

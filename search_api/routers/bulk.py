@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from fastapi import APIRouter
 
-from resources.bulk_edits import apply
+from resources.bulk_edits import Edit, apply, count
 from resources.errors import LoupeError
 from resources.manifest import Transaction
 from resources.vector_index import wake
@@ -31,7 +33,7 @@ def change(asked: Bulk, services: Held) -> BulkDone:
     """
     photo_ids = ids_of(asked, services)
     with services.library.manifest.write() as tx:
-        done = _done(tx, asked, photo_ids)
+        done = _done(tx, asked, photo_ids, apply)
     wake(services.library.home)
     services.status.forget()
     return done
@@ -39,13 +41,15 @@ def change(asked: Bulk, services: Held) -> BulkDone:
 
 @router.post("/dry-run", responses=_ERRORS)
 def dry_run(asked: Bulk, services: Held) -> BulkDone:
-    """What that would do: the same work, thrown away."""
+    """What that would do, counted."""
     photo_ids = ids_of(asked, services)
     with services.library.manifest.read() as tx:
-        return _done(tx, asked, photo_ids)
+        return _done(tx, asked, photo_ids, count)
 
 
-def _done(tx: Transaction, asked: Bulk, photo_ids: list[str]) -> BulkDone:
+def _done(
+    tx: Transaction, asked: Bulk, photo_ids: list[str], do: Callable[[Transaction, Sequence[str], Edit], int]
+) -> BulkDone:
     there = still_there(tx, asked, photo_ids)
     if asked.expected is not None and asked.expected != len(there):
         raise LoupeError(
@@ -54,4 +58,4 @@ def _done(tx: Transaction, asked: Bulk, photo_ids: list[str]) -> BulkDone:
             found=len(there),
             expected=asked.expected,
         )
-    return BulkDone(photos=len(there), changed=apply(tx, there, asked.step.edit()))
+    return BulkDone(photos=len(there), changed=do(tx, there, asked.step.edit()))

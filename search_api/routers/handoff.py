@@ -7,7 +7,7 @@ Named photos that are hidden or gone are passed over. A folder of links is made 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import APIRouter
@@ -62,7 +62,8 @@ def paths(asked: AskedPaths, services: Held) -> StreamingResponse:
 def zipped(asked: Chosen, services: Held) -> StreamingResponse:
     """The originals in one ZIP, not compressed again. What cannot be read now is named in a text at its end."""
     return StreamingResponse(
-        zip_stream(_files(payloads_of(asked, services), services.library)),
+        # Read before the reply begins: then it can be an error still.
+        zip_stream(_files(payloads_of(asked, services), watched_folders(services.library.manifest))),
         media_type="application/zip",
         headers={"Content-Disposition": 'attachment; filename="photos.zip"'},
     )
@@ -77,7 +78,8 @@ def dataset(asked: AskedSet, services: Held) -> StreamingResponse:
     """Photos and captions to train with, whole or one part of it."""
     shares, library = parse_shares(asked.shares), services.library
     with library.manifest.read() as tx:
-        splits = Splits(shares, asked.seed, related.related(tx))
+        pairs = related.related(tx)
+    splits = Splits(shares, asked.seed, pairs)  # seconds for a million photos, without the manifest
     samples = _samples(payloads_of(asked, services), splits, asked.split)
     kind, ending, content = _set(asked, samples, library)
     name = f"{asked.split or 'photos'}.{ending}"
@@ -125,7 +127,6 @@ def _lines(payloads: Iterator[dict[str, Any]], end: bytes) -> Iterator[bytes]:
     yield b"".join(lines)
 
 
-def _files(payloads: Iterator[dict[str, Any]], library: Library) -> Iterator[Original | str]:
-    folders = watched_folders(library.manifest)
+def _files(payloads: Iterator[dict[str, Any]], folders: Sequence[str]) -> Iterator[Original | str]:
     for payload in payloads:
         yield reachable(payload.get("paths") or (), folders) or str(payload.get("file_name") or payload["photo_id"])

@@ -83,8 +83,7 @@ def get_map(
         columns=list(projections.COLUMNS),
         clusters=[MapCluster(**{**vars(each), "terms": list(each.terms)}) for each in clusters],
         hidden_rows=points.rows_of(hidden).tolist(),
-        # Ids are hashes: every n-th is as good as a draw.
-        sample=points_at(points, np.arange(0, len(points), -(-len(points) // sample)) if sample else _NO_ROWS),
+        sample=points_at(points, _sampled(len(points), sample)),
     )
     return Response(told.model_dump_json(), media_type="application/json", headers=_headers(etag, _ASK_EACH_TIME))
 
@@ -149,7 +148,10 @@ def draw(services: Held) -> Job:
     return job_reply(services.starts.over_library(MAP_JOB))
 
 
-_NO_ROWS: npt.NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+def _sampled(points: int, most: int) -> npt.NDArray[np.int64]:
+    """Rows, `most` at most. Ids are hashes: every n-th is as good as a draw."""
+    step = -(-points // most) if most else 0
+    return np.arange(0, points, step) if step else np.zeros(0, dtype=np.int64)
 
 
 def points_at(points: Points, rows: npt.NDArray[np.int64]) -> MapPoints:

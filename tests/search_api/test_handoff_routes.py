@@ -10,14 +10,23 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 from running_app import running
 from small_library import CAPTIONS, SmallLibrary
 
+from resources.errors import LoupeError
 from resources.handoff.zip_stream import LEFT_OUT
-from resources.manifest import duplicates
+from resources.manifest import Manifest, duplicates
+from resources.vector_index import VectorIndex
+from search_api import chosen_photos
+from search_api.chosen_photos import payloads_of
+from search_api.live_index import LiveIndex
+from search_api.routers import handoff
+from search_api.schemas.chosen import Chosen
+from search_api.schemas.search import SearchQuery
 
 URL = "/api/v1/handoff"
 ALL: dict[str, Any] = {"query": {}}
@@ -55,6 +64,48 @@ def test_paths_are_those_that_the_system_knows(client: TestClient, small: SmallL
     assert ended.endswith(b"\0")
     one = client.post(f"{URL}/paths", json={"photo_ids": [small.photo_id("orange größe.jpg")]}).text
     assert one == f"{small.photos / 'Lisbon 2023/Ünïcode/orange größe.jpg'}\n"
+
+
+def test_a_stream_goes_on_with_the_index_that_took_over(
+    client: TestClient, small: SmallLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Retired:
+        """The index of before, which is closed some time after another took over."""
+
+        def __init__(self, index: VectorIndex) -> None:
+            self.index, self.closed = index, False
+
+        def __getattr__(self, name: str) -> Any:
+            assert not self.closed
+            return getattr(self.index, name)
+
+    services = client.app.state.services  # type: ignore[attr-defined]
+    after = services.live.index
+    before = Retired(after)
+    serving = [before]
+    monkeypatch.setattr(LiveIndex, "index", property(lambda live: serving[-1]))
+    monkeypatch.setattr(chosen_photos, "_BATCH", 3)
+    for chosen in (Chosen(query=SearchQuery()), Chosen(photo_ids=[UUID(each) for each in after.ids(None, 9, None)])):
+        before.closed, serving[:] = False, [before]
+        shown = payloads_of(chosen, services)
+        first = next(shown)
+        serving.append(after)
+        before.closed = True
+        assert len({first["photo_id"], *(each["photo_id"] for each in shown)}) == 8
+
+
+def test_what_the_manifest_refuses_is_an_error_and_no_broken_stream(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(manifest: Manifest) -> list[str]:
+        raise LoupeError("MANIFEST_BUSY", "Another program has the file open.")
+
+    monkeypatch.setattr(handoff, "watched_folders", busy)
+    for reply in (
+        client.post(f"{URL}/zip", json=ALL),
+        client.post(f"{URL}/dataset", json={**ALL, "format": "webdataset"}),
+    ):
+        assert (reply.status_code, reply.json()["error"]["code"]) == (503, "MANIFEST_BUSY")
 
 
 def test_a_zip_holds_the_originals_as_they_are(client: TestClient, small: SmallLibrary) -> None:

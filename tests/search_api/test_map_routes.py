@@ -62,6 +62,12 @@ def test_without_a_map_each_route_says_so(http: TestClient, own: SmallLibrary) -
     assert error(http.get("/api/v1/collections/None/map")) == (404, "COLLECTION_NOT_FOUND")
 
 
+def test_a_map_without_points_is_told(http: TestClient, own: SmallLibrary) -> None:
+    store_map(own.library, PRESET, [], np.zeros((0, 2), dtype=np.float32))
+    told = http.get(URL)
+    assert (told.status_code, told.json()["photos"], told.json()["sample"]["rows"]) == (200, 0, [])
+
+
 def test_the_map_tells_its_groups_and_a_sample(http: TestClient, own: SmallLibrary) -> None:
     ids = drawn(own)
     told = http.get(URL).json()
