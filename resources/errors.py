@@ -321,8 +321,8 @@ _FOLDERS = (
         "UPLOAD_REFUSED",
         422,
         EX_DATAERR,
-        "The uploaded file is neither a photo nor a sidecar, by its content and its name.",
-        "Nothing: it was not kept.",
+        "The uploaded file is neither a photo nor a sidecar, by content and name, or a sidecar without its photo.",
+        "Send a sidecar in one request with its photo; anything else is not kept.",
     ),
     ErrorCode(
         "FILE_EXISTS",
