@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ import pytest
 from running_app import free_port, serving, wait_until
 from small_library import SmallLibrary
 
-from resources.manifest import audit_log, roots
 from search_api import request_context
 from search_api.server import PatientProtocol
 
@@ -103,26 +101,6 @@ def test_a_body_that_does_not_come_is_answered_with_408(port: int, opened: ExitS
         received = left_alone(connection)
         assert received.startswith(b"HTTP/1.1 408")
         assert b"REQUEST_TIMEOUT" in received
-
-
-def test_files_that_came_before_an_upload_stopped_are_watched_and_audited(
-    port: int, opened: ExitStack, own: SmallLibrary
-) -> None:
-    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n'
-    red = next(own.photos.rglob("red.jpg")).read_bytes() + b"another"
-    body = part % b"whole.jpg" + red + b"\r\n" + part % b"cut.jpg" + red[:500]
-    head = "POST /api/v1/uploads HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-    received = left_alone(connect(opened, port, f"{head}Content-Length: {len(body) + 1000}\r\n\r\n".encode() + body))
-    assert received.startswith(b"HTTP/1.1 200"), received
-    said = json.loads(received.partition(b"\r\n\r\n")[2])
-    assert (said["stored"], said["code"], [each["name"] for each in said["files"]]) == (
-        1,
-        "REQUEST_TIMEOUT",
-        ["whole.jpg"],
-    )
-    with own.library.manifest.read() as tx:
-        assert said["root_id"] in [row["root_id"] for row in roots.rows(tx)]
-        assert [row["affected"] for row in audit_log.newest(tx, 5)] == [1]
 
 
 def test_bodies_together_have_a_limit_and_its_room_comes_back(

@@ -13,9 +13,11 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from running_app import LOCAL, running, wait_until
 from small_library import SmallLibrary
+from starlette.exceptions import HTTPException
 
+from resources.errors import LoupeError
 from resources.manifest import jobs
-from resources.receiving import UNFINISHED_FOLDER
+from resources.receiving import UNFINISHED_FOLDER, Receiver
 from search_api.main import create_app
 
 
@@ -76,6 +78,29 @@ def test_a_sidecar_goes_where_the_photo_of_its_request_went(changing: TestClient
     elsewhere = send(changing, {"red.jpg": red, "red.xmp": xmp})["files"]
     assert [each["status"] for each in elsewhere] == ["known", "refused"], "no folder is written to that was not chosen"
     assert sorted(path.name for path in folder.iterdir()) == ["IMG_1 (2).jpg", "IMG_1 (2).xmp", "IMG_1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(LoupeError("DISK_FULL", "The disk is full."), "DISK_FULL"), (HTTPException(status_code=408), "REQUEST_TIMEOUT")],
+)
+def test_what_came_before_a_request_ended_is_watched_and_audited(
+    changing: TestClient, own: SmallLibrary, monkeypatch: pytest.MonkeyPatch, fault: Exception, code: str
+) -> None:
+    folder, room = own.settings.home / "uploads", Receiver.check_room
+
+    def ends_after_the_first(receiver: Receiver, more_bytes: int) -> None:
+        if (folder / "first.jpg").exists():
+            raise fault
+        room(receiver, more_bytes)
+
+    monkeypatch.setattr(Receiver, "check_room", ends_after_the_first)
+    sent = send(changing, {"first.jpg": picture("salmon"), "second.jpg": picture("plum")})
+    assert ([each["name"] for each in sent["files"]], sent["stored"], sent["code"]) == (["first.jpg"], 1, code)
+    assert str(folder) in {each["path"] for each in changing.get("/api/v1/folders").json()["folders"]}
+    assert [row["affected"] for row in changing.get("/api/v1/audit").json()["changes"]] == [1]
+    refused = changing.post("/api/v1/uploads", files={"file": ("second.jpg", picture("plum"))})
+    assert (refused.status_code, refused.json()["error"]["code"]) == ((507 if code == "DISK_FULL" else 408), code)
 
 
 def test_while_a_run_is_at_work_no_other_is_queued(changing: TestClient, own: SmallLibrary) -> None:
