@@ -1,4 +1,4 @@
-"""Schedules: captions, the map and backups as they fall due, a full reconcile each week. Idle ones ask for nothing.
+"""Schedules: each hour or oftener they ask whether something is due. What a machine slept through is done once it runs.
 
 While a person has paused reading photos, what reads photos or uses a model asks for nothing; backups and tidying go on.
 """
@@ -17,6 +17,7 @@ from resources.imaging import DECODER_VERSION
 from resources.library import Library, result_key
 from resources.manifest import duplicates, files, pauses, projections, results
 from resources.preview_cache import pictures_bytes
+from resources.reconciling import reconcile_due
 from resources.watching import look
 
 __all__ = ["SCHEDULES"]
@@ -92,18 +93,23 @@ def hourly_duplicates(
 
 @dg.schedule(
     job=reconcile_job,
-    cron_schedule="0 4 * * 0",
+    cron_schedule="15 * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Compares every watched folder with the manifest, and the manifest with the index.",
+    description="Compares every folder with the manifest and the manifest with the index, each week or once it can.",
 )
 def weekly_reconcile(
     context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
 ) -> dg.RunRequest | dg.SkipReason:
     if _paused(library):
         return dg.SkipReason("reading photos is paused")
+    if active_runs(context.instance, ("reconcile",)):
+        return dg.SkipReason("a run is active")
+    due, why = reconcile_due(library.manifest, datetime.now().astimezone())
+    if not due:
+        return dg.SkipReason(why)
     known = look(library.manifest, settle=False).known
     if not known:
-        return dg.SkipReason("no folder is watched")
+        return dg.SkipReason("no watched folder can be reached")
     ordered = add_partitions(context.instance, known)
     present = [key for key in ordered if key in set(known)]
     run = folder_run(ordered, present, {"thorough": True})

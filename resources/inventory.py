@@ -14,6 +14,7 @@ from shlex import quote
 from typing import Any
 
 from resources.errors import LoupeError
+from resources.folder_probe import reachable
 from resources.folder_scan import FolderLook, look_at, survey
 from resources.folders import (
     check_root,
@@ -35,7 +36,8 @@ __all__ = [
     "Loss",
     "accept_missing",
     "add_root",
-    "reachable",
+    "note_reach",
+    "note_reach_of_all",
     "remove_root",
     "set_root_state",
     "take_inventory",
@@ -94,11 +96,21 @@ class InventoryReport:
 def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> AddedRoot:
     """Watch the folder at `path`, or the part of a watched folder that it is.
 
-    Raises `DIR_NOT_FOUND`, `NOT_A_DIRECTORY`, `NO_PERMISSION`, `DIR_EMPTY`, `ROOT_IN_HOME`, and `ROOT_NESTED` when
-    it lies around a folder that is watched already.
+    Raises `DIR_NOT_FOUND`, `NOT_A_DIRECTORY`, `NO_PERMISSION`, `DIR_EMPTY`, `ROOT_IN_HOME`, `ROOT_NESTED` when it lies
+    around a folder that is watched already, and `ROOT_OFFLINE` when it is or was part of one that cannot be reached. A
+    watched folder that holds no photo any more is no error: what was in it is missing, or held back.
     """
+    text = to_text(os.path.abspath(os.path.expanduser(path)))
+    with manifest.read() as tx:
+        within = _around(text, roots.rows(tx))
+    if within is not None and not note_reach(manifest, within):
+        raise LoupeError(
+            "ROOT_OFFLINE",
+            f"'{within['path']}' cannot be reached now; its photos stay searchable. "
+            f"If it stands elsewhere now: `loupe folders move {quote(within['path'])} NEW`.",
+            path=within["path"],
+        )
     absolute = check_root(path)
-    text = to_text(str(absolute))
     own = os.path.realpath(home.path)
     real = os.path.realpath(absolute)
     received = os.path.realpath(home.uploads)
@@ -107,35 +119,39 @@ def add_root(manifest: Manifest, home: Home, path: str, max_partitions: int) -> 
     found = survey(absolute)
     if found.unreadable.get(""):
         raise LoupeError("NO_PERMISSION", f"'{text}' may not be read. Check its owner.", path=text)
-    if found.photo_files == 0:
-        raise LoupeError("DIR_EMPTY", f"There is no photo in '{text}'.", path=text, skipped=found.skipped.total())
     with manifest.write() as tx:
         known = roots.rows(tx)
-        around = next((root for root in known if is_inside(text, root["path"])), None)
-        within = next((root for root in known if root is not around and is_inside(root["path"], text)), None)
-        if around is None and within is not None:
+        around = _around(text, known)
+        nested = next((root for root in known if is_inside(root["path"], text)), None)
+        if around is None and nested is not None:
             raise LoupeError(
-                "ROOT_NESTED", f"'{text}' lies around '{within['path']}', which is watched already.", path=text
+                "ROOT_NESTED", f"'{text}' lies around '{nested['path']}', which is watched already.", path=text
             )
+        prefix = text[len(around["path"]) :].strip("/") if around else ""
+        seen_before = {
+            key
+            for key, row in signatures.by_key(tx).items()
+            if around and row["root_id"] == around["root_id"] and is_inside(f"/{row['rel_path']}", f"/{prefix}")
+        }
+        if found.photo_files == 0 and not seen_before:
+            raise LoupeError("DIR_EMPTY", f"There is no photo in '{text}'.", path=text, skipped=found.skipped.total())
         root = around or roots.add(tx, text, partition_depth(found.folders, max_partitions))
-        stored = signatures.by_key(tx)
-    prefix = text[len(root["path"]) :].strip("/")
     below = [f"{prefix}/{folder}".strip("/") for folder in (*found.folders, *found.unreadable)]
     keys = {partition_key(root["root_id"], root["path"], partition_folder(f, root["partition_depth"])) for f in below}
-    keys |= {
-        key
-        for key, row in stored.items()
-        if row["root_id"] == root["root_id"] and is_inside(f"/{row['rel_path']}", f"/{prefix}")
-    }
     return AddedRoot(
         root_id=root["root_id"],
         path=text,
-        partition_keys=tuple(sorted(keys)),
+        partition_keys=tuple(sorted(keys | seen_before)),
         photo_files=found.photo_files,
         total_bytes=found.photo_bytes,
         skipped=dict(found.skipped),
         new=around is None,
     )
+
+
+def _around(path: str, known: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The watched folder that `path` is or lies in."""
+    return next((root for root in known if is_inside(path, root["path"])), None)
 
 
 def remove_root(manifest: Manifest, root_id: str) -> list[str]:
@@ -191,12 +207,9 @@ def take_inventory(
         }
         if not mine:
             continue
-        if not reachable(path):
+        if not note_reach(manifest, root):
             report.offline_roots.append(root["path"])
-            set_root_state(manifest, root, "offline")
             continue
-        if root["state"] == "offline":
-            set_root_state(manifest, root, "online")
         if not os.listdir(path):
             emptied.add(root["root_id"])
         news: list[FoundPartition] = []
@@ -208,9 +221,8 @@ def take_inventory(
             else:
                 news.append(FoundPartition(root["root_id"], key, list(look.files())))
             seen[key] = replace(look, _directories=())
-        if not reachable(path):  # unplugged while it was looked at: what was not found says nothing
+        if not note_reach(manifest, root):  # unplugged while it was looked at: what was not found says nothing
             report.offline_roots.append(root["path"])
-            set_root_state(manifest, root, "offline")
             continue
         found += news
         for key, look in seen.items():
@@ -281,6 +293,24 @@ def _as_it_was(look: FolderLook, row: dict[str, Any]) -> bool:
     )
 
 
+def note_reach(manifest: Manifest, root: dict[str, Any]) -> bool:
+    """Whether the root can be reached now; its state says so from then on."""
+    here = reachable(from_text(root["path"]))
+    if not here:
+        set_root_state(manifest, root, "offline")
+    elif root["state"] == "offline":
+        set_root_state(manifest, root, "online")
+    return here
+
+
+def note_reach_of_all(manifest: Manifest) -> None:
+    """`note_reach` of every watched folder: for commands that answer while nobody watches."""
+    with manifest.read() as tx:
+        watched = roots.rows(tx)
+    for root in watched:
+        note_reach(manifest, root)
+
+
 def set_root_state(manifest: Manifest, root: dict[str, Any], state: str) -> None:
     """Change a root's state in a transaction of its own, if it is another one, and wake the index's owner."""
     if root["state"] == state:
@@ -312,15 +342,6 @@ def _unreadable_row(signature: dict[str, Any], rel_folder: str, why: str) -> dic
         "decoder_version": "",
         "page": 1,
     }
-
-
-def reachable(path: str) -> bool:
-    """Whether the root is there and may be read."""
-    try:
-        with os.scandir(path):
-            return True
-    except OSError:
-        return False
 
 
 def _too_many(gone: int, total: int, emptied: bool) -> bool:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from resources.folder_probe import reachable
 from resources.folders import from_text
-from resources.inventory import reachable
 from resources.manifest import Manifest, integrity, previews, roots
 from resources.photo_store import PhotoStore
 

@@ -20,11 +20,12 @@ import structlog
 
 from resources.backup import file_hash
 from resources.errors import LoupeError
-from resources.folders import from_text
+from resources.folder_probe import reachable
+from resources.folders import from_text, is_inside, to_text
 from resources.imaging import DECODER_VERSION
-from resources.inventory import reachable, take_inventory
+from resources.inventory import take_inventory
 from resources.library import Library
-from resources.manifest import VectorFile, VectorStore, files, integrity, outbox, previews
+from resources.manifest import VectorFile, VectorStore, files, integrity, outbox, previews, roots
 from resources.manifest.results import ResultKey
 from resources.model_change import searched_model
 from resources.preview_cache import orphan_pictures
@@ -253,8 +254,20 @@ def verify_files(library: Library, *, repair: bool = False, progress: Progress =
             keys.add(row.partition_key)
     if repair and keys:
         take_inventory(library.manifest, sorted(keys))
+    with library.manifest.read() as tx:
+        doubted = [root["path"] for root in roots.rows(tx) if root["state"] == "vanished"]
+    waiting = {path for path in gone if any(is_inside(to_text(path), root) for root in doubted)}
     part.found(
-        "files_gone", "files are no longer where they were; the next look at their folders notes it", gone, fault=False
+        "files_gone",
+        "files are no longer where they were; the next look at their folders notes it",
+        [path for path in gone if path not in waiting],
+        fault=False,
+    )
+    part.found(
+        "files_held_back",
+        "files vanished with many others and wait for a person's word: `loupe folders accept-missing`",
+        [path for path in gone if path in waiting],
+        fault=False,
     )
     part.found("files_changed", "files changed since they were read; the next run reads them", changed, fault=False)
     return part

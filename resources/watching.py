@@ -20,7 +20,7 @@ from resources.clock import utc_now
 from resources.folder_scan import FolderMemory, look_at
 from resources.folders import from_text, partition_key
 from resources.imaging import DECODER_VERSION
-from resources.inventory import reachable, set_root_state
+from resources.inventory import note_reach, set_root_state
 from resources.manifest import Manifest, Transaction, files, roots, signatures
 
 __all__ = ["WatchMemory", "WatchReport", "look", "notice"]
@@ -141,12 +141,9 @@ def look(
     renamed: dict[str, tuple[str, str]] = {}  # a root's own partition from when the root had another name
     for root in watched:
         path = from_text(root["path"])
-        if not reachable(path):
+        if not note_reach(manifest, root):
             offline.append(root["path"])
-            set_root_state(manifest, root, "offline")
             continue
-        if root["state"] == "offline":
-            set_root_state(manifest, root, "online")
         seen = {
             partition_key(root["root_id"], root["path"], folder): (folder, signature)
             for folder, signature in memory.folders.signatures(path, root["partition_depth"]).items()

@@ -29,6 +29,7 @@ __all__ = [
     "get",
     "held_back",
     "list_recent",
+    "newest",
     "open_retry",
     "pause",
     "progress",
@@ -169,7 +170,10 @@ def progress(
 def finish(
     tx: Transaction, run_id: str, state: str, error_code: str | None = None, error_message: str | None = None
 ) -> None:
-    """Set done, failed, cancelled or paused, and forget the oldest of more than `KEPT` runs that ended."""
+    """Set done, failed, cancelled or paused, and forget the oldest of more than `KEPT` runs that ended.
+
+    The newest of each kind that is done is kept however old it is: by it the next one falls due.
+    """
     now = utc_now()
     tx.execute(
         # What a run that is done was asked for is of no use to anyone.
@@ -179,7 +183,8 @@ def finish(
     )
     tx.execute(
         """DELETE FROM jobs WHERE run_id IN (SELECT run_id FROM jobs WHERE ended_at IS NOT NULL
-            ORDER BY created_at DESC, run_id OFFSET ?)""",
+            ORDER BY created_at DESC, run_id OFFSET ?)
+        AND run_id NOT IN (SELECT arg_max(run_id, created_at) FROM jobs WHERE state = 'done' GROUP BY kind)""",
         [KEPT],
     )
 
@@ -236,6 +241,16 @@ def list_recent(tx: Transaction, limit: int = 50, state: str | None = None, offs
         [state, state, limit, offset],
     )
     return [_decoded(row) for row in rows]
+
+
+def newest(tx: Transaction, kind: str, before: datetime, state: str | None = None) -> dict[str, Any] | None:
+    """The newest run of this kind, and in this state, that was asked for before then (UTC)."""
+    row = tx.one(
+        "SELECT * EXCLUDE (request) FROM jobs WHERE kind = ? AND created_at <= ? AND (? IS NULL OR state = ?) "
+        "ORDER BY created_at DESC, run_id LIMIT 1",
+        [kind, before, state, state],
+    )
+    return _decoded(row) if row else None
 
 
 def asked_between(tx: Transaction, after: datetime, before: datetime) -> bool:
