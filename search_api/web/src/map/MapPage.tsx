@@ -134,6 +134,7 @@ function Drawing({ map, points, again }: { map: SimilarityMap; points: Points; a
     const rows = shown.filter((row) => points.cluster[row] === cluster);
     const box = boxOf(points, rows);
     if (box) setViewport(fitting(box, size));
+    window.scrollTo({ top: 0 }); // on a phone the list stands below the map
     choose({ cluster });
   };
   return (
@@ -148,6 +149,7 @@ function Drawing({ map, points, again }: { map: SimilarityMap; points: Points; a
             scheme={scheme}
             lit={lit}
             names={names}
+            dotted={colour === "group"}
             size={size}
             viewport={viewport ?? whole}
             whole={whole}
@@ -270,17 +272,17 @@ function Found({ view, map, found, lit, onClear }: { view: View; map: Similarity
       <span className="buttons">
         {count > 0 && (
           <>
-            <Button component={Link} size="compact-md" href={address(results)}>
+            <Button component={Link} size="compact-sm" href={address(results)}>
               {t.map.show}
             </Button>
             {may && (
-              <Button size="compact-md" variant="default" onClick={() => setCollecting(true)}>
+              <Button size="compact-sm" variant="default" onClick={() => setCollecting(true)}>
                 {t.selection.collect}
               </Button>
             )}
           </>
         )}
-        <Button size="compact-md" variant="subtle" color="gray" onClick={onClear}>
+        <Button size="compact-sm" variant="subtle" color="gray" onClick={onClear}>
           {t.filters.clearShort}
         </Button>
       </span>

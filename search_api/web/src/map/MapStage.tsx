@@ -30,6 +30,8 @@ interface Props {
   scheme: Scheme;
   lit: Uint8Array | null;
   names: Named[];
+  /** Whether points have their groups' colours. */
+  dotted: boolean;
   size: Size;
   viewport: Viewport;
   whole: Viewport;
@@ -226,7 +228,7 @@ export function MapStage(props: Props) {
           style={{ left: name.left, top: name.top }}
           onClick={() => props.onGroup(name.cluster)}
         >
-          <i style={{ background: groupColour(name.cluster, scheme) }} />
+          {props.dotted && <i style={{ background: groupColour(name.cluster, scheme) }} />}
           {name.text}
         </button>
       ))}
