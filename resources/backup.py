@@ -36,7 +36,7 @@ from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.folders import from_text
 from resources.home import Home, free_bytes, write_atomically
-from resources.manifest import Manifest, Transaction, VectorFile, integrity, newest_schema, roots
+from resources.manifest import Manifest, Transaction, VectorFile, integrity, newest_schema, roots, unknown_schemas
 from resources.photo_store import PhotoStore
 from resources.settings import Settings
 
@@ -52,6 +52,7 @@ __all__ = [
     "file_hash",
     "flush",
     "list_backups",
+    "list_upgrade_copies",
     "picture_rows",
     "segment_path",
 ]
@@ -144,7 +145,7 @@ class Backup:
         """Raises `BACKUP_NOT_FOUND`, `BACKUP_DAMAGED` or `BACKUP_TOO_NEW`."""
         try:
             said = json.loads((folder / "backup.json").read_bytes())
-            if said["format"] > FORMAT or said["schema"] > newest_schema():
+            if said["format"] > FORMAT or unknown_schemas([said["schema"]]):
                 raise LoupeError(
                     "BACKUP_TOO_NEW",
                     f"{folder} was written by Loupe {said['loupe']}, which is newer than this one. Upgrade Loupe.",
@@ -194,6 +195,11 @@ def list_backups(folder: Path) -> list[Path]:
     """The backups below `folder`, newest first. One that cannot be read is listed as well."""
     found = [path for path in folder.glob("*-*Z") if _NAME.fullmatch(path.name) and path.is_dir()]
     return sorted(found, key=_number, reverse=True)
+
+
+def list_upgrade_copies(home: Home) -> list[Path]:
+    """The copies of the manifest that upgrades of Loupe made, newest first."""
+    return sorted(home.backups.glob("manifest-schema-*.duckdb"), key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def back_up(
@@ -623,7 +629,7 @@ def _prune_pictures(folder: Path, left: Sequence[Path], kept_until: float) -> No
 
 def _prune_copies(home: Home, oldest: Path) -> None:
     """Copies from before an upgrade go when every backup that is kept was made after it."""
-    for path in home.backups.glob("manifest-schema-*.duckdb"):
+    for path in list_upgrade_copies(home):
         if path.stat().st_mtime < oldest.stat().st_mtime:
             path.unlink()
 

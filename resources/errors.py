@@ -381,6 +381,13 @@ _FOLDERS = (
         "Plug the disk in or mount the share; its photos stay searchable meanwhile.",
     ),
     ErrorCode(
+        "IGNORE_RULE_UNUSED",
+        500,
+        EX_DATAERR,
+        "A line of a folder's .loupeignore has no effect; the other lines do.",
+        "Write it as git understands it, with at most four wildcards.",
+    ),
+    ErrorCode(
         "MASS_VANISH",
         409,
         EX_TEMPFAIL,
@@ -426,6 +433,13 @@ _HOME = (
         "The manifest cannot be read: the file is damaged.",
         "`loupe restore latest` puts a backup in its place. Without one move the file away and run `loupe up` with "
         "your folders: photos and their previews are found again, tags and collections are not.",
+    ),
+    ErrorCode(
+        "VECTORS_DAMAGED",
+        500,
+        EX_DATAERR,
+        "A file of image vectors cannot be read: it is damaged.",
+        "`loupe verify --repair` sets it aside, and the model makes its vectors again from the previews.",
     ),
     ErrorCode(
         "CONFIG_INVALID",
@@ -573,7 +587,7 @@ _SERVICES = (
         "INTERNAL",
         500,
         EX_SOFTWARE,
-        "A fault in Loupe itself; the request id finds it in the log.",
+        "A fault in Loupe itself; the message says where the log has more.",
         "Report it with the lines of the log.",
     ),
 )
@@ -875,8 +889,8 @@ when the program it writes to has closed the pipe. A message says what happened 
 means and what to do.
 
 A file that fails is kept in the list of problem files (`loupe failures`, `GET /api/v1/failures`, "Problem files" on the
-page) with one of the codes under "One file", or NO_PERMISSION for a folder, and stops nothing else. It is tried again
-when the file changes, when a newer decoder comes, and when a person asks.
+page) with one of the codes under "One file", or NO_PERMISSION or IGNORE_RULE_UNUSED for a folder, and stops nothing
+else. It is tried again when the file changes, when a newer decoder comes, and when a person asks.
 """
 
 _WARNINGS_INTRODUCTION = """## Warnings

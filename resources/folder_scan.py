@@ -58,11 +58,15 @@ class FoundFile(NamedTuple):
 
 
 class _Rules(NamedTuple):
-    """The `.loupeignore` of one folder."""
+    """The `.loupeignore` of one folder. `unused` says which of its lines have no effect, and why.
+
+    `patterns`, the last line's first, match paths relative to the folder; each leaves out (True) or takes in (False).
+    """
 
     rel: str
-    spec: pathspec.GitIgnoreSpec
+    patterns: tuple[tuple[re.Pattern[str], bool], ...]
     text: str
+    unused: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,15 @@ class _Directory:
 class FolderLook:
     """One partition, seen once. `unreadable` maps folders to the operating system's reason; signatures are hex digests.
 
-    A partition that is gone or empty has the signature "".
+    `unused_rules` maps folders to what is wrong with lines of their `.loupeignore`. A partition that is gone or empty
+    has the signature "".
     """
 
     signature: str = ""
     full_signature: str = ""
     file_count: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
+    unused_rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _directories: tuple[_Directory, ...] = ()
 
     def files(self) -> Iterator[FoundFile]:
@@ -151,6 +157,7 @@ def look_at(root: str, folder: str, depth: int) -> FolderLook:
         full,
         count,
         unreadable,
+        {each.rel: own.unused for each in inside for own in each.rules if own.rel == each.rel and own.unused},
         inside,
     )
 
@@ -302,6 +309,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 def _files_of(directory: _Directory) -> list[FoundFile]:
     found: list[FoundFile] = []
     sidecars: dict[str, tuple[str, int, int]] = {}
+    all_ignored = _is_folder_ignored(directory.rel, directory.rules)
     for entry in directory.entries:
         if _is_folder(entry):
             continue
@@ -316,7 +324,7 @@ def _files_of(directory: _Directory) -> list[FoundFile]:
             directory.skipped_as
             or _kind_of_entry(info.st_mode)
             or _file_skip_reason(entry.name)
-            or ("ignored by .loupeignore" if _ignored(rel_path, directory.rules) else None)
+            or ("ignored by .loupeignore" if all_ignored or _is_ignored(rel_path, directory.rules) else None)
         )
         if reason == "sidecar" and name.lower().endswith(".xmp"):
             sidecars[name.lower()] = (rel_path, stored_mtime_ns(info), info.st_size)
@@ -367,16 +375,19 @@ def _rules_in(path: str, rel: str) -> _Rules | None:
             text = stream.read(_MAX_RULES_BYTES).decode("utf-8", "replace")
     except OSError:
         return None
-    return _Rules(rel, pathspec.GitIgnoreSpec.from_lines(filter(_is_rule, text.splitlines())), text)
-
-
-def _is_rule(line: str) -> bool:
-    """Not for what git would not understand either, nor for a pattern whose matching could take hours."""
-    try:
-        pathspec.GitIgnoreSpec.from_lines([line])
-    except (ValueError, re.error):
-        return False
-    return len(_WILDCARD.findall(line)) <= _MAX_WILDCARDS
+    patterns: list[tuple[re.Pattern[str], bool]] = []
+    unused: list[str] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            found = [each for each in pathspec.GitIgnoreSpec.from_lines([line]).patterns if each.include is not None]
+        except (ValueError, re.error):
+            unused.append(f"line {number}, '{line}', is no pattern of gitignore")
+            continue
+        if found and len(_WILDCARD.findall(line)) > _MAX_WILDCARDS:
+            unused.append(f"line {number}, '{line}', has more than {_MAX_WILDCARDS} wildcards")
+            continue
+        patterns += [(each.regex, each.include) for each in found]
+    return _Rules(rel, tuple(reversed(patterns)), text, tuple(unused))
 
 
 def _rules_above(root: str, start: str) -> tuple[_Rules, ...]:
@@ -386,5 +397,28 @@ def _rules_above(root: str, start: str) -> tuple[_Rules, ...]:
     return tuple(rule for rule in found if rule)
 
 
-def _ignored(rel_path: str, rules: tuple[_Rules, ...]) -> bool:
-    return any(rule.spec.match_file(rel_path[len(rule.rel) + 1 if rule.rel else 0 :]) for rule in rules)
+def _is_folder_ignored(rel: str, rules: tuple[_Rules, ...]) -> bool:
+    """Whether this folder or one above it is ignored: then nothing in it can be asked for, as with git."""
+    above = [rel[: match.start()] for match in re.finditer("/", rel)] + [rel] if rel and rules else []
+    return any(_is_ignored(f"{each}/", tuple(rule for rule in rules if len(rule.rel) < len(each))) for each in above)
+
+
+def _is_ignored(rel_path: str, rules: tuple[_Rules, ...]) -> bool:
+    """Whether the last pattern that matches says so: of the nearest folder before those above it, as with git.
+
+    A folder's path ends with a slash. What is said of the folders above was asked before.
+    """
+    for rule in reversed(rules):
+        path = rel_path[len(rule.rel) + 1 if rule.rel else 0 :]
+        for pattern, leaves_out in rule.patterns:
+            if _matches(pattern, path):
+                return leaves_out
+    return False
+
+
+def _matches(pattern: re.Pattern[str], path: str) -> bool:
+    """Whether a pattern of pathspec's matches this path itself, and not only a folder above it, or what is in it."""
+    if "ps_d" in pattern.groupindex:  # the slash after the folder that matches, if it is one
+        return any(found.end("ps_d") in (-1, len(path)) for found in pattern.finditer(path))
+    found = pattern.search(path)
+    return found is not None and not (path.endswith("/") and found.end() == len(path))  # "a/**" does not match "a/"

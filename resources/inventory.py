@@ -46,6 +46,7 @@ __all__ = [
 # A scan in which more than this share of a root's files vanish, and at least so many, waits for a person's word.
 MASS_VANISH_SHARE = 0.25
 MASS_VANISH_FILES = 20
+_LOCKED = "The folder cannot be read: {why}. Nothing in it is taken in; what was in it stays as it was."
 # Files that went missing within this time count as one loss: a large one is inventoried in several runs.
 _ONE_LOSS = timedelta(minutes=30)
 
@@ -193,6 +194,7 @@ def take_inventory(
     found: list[FoundPartition] = []
     scanned: dict[str, tuple[str, str]] = {}
     locked: list[tuple[str, str, str]] = []
+    unused_rules: list[tuple[str, str, tuple[str, ...]]] = []
     emptied: set[str] = set()
     unchanged = 0
     for root in all_roots:
@@ -228,6 +230,7 @@ def take_inventory(
         for key, look in seen.items():
             report.unreadable.update({f"{root['path']}/{rel}": why for rel, why in look.unreadable.items()})
             locked.extend((key, rel, why) for rel, why in look.unreadable.items())
+            unused_rules.extend((key, rel, lines) for rel, lines in look.unused_rules.items())
             scanned[key] = (look.signature, look.full_signature)
     report.folders = len(scanned)
     with manifest.write() as tx:
@@ -235,6 +238,14 @@ def take_inventory(
         scanned = {key: pair for key, pair in scanned.items() if key not in overtaken}
         found = [each for each in found if each.partition_key not in overtaken]
         locked = [each for each in locked if each[0] not in overtaken]
+        problems = [
+            *(_folder_problem(stored[key], rel, "NO_PERMISSION", _LOCKED.format(why=why)) for key, rel, why in locked),
+            *(
+                _folder_problem(stored[key], rel, "IGNORE_RULE_UNUSED", f"Of its .loupeignore, {'; '.join(lines)}.")
+                for key, rel, lines in unused_rules
+                if key not in overtaken
+            ),
+        ]
         # What cannot be looked at is as it was.
         kept = {
             key: [file for at, rel, _ in locked if at == key for file in files.present_below(tx, key, rel)]
@@ -258,8 +269,8 @@ def take_inventory(
                 *([files.apply_inventory(tx, held_back, remove_gone=False)] if held_back else ()),
             ]
         )
-        failures.clear_folders(tx, list(scanned), [(stored[key]["root_id"], rel) for key, rel, _ in locked])
-        failures.record(tx, [_unreadable_row(stored[key], rel, why) for key, rel, why in locked])
+        failures.clear_folders(tx, list(scanned), [(each["root_id"], each["rel_path"]) for each in problems])
+        failures.record(tx, problems)
         waiting_keys = {each.partition_key for each in held_back}
         signatures.inventoried(tx, {key: pair for key, pair in scanned.items() if key not in waiting_keys})
         # A root is whole again when none of its folders waits to be believed.
@@ -327,8 +338,8 @@ def _wake(manifest: Manifest) -> None:
     wake(manifest.home)
 
 
-def _unreadable_row(signature: dict[str, Any], rel_folder: str, why: str) -> dict[str, Any]:
-    """The failure of a folder that cannot be looked into."""
+def _folder_problem(signature: dict[str, Any], rel_folder: str, code: str, message: str) -> dict[str, Any]:
+    """The row of `failures` of a folder."""
     return {
         "root_id": signature["root_id"],
         "rel_path": rel_folder,
@@ -337,8 +348,8 @@ def _unreadable_row(signature: dict[str, Any], rel_folder: str, why: str) -> dic
         "size_bytes": None,
         "mtime_ns": None,
         "stage": "file_inventory",
-        "code": "NO_PERMISSION",
-        "message": f"The folder cannot be read: {why}. Nothing in it is taken in; what was in it stays as it was.",
+        "code": code,
+        "message": message,
         "decoder_version": "",
         "page": 1,
     }

@@ -16,7 +16,7 @@ from filelock import Timeout
 from resources.errors import LoupeError
 from resources.home import Home
 from resources.imaging import DECODER_VERSION
-from resources.manifest import Manifest, failures, files, models, problems, results, roots, sidecars
+from resources.manifest import Manifest, failures, files, hidden, models, problems, results, roots, sidecars
 from resources.manifest.results import ResultKey
 from resources.models import ModelIdentity, captioner_spec, clip_spec
 from resources.models.presets import DEMO_MODEL
@@ -29,7 +29,10 @@ __all__ = ["Library", "LibraryStatus", "result_key"]
 
 @dataclass(frozen=True)
 class LibraryStatus:
-    """Counts for `loupe status` and the page. Photos are counted once however many files they have."""
+    """Counts for `loupe status` and the page. Photos are counted once however many files they have.
+
+    `photos` have a file that is there; the `hidden`, which search does not show, may be among them.
+    """
 
     files: int
     photos: int
@@ -40,6 +43,7 @@ class LibraryStatus:
     failures: int
     skipped: dict[str, int]
     missing: int
+    hidden: int
     pending: dict[str, int]
     failures_by_code: dict[str, int]
     models: dict[str, Any]
@@ -175,6 +179,7 @@ class Library:
                 failures=sum(by_code.values()),
                 skipped=problems.skip_reasons(tx),
                 missing=row["missing"],
+                hidden=hidden.count(tx),
                 pending=pending,
                 failures_by_code=by_code,
                 models={

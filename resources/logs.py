@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import structlog
 from structlog.types import Processor
 
+from resources.home import Home
 from resources.settings import Settings
 
-__all__ = ["configure", "configure_libraries"]
+__all__ = ["configure", "configure_libraries", "note_fault"]
 
 
 _PROCESSORS: list[Processor] = [
@@ -49,3 +51,16 @@ def configure_libraries(settings: Settings) -> None:
     )
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def note_fault(command: str) -> Path:
+    """Append the exception that is being handled to `logs/command-line.log` of the home. Returns that file.
+
+    Raises `OSError` when it cannot be written, and `CONFIG_INVALID` when no setting says where the home is.
+    """
+    path = Home(Settings.without_file().home).logs / "command-line.log"
+    with open(path, "a", encoding="utf-8") as stream:
+        structlog.wrap_logger(
+            structlog.WriteLogger(stream), processors=[*_PROCESSORS, structlog.processors.JSONRenderer()]
+        ).error("a command met what it has no code for", command=command, exc_info=True)
+    return path

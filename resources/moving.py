@@ -1,6 +1,8 @@
 """A person says that a folder stands elsewhere now: paths change, and nothing is read.
 
-Without this a move is found by itself, at the price of reading the moved files once to hash them.
+Without this a move between folders that are watched is found by itself (`manifest.files.follow_moves`), and files are
+read once to hash where name, size and time do not say for certain which one it was. A watched folder that moves as a
+whole, or a disk under another name, is only found by this.
 """
 
 from __future__ import annotations

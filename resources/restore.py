@@ -22,7 +22,7 @@ from resources.backup import Backup, file_hash, flush, list_backups, picture_row
 from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.home import Home, storage_error, write_atomically
-from resources.manifest import Manifest, VectorFile, newest_schema
+from resources.manifest import Manifest, VectorFile, applied_schemas
 from resources.photo_store import PhotoStore
 
 __all__ = ["Restored", "find_backup", "refuse_while_running", "restore", "set_aside_folder"]
@@ -175,19 +175,23 @@ def _prepare(source: Path, backup: Backup | None, new: Home, progress: Callable[
 
 def _upgrade(source: Path, new: Home) -> None:
     """Bring the manifest to today's schema. Raises `BACKUP_DAMAGED`, or `BACKUP_TOO_NEW` for a manifest alone."""
+    manifest = Manifest(new)
     try:
-        with duckdb.connect(str(new.manifest), read_only=True) as connection:
-            found = connection.execute("SELECT max(version) FROM schema_migrations").fetchall()[0][0]
+        with manifest.read() as tx:
+            applied = applied_schemas(tx)
+        if not applied:  # it would become an empty library
+            raise LoupeError("BACKUP_DAMAGED", f"{source} holds no library.")
+        manifest.prepare(keep_copy=False)
     except duckdb.Error as error:
         raise LoupeError("BACKUP_DAMAGED", f"{source} holds no manifest that can be opened.") from error
-    if found > newest_schema():
-        raise LoupeError(
-            "BACKUP_TOO_NEW",
-            f"{source} was written by a newer Loupe (schema {found}, this one knows {newest_schema()}). Upgrade Loupe.",
-            found=found,
-            known=newest_schema(),
-        )
-    Manifest(new).prepare(keep_copy=False)
+    except LoupeError as error:
+        if error.code == "MANIFEST_DAMAGED":
+            raise LoupeError("BACKUP_DAMAGED", f"{source} holds no manifest that can be opened.") from error
+        if error.code == "HOME_TOO_NEW":
+            raise LoupeError(
+                "BACKUP_TOO_NEW", f"{source} was written by a newer Loupe. Upgrade Loupe.", **error.details
+            ) from error
+        raise
 
 
 def _flush_files(new: Home) -> None:

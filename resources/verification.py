@@ -160,7 +160,7 @@ def verify_vectors(
         try:
             _verify_vector_file(library, part, VectorFile(path), models, repair, idle, progress)
         except LoupeError as error:
-            if error.code != "MANIFEST_DAMAGED":
+            if error.code != "VECTORS_DAMAGED":
                 raise
             gone = sum(len(hashes) for _, hashes in models.values())
             if repair:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
+from typing import NoReturn
 
 import typer
 import typer.main
@@ -39,6 +41,7 @@ from orchestration.cli import (
 )
 from orchestration.cli.options import console_error, quiet_terminal, wants_json
 from resources.errors import LoupeError
+from resources.logs import note_fault
 
 __all__ = ["main"]
 
@@ -91,16 +94,32 @@ def main() -> None:
         audit.note(arguments)
         sys.stdout.flush()  # a reader that is gone is noticed here, not in the interpreter's last moments
     except LoupeError as error:
-        if wants_json(arguments):
-            print(json.dumps(error.to_dict()))
-        console_error(error)
-        sys.exit(error.row.exit_status)
+        _end(error, arguments)
     except KeyboardInterrupt:
         print("Stopped. Finished work is kept; the same command goes on.", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to print goes nowhere
         sys.exit(141)
+    except Exception as error:
+        _end(_fault(error, arguments[0]), arguments)
+
+
+def _end(error: LoupeError, arguments: list[str]) -> NoReturn:
+    if wants_json(arguments):
+        print(json.dumps(error.to_dict()))
+    console_error(error)
+    sys.exit(error.row.exit_status)
+
+
+def _fault(error: Exception, command: str) -> LoupeError:
+    """What no code stands for, as `INTERNAL`; the log has the rest."""
+    where = "What is above"
+    try:
+        where = str(note_fault(command))
+    except (LoupeError, OSError):
+        traceback.print_exception(error)
+    return LoupeError("INTERNAL", f"Something went wrong in Loupe itself ({type(error).__name__}). {where} says more.")
 
 
 def _run(arguments: list[str]) -> None:

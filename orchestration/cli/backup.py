@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,9 +10,10 @@ import typer
 
 from orchestration.cli.options import JsonOption, megabytes, print_json, progress_line, settings_from
 from resources.errors import LoupeError
+from resources.settings import Settings
 from resources.wording import counted
 
-__all__ = ["app"]
+__all__ = ["app", "settings_and_folder"]
 
 app = typer.Typer(help="Write a backup, or list backups.", rich_markup_mode=None)
 
@@ -54,10 +56,12 @@ def backup_command(
 
 @app.command("list")
 def list_command(to: ToOption = None, as_json: JsonOption = False) -> None:
-    """List backups, newest first."""
-    from resources.backup import Backup, backup_folder, list_backups
+    """List backups, newest first, and the copies that upgrades of Loupe made. The home may be damaged."""
+    from resources.backup import Backup, list_backups, list_upgrade_copies
+    from resources.home import Home
 
-    folder = to.expanduser().absolute() if to else backup_folder(settings_from())
+    settings, folder = settings_and_folder(to, "--to")
+    copies = [] if to else [(path, path.stat().st_size) for path in list_upgrade_copies(Home(settings.home))]
     rows: list[dict[str, Any]] = []
     for path in list_backups(folder):
         try:
@@ -81,7 +85,8 @@ def list_command(to: ToOption = None, as_json: JsonOption = False) -> None:
             }
         )
     if as_json:
-        print_json({"folder": str(folder), "backups": rows})
+        listed = [{"path": str(path), "bytes": size} for path, size in copies]
+        print_json({"folder": str(folder), "backups": rows, "upgrade_copies": listed})
         return
     if not rows:
         print(f"There is no backup in {folder}.")
@@ -95,3 +100,25 @@ def list_command(to: ToOption = None, as_json: JsonOption = False) -> None:
             f"{row['name']}  {counted(row['photos'], 'photo')}, {counted(row['vectors'], 'vector')}{pictures}, "
             f"{megabytes(row['bytes'])} ({megabytes(row['written_bytes'])} written), {row['reason']}"
         )
+    for path, size in copies:
+        print(f"{path}  the manifest alone, {megabytes(size)}, before an upgrade; `loupe restore` takes its path")
+
+
+def settings_and_folder(given: Path | None, option: str) -> tuple[Settings, Path]:
+    """The settings, from the environment alone when the home's `loupe.toml` is damaged, and where backups are.
+
+    `given` is what `option` says, and comes first.
+    """
+    from resources.backup import backup_folder
+
+    try:
+        settings = settings_from()
+    except LoupeError as error:
+        settings = Settings.without_file()
+        if given is None and settings.backup_folder is None:
+            print(
+                f"note: {error.message} If it names a folder for backups, say which with {option}; "
+                f"{backup_folder(settings)} is taken.",
+                file=sys.stderr,
+            )
+    return settings, given.expanduser().absolute() if given else backup_folder(settings)

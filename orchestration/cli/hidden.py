@@ -35,24 +35,28 @@ def hidden_command(
     paths0: Annotated[
         bool, typer.Option("--paths", "-0", help="Only paths, each ended by a NUL byte, as for `xargs -0 rm`.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Most photos to list.")] = 100_000,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most photos to list; default: all.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the photos that were removed from the library, and where their files stand."""
+    """List the photos that were removed from the library: every file of theirs, also what belongs to it alone.
+
+    That is copies, the video of a Live Photo, and sidecars that no photo in the library has.
+    """
     library = Library(settings_from()).open()
     with library.manifest.read() as tx:
         found = hidden.list_all(tx, limit)
         total = hidden.count(tx)
     if paths0:
         for row in found:
-            for path in row["paths"]:
+            for path in (*row["paths"], *row["beside"]):
                 sys.stdout.buffer.write(os.fsencode(from_text(path)) + b"\0")
     elif as_json:
         print_json({"total": total, "hidden": found})
     else:
         for row in found:
-            print(row["paths"][0] if row["paths"] else f"{row['file_name']} (no file)")
-        print(f"{counted(total, 'photo')} removed from the library.", file=sys.stderr)
+            print(*(row["paths"] or [f"{row['file_name']} (no file)"]), *row["beside"], sep="\n")
+        listed = "" if limit is None else f", the last {limit:,} listed"
+        print(f"{counted(total, 'photo')} removed from the library{listed}.", file=sys.stderr)
 
 
 def _change(

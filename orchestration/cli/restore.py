@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from orchestration.cli.backup import settings_and_folder
 from orchestration.cli.index import model_of
 from orchestration.cli.options import JsonOption, print_json, progress_line, settings_from
 from resources.errors import LoupeError
-from resources.settings import Settings
 from resources.wording import counted
 
 __all__ = ["restore_command"]
@@ -26,15 +26,13 @@ def restore_command(
     as_json: JsonOption = False,
 ) -> None:
     """Put a backup in the place of LOUPE_HOME's data, which may be damaged or absent; what was there is set aside."""
-    from resources.backup import backup_folder
     from resources.home import Home
     from resources.library import Library
     from resources.repair import forget_lost_pictures
     from resources.restore import find_backup, restore
     from resources.vector_index import rebuild_index
 
-    bare = _settings()
-    folder = source.expanduser().absolute() if source else backup_folder(bare)
+    bare, folder = settings_and_folder(source, "--from")
     with progress_line() as say:
         restored = restore(find_backup(backup, folder), Home(bare.home), say)
     problem: LoupeError | None = None
@@ -73,11 +71,3 @@ def restore_command(
             f"note: the index is not built yet ({problem.code}: {problem.message}). Run `loupe index rebuild`.",
             file=sys.stderr,
         )
-
-
-def _settings() -> Settings:
-    """The settings; from the environment alone when the home's `loupe.toml` is damaged."""
-    try:
-        return settings_from()
-    except LoupeError:
-        return Settings.without_file()

@@ -54,6 +54,8 @@ def status_command(as_json: JsonOption = False) -> None:
     ]
     if listed:
         print("  which ones: " + ", ".join(f"`loupe failures{option}`" for option in listed))
+    if status["hidden"]:
+        print(f"  removed from the library: {counted(status['hidden'], 'photo')}; `loupe hidden` lists them")
     if status["missing"]:
         print(f"  missing: {counted(status['missing'], 'file')}")
     for folder in status["folders"]:

@@ -4,7 +4,16 @@ Belongs here: schema, migrations, queries. Not here: what a photo looks like, ho
 """
 
 from resources.manifest.database import Database, Transaction
-from resources.manifest.manifest import Manifest, newest_schema
+from resources.manifest.manifest import Manifest, applied_schemas, newest_schema, unknown_schemas
 from resources.manifest.vectors import VectorFile, VectorStore
 
-__all__ = ["Database", "Manifest", "Transaction", "VectorFile", "VectorStore", "newest_schema"]
+__all__ = [
+    "Database",
+    "Manifest",
+    "Transaction",
+    "VectorFile",
+    "VectorStore",
+    "applied_schemas",
+    "newest_schema",
+    "unknown_schemas",
+]

@@ -32,6 +32,8 @@ _CONFIG: dict[str, Any] = {"threads": 2, "memory_limit": "2GB", "preserve_insert
 _LOCK_POLL_S = 0.004
 # What DuckDB says of a file that is none of its own, cut or altered.
 _DAMAGED = ("not a valid DuckDB database", "Could not read enough bytes", "Corrupt database file", "checksum")
+# What DuckDB says of a file that a newer one made.
+_TOO_NEW = "created with a newer version of DuckDB"
 # What DuckDB says of a file that another process holds, on POSIX and on Windows.
 _HELD_ELSEWHERE = ("Could not set lock on file", "being used by another process")
 
@@ -106,8 +108,12 @@ class Transaction:
 class Database:
     """A DuckDB file that several processes share. Cheap to build; no handle is kept.
 
-    Raises `MANIFEST_BUSY` when the file stays locked for `timeout_s` seconds.
+    Raises `MANIFEST_BUSY` when the file stays locked for `timeout_s` seconds, `HOME_TOO_NEW` when a newer DuckDB wrote
+    it, and `DAMAGED` when it cannot be read.
     """
+
+    DAMAGED = "MANIFEST_DAMAGED"
+    MENDED_BY = "Stop Loupe; `loupe restore latest` puts a backup in its place."
 
     def __init__(self, path: Path, timeout_s: float = 30.0) -> None:
         self.path = path
@@ -250,10 +256,14 @@ class Database:
             )
         if "Read-only file system" in text or "Permission denied" in text:
             return LoupeError("HOME_NOT_WRITABLE", f"{self.path} cannot be written to. Check its owner and the disk.")
+        if _TOO_NEW in text:
+            return LoupeError(
+                "HOME_TOO_NEW", f"{self.path} was written by a newer Loupe. Upgrade Loupe.", path=str(self.path)
+            )
         if any(sign in text for sign in _DAMAGED):
             return LoupeError(
-                "MANIFEST_DAMAGED",
-                f"{self.path} is damaged. Your photos are not affected. Stop Loupe and put back a copy of this file.",
+                self.DAMAGED,
+                f"{self.path} is damaged. Your photos are not affected. {self.MENDED_BY}",
                 path=str(self.path),
             )
         return error

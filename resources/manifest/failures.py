@@ -110,7 +110,7 @@ def clear_settled(tx: Transaction, partition_keys: Sequence[str]) -> None:
 
 
 def clear_folders(tx: Transaction, partition_keys: Sequence[str], still: Sequence[tuple[str, str]]) -> None:
-    """Forget that folders here could not be read, but for those `(root_id, rel_path)` that still cannot."""
+    """Forget the problems of folders here, but for those `(root_id, rel_path)` that still have one."""
     columns = {"root_id": [row[0] for row in still], "rel_path": [row[1] for row in still]}
     with tx.relation(columns, _PATH_TYPES) as given:
         tx.execute(

@@ -112,17 +112,37 @@ def count(tx: Transaction) -> int:
     return int(tx.value("SELECT count(*) FROM photos WHERE hidden_at IS NOT NULL"))
 
 
-def list_all(tx: Transaction, limit: int = 1000, offset: int = 0) -> list[dict[str, Any]]:
-    """Hidden photos, removed last first, with the paths of their present files (absolute, as stored)."""
+def list_all(tx: Transaction, limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:
+    """Hidden photos, removed last first, with the paths (absolute, as stored) of their present files.
+
+    `paths` are the photo's own, copies too; `beside` what belongs to these alone: sidecars that no file of another
+    photo has, and the video of a Live Photo.
+    """
     return tx.rows(
-        """SELECT p.photo_id, p.file_name, p.hidden_at, p.sha256,
-            coalesce(list(r.path || '/' || f.rel_path ORDER BY r.path, f.rel_path) FILTER (f.rel_path IS NOT NULL), [])
-                AS paths
-        FROM photos p LEFT JOIN files f ON f.photo_id = p.document_id AND f.missing_since IS NULL
-        LEFT JOIN roots r USING (root_id)
-        WHERE p.hidden_at IS NOT NULL AND p.page = 1
-        GROUP BY ALL ORDER BY p.hidden_at DESC, p.photo_id LIMIT ? OFFSET ?""",
-        [limit, offset],
+        """WITH listed AS (
+            SELECT photo_id, file_name, hidden_at, sha256 FROM photos WHERE hidden_at IS NOT NULL AND page = 1
+            ORDER BY hidden_at DESC, photo_id LIMIT ? OFFSET ?
+        ), own AS (
+            SELECT l.photo_id, f.root_id, f.rel_path, f.sidecar
+            FROM listed l JOIN files f ON f.photo_id = l.photo_id AND f.missing_since IS NULL
+        ), shared AS (
+            SELECT f.root_id, f.sidecar FROM files f LEFT JOIN photos p USING (photo_id)
+            WHERE f.sidecar IS NOT NULL AND f.missing_since IS NULL AND p.hidden_at IS NULL
+        ), found AS (
+            SELECT photo_id, root_id, rel_path, false AS beside FROM own
+            UNION SELECT photo_id, root_id, sidecar, true FROM own o
+                WHERE sidecar IS NOT NULL AND NOT EXISTS (
+                    FROM shared s WHERE s.root_id = o.root_id AND s.sidecar = o.sidecar)
+            UNION SELECT l.photo_id, f.root_id, f.rel_path, true
+                FROM listed l JOIN files f ON f.motion_of = l.photo_id AND f.missing_since IS NULL
+        ), placed AS (
+            SELECT f.photo_id, f.beside, r.path || '/' || f.rel_path AS path FROM found f JOIN roots r USING (root_id)
+        )
+        SELECT l.*, coalesce(list(f.path ORDER BY f.path) FILTER (NOT f.beside), []) AS paths,
+            coalesce(list(f.path ORDER BY f.path) FILTER (f.beside), []) AS beside
+        FROM listed l LEFT JOIN placed f USING (photo_id)
+        GROUP BY ALL ORDER BY l.hidden_at DESC, l.photo_id""",
+        [(1 << 62) if limit is None else limit, offset],
     )
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
 from resources.errors import LoupeError
 from resources.home import Home, storage_error
-from resources.manifest.database import Database
+from resources.manifest.database import Database, Transaction
 
-__all__ = ["Manifest", "newest_schema"]
+__all__ = ["Manifest", "applied_schemas", "newest_schema", "unknown_schemas"]
 
 
 class Manifest(Database):
@@ -40,13 +41,13 @@ class Manifest(Database):
             tx.execute(
                 "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL)"
             )
-            applied = {row[0] for row in tx.execute("SELECT version FROM schema_migrations").fetchall()}
+            applied = applied_schemas(tx)
         current = max(applied, default=0)
-        if current > newest:
+        if unknown := unknown_schemas(applied):
             raise LoupeError(
                 "HOME_TOO_NEW",
-                f"{self.path} was written by a newer Loupe (schema {current}, this one knows {newest}). Upgrade Loupe.",
-                found=current,
+                f"{self.path} was written by a newer Loupe: schema {unknown[-1]} is not known here. Upgrade Loupe.",
+                found=unknown[-1],
                 known=newest,
             )
         # By number, not from the highest on: two changes that were made at once may have been released out of order.
@@ -76,9 +77,19 @@ class Manifest(Database):
             raise storage_error(error, self.home.backups) from error
 
 
+def applied_schemas(tx: Transaction) -> set[int]:
+    """The numbers of the migrations that made this manifest."""
+    return {row[0] for row in tx.execute("SELECT version FROM schema_migrations").fetchall()}
+
+
 def newest_schema() -> int:
     """The schema that this Loupe writes."""
     return max(_migrations())
+
+
+def unknown_schemas(numbers: Iterable[int]) -> list[int]:
+    """Those of `numbers` that only a newer Loupe can have written, ascending: also one between those known here."""
+    return sorted(set(numbers) - _migrations().keys())
 
 
 def _migrations() -> dict[int, str]:

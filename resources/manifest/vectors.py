@@ -25,13 +25,18 @@ _TABLE = """CREATE TABLE IF NOT EXISTS vectors (
     pixel_hash TEXT NOT NULL, revision TEXT NOT NULL, preprocess_version TEXT NOT NULL, vector BLOB NOT NULL)"""
 
 
+class _VectorDatabase(Database):
+    DAMAGED = "VECTORS_DAMAGED"
+    MENDED_BY = "`loupe verify --repair` sets it aside, and the model makes its vectors again."
+
+
 class VectorStore:
     """Vectors of one `(model, revision, preprocess_version)`: float32, unit norm, `[dim]`."""
 
     def __init__(self, home: Home, model: str, revision: str, preprocess_version: str) -> None:
         self.path = home.path / f"vectors-{re.sub(r'[^A-Za-z0-9._-]+', '-', model)}.duckdb"
         self._key = (revision, preprocess_version)
-        self._database = Database(self.path)
+        self._database = _VectorDatabase(self.path)
 
     def put(self, vectors: Mapping[str, npt.NDArray[np.float32]]) -> None:
         """Store vectors by pixel hash; those already here stay as they are."""
@@ -129,7 +134,7 @@ class VectorFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._database = Database(path)
+        self._database = _VectorDatabase(path)
 
     @classmethod
     def all_in(cls, home: Home) -> list[VectorFile]:

@@ -19,8 +19,6 @@ from search_api.services import Services
 
 router = APIRouter(prefix="/hidden", tags=["hidden photos"])
 
-_ALL = 10_000_000
-
 
 @router.get("", responses=responses("MANIFEST_BUSY"))
 def list_hidden(
@@ -35,7 +33,7 @@ def list_hidden(
         total=total,
         photos=[
             HiddenPhoto(
-                **{name: row[name] for name in ("photo_id", "file_name", "hidden_at", "paths")},
+                **{name: row[name] for name in ("photo_id", "file_name", "hidden_at", "paths", "beside")},
                 thumbnail_url=f"/api/v1/images/{row['photo_id']}/thumbnail",
             )
             for row in rows
@@ -45,11 +43,16 @@ def list_hidden(
 
 @router.get("/paths", response_class=PlainTextResponse, responses=responses("MANIFEST_BUSY"))
 def list_paths(library: OpenLibrary, end: Literal["newline", "nul"] = "newline") -> Response:
-    """The paths of their files as plain text, each ended by a line break, or by a NUL byte as for `xargs -0 rm`."""
+    """The paths of their files as plain text, each ended by a line break, or by a NUL byte as for `xargs -0 rm`.
+
+    Also of what belongs to them alone: the video of a Live Photo, and sidecars that no other photo has.
+    """
     with library.manifest.read() as tx:
-        rows = hidden.list_all(tx, _ALL)
+        rows = hidden.list_all(tx)
     mark = b"\0" if end == "nul" else b"\n"
-    names = (os.fsencode(from_text(path)) for row in rows for path in row["paths"])  # as the system knows them
+    names = (
+        os.fsencode(from_text(path)) for row in rows for path in (*row["paths"], *row["beside"])
+    )  # as the system knows them
     return Response(b"".join(name + mark for name in names), media_type="text/plain")
 
 

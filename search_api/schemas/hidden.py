@@ -25,6 +25,9 @@ class HiddenPhoto(BaseModel):
     file_name: str | None
     hidden_at: datetime = Field(description="UTC.")
     paths: list[str] = Field(description="Absolute paths of its files that are there.")
+    beside: list[str] = Field(
+        description="Those of what belongs to it alone: a Live Photo's video, sidecars that no other photo has."
+    )
     thumbnail_url: str
 
 

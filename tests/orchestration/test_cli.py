@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -131,6 +132,18 @@ def test_a_usage_error_in_json_has_the_form_of_every_error(loupe: Loupe) -> None
     assert refused.json["error"]["code"] == "INVALID_REQUEST"
     assert "--frobnicate" in refused.json["error"]["message"]
     assert "`loupe status --help`" in refused.json["error"]["message"]
+
+
+def test_a_fault_of_loupes_own_is_an_error_too_and_the_log_has_the_rest(loupe: Loupe, tmp_path: Path) -> None:
+    (tmp_path / "home" / "manifest.duckdb").mkdir(parents=True)
+    ended = loupe("status", "--json")
+    assert (ended.status, ended.json["error"]["code"]) == (70, "INTERNAL"), ended.err
+    log = tmp_path / "home" / "logs" / "command-line.log"
+    assert ended.err == f"error [INTERNAL]: {ended.json['error']['message']}\n"
+    assert str(log) in ended.err
+    (line,) = map(json.loads, log.read_text().splitlines())
+    assert line["command"] == "status"
+    assert "Traceback" in line["exception"]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("folders", "--help")])

@@ -86,8 +86,16 @@ def test_damaged_home_is_told_and_restored(loupe: Loupe, small: SmallLibrary) ->
     (home / "loupe.toml").write_bytes(b"\xff[")
     assert "error [CONFIG_INVALID]" in loupe("status").err
     (home / "loupe.toml").write_text("")
-    assert "error [MANIFEST_DAMAGED]" in loupe("status").err
+    damaged = loupe("status").err
+    assert "error [MANIFEST_DAMAGED]" in damaged
+    assert "`loupe restore latest`" in damaged
     (home / "loupe.toml").write_bytes(b"\xff[")
+    unknown = loupe("restore", "7")
+    assert (unknown.status, "`loupe backup list` names them" in unknown.err) == (66, True), unknown.err
+    assert "loupe.toml cannot be read" in unknown.err
+    assert "say which with --from" in unknown.err
+    listed = loupe("backup", "list")
+    assert (listed.status, listed.out[:6]) == (0, "000001"), listed.err
     done = loupe("restore", "1", "--json")
     assert done.status == 0, done.err
     assert (Path(done.json["set_aside"]) / "manifest.duckdb").read_bytes() == noise
@@ -140,3 +148,10 @@ def test_older_backups_are_deleted_by_the_setting(
     listed = loupe("backup", "list", "--json").json
     assert listed["folder"] == str(tmp_path / "elsewhere")
     assert [row["name"][:6] for row in listed["backups"]] == ["000003", "000002"]
+    assert listed["upgrade_copies"] == []
+
+    copy = tmp_path / "home" / "backups" / "manifest-schema-0001-before-0002.duckdb"
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copyfile(tmp_path / "home" / "manifest.duckdb", copy)
+    listed = loupe("backup", "list")
+    assert listed.out.splitlines()[-1].startswith(f"{copy}  the manifest alone"), "`loupe restore` takes it"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -106,12 +108,61 @@ def test_files_that_are_no_photos_by_name_are_skipped_and_counted(tmp_path: Path
 
 
 def test_loupeignore_follows_gitignore_and_each_folder_has_its_own(tmp_path: Path) -> None:
-    write(tmp_path, "a.jpg", "a.png", "drafts/b.jpg", "keep/drafts/c.jpg", "sub/d.tif", "sub/e.jpg", "f.tif")
+    write(
+        tmp_path, "a.jpg", "a.png", "drafts/b.jpg", "keep/drafts/c.jpg", "sub/d.tif", "sub/e.jpg", "f.tif", "sub/g.png"
+    )
     (tmp_path / ".loupeignore").write_text("# not these\n*.png\n/drafts/\n")
     (tmp_path / "sub" / ".loupeignore").write_text("*.tif\n!*.png\n")
     scan = look_at(str(tmp_path), "", 0)
-    assert taken(scan) == {"a.jpg", "keep/drafts/c.jpg", "sub/e.jpg", "f.tif"}
+    assert taken(scan) == {"a.jpg", "keep/drafts/c.jpg", "sub/e.jpg", "f.tif", "sub/g.png"}
     assert skipped(scan)["drafts/b.jpg"] == "ignored by .loupeignore"
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"": "*.png", "a": "!k.png", "a/b": "k.png"},
+        {"": "/a/", "a": "!k.png"},
+        {"": "a/*", "a": "!b", "a/b": "!k.png\n*.jpg"},
+        {"": "a/**\n!a/b/", "a/b": "!*.png"},
+        {"": "*\n!*/\n!*.jpg"},
+        {"": "*.png\n!k.png\nb/"},
+        {"": "k.*", "a": "!/k.png\n!x.png", "a/b": "/c"},
+        {"a": "*", "a/b": "!*"},
+        {"a": "b/*\n!b/c", "a/b": "x.jpg"},
+    ],
+)
+def test_rules_of_several_folders_say_what_git_says(tmp_path: Path, rules: dict[str, str]) -> None:
+    if not shutil.which("git"):
+        pytest.skip("git, which is compared with, is not on this machine")
+    write(tmp_path, *(f"{folder}{name}" for folder in ("", "a/", "a/b/", "a/b/c/") for name in ("k.png", "x.jpg")))
+    for folder, text in rules.items():
+        (tmp_path / folder / ".loupeignore").write_text(text)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    listed = subprocess.run(
+        ["git", "-C", str(tmp_path), "ls-files", "--others", "--exclude-per-directory=.loupeignore"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    shutil.rmtree(tmp_path / ".git")
+    assert taken(look_at(str(tmp_path), "", 0)) == {name for name in listed if not name.endswith(".loupeignore")}
+    assert taken(look_at(str(tmp_path), "a/b", DEEP)) == {
+        name for name in listed if Path(name).parent == Path("a/b")
+    } - {"a/b/.loupeignore"}
+
+
+def test_rules_that_cannot_be_used_are_named_and_the_others_hold(tmp_path: Path) -> None:
+    write(tmp_path, "a.png", "sub/b.jpg", "sub/c.tif")
+    (tmp_path / ".loupeignore").write_text("# * * * * * *\n\n*.png\n*a*b*c*d*e*\n")
+    (tmp_path / "sub" / ".loupeignore").write_text("!\n*.tif\n")
+    scan = look_at(str(tmp_path), "", 0)
+    assert taken(scan) == {"sub/b.jpg"}
+    assert scan.unused_rules == {
+        "": ("line 4, '*a*b*c*d*e*', has more than 4 wildcards",),
+        "sub": ("line 1, '!', is no pattern of gitignore",),
+    }
+    assert look_at(str(tmp_path), "sub", DEEP).unused_rules == {"sub": scan.unused_rules["sub"]}
 
 
 def test_ignore_rules_above_a_partition_hold_in_it(tmp_path: Path) -> None:

@@ -6,9 +6,6 @@ import subprocess
 import sys
 from contextlib import AbstractContextManager
 
-import pytest
-
-from resources.errors import LoupeError
 from resources.home import Home
 from resources.manifest import Manifest, Transaction, newest_schema
 
@@ -79,15 +76,3 @@ def test_process_that_comes_second_finds_the_migration_done(home: Home) -> None:
     assert slow.transactions >= 2
     with slow.read() as tx:
         assert tx.value("SELECT count(*) FROM schema_migrations WHERE version = 1") == 1
-
-
-def test_manifest_of_a_newer_loupe_is_refused_and_left_alone(home: Home) -> None:
-    manifest = Manifest(home).prepare()
-    with manifest.write() as tx:
-        tx.execute("INSERT INTO schema_migrations VALUES (9999, now())")
-    with pytest.raises(LoupeError) as caught:
-        Manifest(home).prepare()
-    assert caught.value.code == "HOME_TOO_NEW"
-    assert caught.value.details["found"] == 9999
-    with manifest.read() as tx:
-        assert tx.value("SELECT max(version) FROM schema_migrations") == 9999

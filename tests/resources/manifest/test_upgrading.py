@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import subprocess
 from importlib.resources import files
 from pathlib import Path
@@ -62,16 +63,57 @@ def test_new_manifest_needs_no_copy(home: Home) -> None:
     assert not home.backups.exists()
 
 
-def test_newer_manifest_is_refused_and_left_alone(home: Home) -> None:
+# A number that no script here has although it lies below the newest: another branch was released first.
+BETWEEN = next(number for number in range(1, newest_schema()) if number not in SCRIPTS)
+
+
+@pytest.mark.parametrize("newer", ["schema 999", f"schema {BETWEEN}", "DuckDB"])
+def test_newer_manifest_is_refused_and_left_alone(home: Home, newer: str) -> None:
     Manifest(home).prepare()
-    with Manifest(home).write() as tx:
-        tx.execute("INSERT INTO schema_migrations VALUES (999, now())")
+    if newer == "DuckDB":
+        as_a_later_duckdb_would_write(home.manifest)
+    else:
+        with Manifest(home).write() as tx:
+            tx.execute("INSERT INTO schema_migrations VALUES (?, now())", [int(newer.split()[1])])
     before = home.manifest.read_bytes()
     with pytest.raises(LoupeError, match="newer Loupe") as caught:
         Manifest(home).prepare()
     assert caught.value.code == "HOME_TOO_NEW"
     assert home.manifest.read_bytes() == before
     assert not home.backups.exists()
+
+    other = Home(home.path.parent / "other").prepare()
+    with pytest.raises(LoupeError, match="newer Loupe") as caught:
+        restore(home.manifest, other)
+    assert caught.value.code == "BACKUP_TOO_NEW"
+    assert not other.manifest.exists()
+
+
+def as_a_later_duckdb_would_write(path: Path) -> None:
+    """Raise the storage version in the main header, whose first eight bytes are the checksum of the rest."""
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<Q", data, 12, 1000)
+    checksum = 5381
+    for (word,) in struct.iter_unpack("<Q", data[8:4096]):
+        checksum ^= word * 0xBF58476D1CE4E5B9 & 0xFFFFFFFFFFFFFFFF
+    struct.pack_into("<Q", data, 0, checksum)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("what", ["noise", "another program's", "empty"])
+def test_what_holds_no_library_is_not_restored(home: Home, tmp_path: Path, what: str) -> None:
+    file = tmp_path / "other.duckdb"
+    if what == "noise":
+        file.write_bytes(b"noise" * 10_000)
+    else:
+        with duckdb.connect(str(file)) as connection:
+            connection.execute(
+                "CREATE TABLE " + ("sales (n INTEGER)" if what != "empty" else "schema_migrations (version INTEGER)")
+            )
+    with pytest.raises(LoupeError) as caught:
+        restore(file, home)
+    assert caught.value.code == "BACKUP_DAMAGED"
+    assert not home.manifest.exists()
 
 
 def test_no_room_for_the_copy_leaves_the_old_manifest(tmp_path: Path) -> None:
