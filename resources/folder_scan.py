@@ -386,7 +386,9 @@ def _rules_in(path: str, rel: str) -> _Rules | None:
         if found and len(_WILDCARD.findall(line)) > _MAX_WILDCARDS:
             unused.append(f"line {number}, '{line}', has more than {_MAX_WILDCARDS} wildcards")
             continue
-        patterns += [(each.regex, each.include) for each in found]
+        patterns += [
+            (each.regex, each.include) for each in found if each.regex is not None and each.include is not None
+        ]
     return _Rules(rel, tuple(reversed(patterns)), text, tuple(unused))
 
 
