@@ -117,7 +117,7 @@ def settings_and_folder(given: Path | None, option: str) -> tuple[Settings, Path
         settings = Settings.without_file()
         if given is None and settings.backup_folder is None:
             print(
-                f"note: {error.message} If it names a folder for backups, say which with {option}; "
+                f"note: {error.message.rstrip('.')}. If it names a folder for backups, say which with {option}; "
                 f"{backup_folder(settings)} is taken.",
                 file=sys.stderr,
             )
