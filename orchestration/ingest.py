@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from dataclasses import field as dataclass_field
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterRunStatus
 
 from assets.captions import captions_now
+from assets.file_inventory import HELD_BACK
 from assets.photo_stream import StreamCounts
 from orchestration.active_runs import BEGINNING_S, fail_orphans
 from orchestration.definitions import build_defs
@@ -21,12 +23,14 @@ from orchestration.partitions import add_partitions
 from resources.errors import LoupeError
 from resources.folder_runs import folder_run
 from resources.imaging import DECODER_VERSION
-from resources.inventory import AddedRoot, add_root
+from resources.inventory import AddedRoot, Loss, add_root
 from resources.library import Library, result_key
 from resources.manifest import failures, files, jobs, pauses, results, sidecars
 from resources.manifest.results import ResultKey, Stage
 from resources.models import GpuResource
+from resources.purge import purge
 from resources.repair import forget_lost_pictures
+from resources.vector_index import wake
 from resources.watching import look
 
 __all__ = ["IngestCounts", "ingest"]
@@ -45,15 +49,18 @@ class IngestCounts(StreamCounts):
     """What an ingest did over all its runs: the streams' counts added up, and `files` present in the folders.
 
     `skipped` counts all files there that are not taken in, `left` what is pending at the end, `seconds` wall time.
-    `paused`: a person paused reading photos before it was through.
+    `paused`: a person paused reading photos before it was through. `held_back`: by folder, what vanished and waits for
+    a person's word; these files still count as present.
     """
 
     runs: int = 0
     files: int = 0
     paused: bool = False
+    held_back: dict[str, Loss] = dataclass_field(default_factory=dict)
 
     def add(self, run: dict[str, Any]) -> None:
         self.runs += 1
+        self.held_back.update({loss["path"]: Loss(**loss) for loss in run.get(HELD_BACK, ())})
         for field in fields(StreamCounts):
             if isinstance(run.get(field.name), (int, float)):
                 setattr(self, field.name, getattr(self, field.name) + run[field.name])
@@ -70,6 +77,9 @@ def ingest(
     library.open()
     with library.manifest.read() as tx:
         pauses.check_not_paused(tx)
+    # A home that no daemon looks after is looked after here.
+    if purge(library.manifest, library.store, library.settings.purge_missing_days).photos:
+        wake(library.home)
     library.use_models()  # an unknown or absent model is an error now, not in the middle of a run
     added = [
         add_root(library.manifest, library.home, path, library.settings.max_partitions) for path in dict.fromkeys(paths)
@@ -225,11 +235,11 @@ def _raise_if_failed(library: Library, run_id: str, success: bool) -> None:
 
 
 def _counts_of(instance: dg.DagsterInstance, run_id: str) -> dict[str, Any]:
-    """The stream's counts, which its assets carry as metadata."""
+    """The stream's counts, and what the inventory held back, which the run's assets carry as metadata."""
     records = instance.get_records_for_run(run_id, of_type=DagsterEventType.ASSET_MATERIALIZATION).records
+    said: dict[str, Any] = {}
     for record in records:
-        materialization = record.asset_materialization
-        if materialization and "counts" in materialization.metadata:
-            counts: dict[str, Any] = materialization.metadata["counts"].value  # type: ignore[assignment]
-            return counts
-    return {}
+        if record.asset_materialization:
+            said |= record.asset_materialization.metadata
+    counts = said["counts"].value if "counts" in said else {}
+    return {**counts, HELD_BACK: said[HELD_BACK].value if HELD_BACK in said else []}

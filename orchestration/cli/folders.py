@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -40,8 +41,11 @@ def add(paths: Annotated[list[str], typer.Argument(help="Folders of photos.")], 
 
 @app.command("list")
 def list_folders(as_json: JsonOption = False) -> None:
-    """List watched folders with their counts."""
+    """List watched folders with their counts, and what to do about those that are not as they were."""
+    from resources.inventory import note_reach_of_all
+
     library = Library(settings_from()).open()
+    note_reach_of_all(library.manifest)
     with library.manifest.read() as tx:
         watched = roots.list_all(tx)
     if as_json:
@@ -49,6 +53,12 @@ def list_folders(as_json: JsonOption = False) -> None:
         return
     for root in watched:
         print(f"{root['path']}: {counted(root['photos'], 'photo')}, {root['missing']:,} missing, {root['state']}")
+        if root["state"] == "offline":
+            print("    Its photos stay searchable. Plug the disk in or mount the share. If the folder stands elsewhere")
+            print(f"    now: `loupe folders move {quote(root['path'])} NEW`")
+        elif root["state"] == "vanished":
+            print("    Many files are not where they were; nothing was removed. Check the disk. If they are gone for")
+            print(f"    good: `loupe folders accept-missing {quote(root['path'])}`")
     if not watched:
         print("No folder is watched yet: `loupe folders add PATH`.")
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from orchestration.cli.audit import note_change
 from orchestration.cli.options import CaptionsOption, JsonOption, ModelOption, print_json, settings_from
+from resources.errors import CODES
 from resources.wording import counted
+
+if TYPE_CHECKING:
+    from orchestration.ingest import IngestCounts
 
 __all__ = ["ingest_command"]
 
@@ -31,15 +37,25 @@ def ingest_command(
     if as_json:
         figures = {name: value for name, value in counts.to_dict().items() if name != "totals"}
         print_json({**figures, "folders": [root.path for root in added]})
-        return
-    before = counts.files - counts.decoded - counts.known - counts.failed - counts.skipped
+    else:
+        _tell(counts, can_search=library.clip() is not None)
+    if counts.held_back:
+        note_change(library, "loupe ingest", " ".join(paths))
+        sys.exit(CODES["MASS_VANISH"].exit_status)
+
+
+def _tell(counts: IngestCounts, *, can_search: bool) -> None:
+    lost = sum(loss.gone for loss in counts.held_back.values())
+    before = counts.files - counts.decoded - counts.known - counts.failed - counts.skipped - lost
     print(
         f"{counted(counts.files, 'file')}: {max(0, before):,} as before, {counts.decoded:,} decoded, "
         f"{counts.embedded:,} embedded, {counts.captioned:,} captioned, "
         f"{counts.known:,} with bytes known already, {counts.failed:,} failed, "
-        f"{counts.skipped:,} skipped; {counts.seconds:.1f} s."
+        f"{counts.skipped:,} skipped{f', {lost:,} not where they were' if lost else ''}; {counts.seconds:.1f} s."
     )
-    if library.clip() is None:
+    for loss in counts.held_back.values():
+        print(loss.sentence)
+    if not can_search:
         print("Search by content is off: run `loupe models fetch siglip2-b32`, then ingest again.")
     if counts.paused:
         print(f"Paused: {counted(counts.left, 'photo')} still to do. `loupe resume`, then run the same command again.")

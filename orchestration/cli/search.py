@@ -133,9 +133,10 @@ def _pointed_at(query: str, error: LoupeError) -> LoupeError:
 
 
 def _beside(hit: dict[str, Any]) -> str:
-    """What else there is of a photo: its page, the others of its stack."""
+    """What else there is of a photo: its page, the others of its stack, and whether its file can be reached."""
     page = f"  (page {hit['page']} of {hit['pages']})" if hit["pages"] > 1 else ""
-    return f"{page}  (+{hit['stack_size'] - 1})" if hit["stack_size"] else page
+    others = f"  (+{hit['stack_size'] - 1})" if hit["stack_size"] else ""
+    return page + others + ("  (offline)" if hit["offline"] else "")
 
 
 def search_library(
@@ -204,6 +205,7 @@ def _ask(api: RunningApi, query: dict[str, Any], picture: bytes | None) -> dict[
 
 
 def _search_here(library: Library, asked: dict[str, Any], picture: bytes | None, limit: int | None) -> dict[str, Any]:
+    from resources.inventory import note_reach_of_all
     from resources.model_change import searched_model
     from resources.models import GpuResource, load_clip
     from resources.search import PhotoSearch, SearchRequest, asking
@@ -218,6 +220,7 @@ def _search_here(library: Library, asked: dict[str, Any], picture: bytes | None,
     )
     if "q" in asked:
         request = asking(asked["q"], request)
+    note_reach_of_all(library.manifest)
     clip = searched_model(library)
     index = open_index(library.settings, clip)
     try:
@@ -277,6 +280,7 @@ def _shown(hits: list[dict[str, Any]], reply: dict[str, Any]) -> dict[str, Any]:
                 "pages": hit.get("pages") or 1,
                 "stack_kind": hit.get("stack_kind"),
                 "stack_size": hit.get("stack_size"),
+                "offline": bool(hit.get("offline")),
             }
             for hit in hits
         ],

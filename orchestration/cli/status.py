@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestration.cli.options import JsonOption, print_json, settings_from
 from resources.errors import LoupeError
+from resources.inventory import note_reach_of_all
 from resources.library import Library
 from resources.manifest import pauses, problems
 from resources.manifest.problems import Which
@@ -75,6 +76,7 @@ def status_command(as_json: JsonOption = False) -> None:
 def library_status(settings: Settings) -> dict[str, Any]:
     """The counts, with the index asked through the search API or, when that does not run, looked at from outside."""
     library = Library(settings).open()
+    note_reach_of_all(library.manifest)
     points, index = _index_state(library)
     with library.manifest.read() as tx:
         warned = problems.warning_kinds(tx, Which())
