@@ -125,12 +125,30 @@ class Settings(BaseSettings):
         description="Alias on the Qdrant server; one for each library that shares it.",
     )
 
+    map_tiles: str | None = Field(
+        None,
+        description="Address of picture tiles below the place map, such as https://tiles.example/{z}/{x}/{y}.png; "
+        "browsers ask that server. Unset: outlines that come with Loupe, and no other server is asked.",
+    )
+    map_tiles_attribution: str = Field("", description="What that server wants to be said on the map.")
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
 
     @field_validator("hosts", "cors_origins", "browse_roots", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("map_tiles", mode="after")
+    @classmethod
+    def _tiles(cls, value: str | None) -> str | None:
+        # The page's content security policy is written with its host: one host, and nothing that ends a policy's part.
+        if value is None:
+            return None
+        written = re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+/[^\s;,'\"]*", value)
+        if written and all(part in value for part in ("{z}", "{x}", "{y}")):
+            return value
+        raise ValueError(f"'{value}' is not of the form https://host/{{z}}/{{x}}/{{y}}.png")
 
     @field_validator("hosts", mode="after")
     @classmethod

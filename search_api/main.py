@@ -40,6 +40,7 @@ from search_api.routers import (
     ingest,
     jobs,
     metrics,
+    places,
     saved_searches,
     search,
     session,
@@ -59,6 +60,7 @@ _NOUNS = (
     search,
     saved_searches,
     browse,
+    places,
     images,
     inference,
     challenge,
@@ -155,4 +157,4 @@ def _protect(app: FastAPI, settings: Settings) -> None:
             allow_headers=["Authorization", "Content-Type", "Range", "X-Request-ID"],
             expose_headers=["X-Request-ID", "Retry-After", "Content-Range", "ETag"],
         )
-    app.add_middleware(RequestContextMiddleware)
+    app.add_middleware(RequestContextMiddleware, map_tiles=settings.map_tiles)

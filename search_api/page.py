@@ -16,7 +16,7 @@ BUILT = Path(__file__).with_name("web") / "dist"
 # Addresses that the page itself tells apart. Others stay errors, so that a mistyped one is not answered by a page.
 VIEWS = (
     *("/", "/library", "/library/{section}", "/collections", "/collections/{name}"),
-    *("/duplicates", "/map", "/settings", "/test-me"),
+    *("/duplicates", "/map", "/places", "/settings", "/test-me"),
 )
 # The interactive documentation of the API: a page of its own.
 DOCS = "/docs"

@@ -60,8 +60,9 @@ _HEADERS = {
 class RequestContextMiddleware:
     """Outermost: request id in reply and log, security headers, and `INTERNAL` for what nothing else caught."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, map_tiles: str | None = None) -> None:
         self.app = app
+        self._page_policy = _page_policy(map_tiles)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -70,7 +71,7 @@ class RequestContextMiddleware:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        policy = REPLY_POLICY if scope["path"].startswith("/api/") else PAGE_POLICY
+        policy = REPLY_POLICY if scope["path"].startswith("/api/") else self._page_policy
         metrics: Metrics = scope["app"].state.metrics
         started = time.perf_counter()
         status = 0
@@ -206,6 +207,15 @@ class HostCheckMiddleware:
         if foreign or from_site not in ("same-origin", "none"):
             return LoupeError("CROSS_SITE", "Another site asked for this change, so it was refused.")
         return None
+
+
+def _page_policy(map_tiles: str | None) -> str:
+    """That of the page; the server of the place map's tiles, where one was set, may be asked for pictures."""
+    if map_tiles is None:
+        return PAGE_POLICY
+    origin = re.match(r"https?://[^/]+", map_tiles)
+    assert origin, "settings take no other"
+    return PAGE_POLICY.replace("connect-src 'self'", f"connect-src 'self' {origin[0]}")
 
 
 def allowed_names(host: str, own_name: str, further: Iterable[str] = ()) -> tuple[frozenset[str], bool]:

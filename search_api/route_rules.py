@@ -71,6 +71,7 @@ RULES: dict[str, Rule] = {
     "GET /search/text": _READ,
     "POST /search/image": _READ,
     "POST /search/facets": _READ,
+    "POST /search/places": _READ,
     "GET /search/suggest": _READ,
     "GET /capabilities": _READ,
     "POST /embed": _READ,

@@ -26,6 +26,7 @@ from search_api.live_index import IndexCounts, LiveIndex
 from search_api.lost_previews import LostPreviews
 from search_api.open_rounds import OpenRounds
 from search_api.photo_map import PhotoMap
+from search_api.place_map import PlaceMap
 from search_api.recent_uses import RecentUses
 from search_api.snapshots import Snapshot
 from search_api.uploads import UploadDecoder
@@ -72,6 +73,7 @@ class Services:
             self.library, gpu, most_waiting=settings.inference_queue, timeout_s=settings.inference_timeout_s
         )
         self.map = PhotoMap(self.library, self.live)
+        self.places = PlaceMap(self.library)
         self.uploads = UploadDecoder(settings)
         self.rounds = OpenRounds()
         self.previews = LostPreviews(self.library)

@@ -23,6 +23,7 @@ __all__ = [
     "get",
     "ids_with_other_files",
     "known_content",
+    "located",
     "mint_photo_id",
     "motion_files",
     "of_documents",
@@ -210,3 +211,33 @@ def known_content(tx: Transaction, sizes_bytes: Sequence[int]) -> set[str]:
             WHERE EXISTS (FROM previews v WHERE v.sha256 = p.sha256 AND {IS_READ})"""
         ).fetchall()
     return {row[0] for row in rows}
+
+
+# Of a stack the first that a person can see stands for all; where it says no place, it has that of the next that does.
+_LOCATED = """
+WITH seen AS (
+    SELECT p.photo_id, s.stack_id, s.position,
+        CASE WHEN abs(p.gps_lat) <= 90 AND abs(p.gps_lon) <= 180 THEN
+            {'lat': p.gps_lat, 'lon': p.gps_lon,
+             'name': nullif(concat_ws(', ', coalesce(p.city, p.region), coalesce(p.country, p.country_code)), '')}
+        END AS place
+    FROM photos p LEFT JOIN stacks s USING (photo_id)
+    WHERE p.hidden_at IS NULL AND p.document_id IN (
+        SELECT f.photo_id FROM files f WHERE f.missing_since IS NULL AND f.skip_reason IS NULL)
+), stacked AS (
+    SELECT stack_id, arg_min(photo_id, position) AS photo_id, arg_min(place, position) AS place
+    FROM seen WHERE stack_id IS NOT NULL GROUP BY stack_id
+), told AS (
+    SELECT seen.photo_id, coalesce(seen.place, stacked.place) AS place,
+        seen.stack_id IS NULL OR stacked.photo_id IS NOT NULL AS is_found
+    FROM seen LEFT JOIN stacked USING (photo_id)
+)
+SELECT unhex(replace(photo_id, '-', '')) AS id, place.lat AS lat, place.lon AS lon, place.name AS name, is_found
+FROM told WHERE place IS NOT NULL ORDER BY id
+"""
+
+
+def located(tx: Transaction) -> pa.Table:
+    """Every photo with a place that a person can see, by id: `id` (16 bytes), `lat` and `lon` (degrees WGS84), `name`
+    of the town or region and the country (NULL: not known), `is_found`: it stands alone or for its stack."""
+    return tx.arrow(_LOCATED)

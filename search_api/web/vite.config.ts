@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import { convertCssVariables, deepMerge, DEFAULT_THEME, defaultCssVariablesResolver, mergeMantineTheme } from "@mantine/core";
 import react from "@vitejs/plugin-react";
+import { feature, mesh } from "topojson-client";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
@@ -15,6 +16,30 @@ writeFileSync(
   "generated/theme.css",
   convertCssVariables(deepMerge(defaultCssVariablesResolver(whole), cssVariables(whole)) as ReturnType<typeof cssVariables>),
 );
+
+// Land and borders below the place map: Natural Earth at 1:110 million, public domain, in hundredths of a degree.
+const atlas = JSON.parse(readFileSync("node_modules/world-atlas/countries-110m.json", "utf8"));
+const world = {
+  land: feature(atlas, atlas.objects.land),
+  borders: mesh(atlas, atlas.objects.countries, (one: unknown, other: unknown) => one !== other),
+};
+// Outlines go on beyond the date line instead of back around the world; one around a pole is closed over it.
+type Line = number[][];
+const onward = (line: Line): Line => {
+  let turns = 0;
+  let before = line[0]?.[0] ?? 0;
+  const gone = line.map(([lon = 0, lat = 0]) => {
+    turns += lon - before > 180 ? -360 : before - lon > 180 ? 360 : 0;
+    before = lon;
+    return [lon + turns, lat];
+  });
+  const pole = (gone[0]?.[1] ?? 0) > 0 ? 90 : -90;
+  return turns === 0 ? gone : [...gone, [gone.at(-1)?.[0] ?? 0, pole], [gone[0]?.[0] ?? 0, pole], gone[0] ?? []];
+};
+for (const { geometry } of world.land.features) geometry.coordinates = geometry.coordinates.map((rings: Line[]) => rings.map(onward));
+world.borders.coordinates = world.borders.coordinates.map((line: Line) => onward(line));
+const hundredths = (_: string, value: unknown) => (typeof value === "number" ? Math.round(value * 100) / 100 : value);
+writeFileSync("generated/world.json", JSON.stringify(world, hundredths));
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from related_photos import draw_related
 from served_page import opened, photo_link, photos, playwright, served
-from small_library import PRESET, build
+from small_library import PRESET, build, draw_photo
 
 from resources.duplicates import find_duplicates
-from resources.manifest import collections, jobs, projections, saved_searches
+from resources.manifest import collections, hidden, jobs, projections, saved_searches
 from search_api.page import BUILT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -32,6 +32,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     draw_related(folder)
     (folder / "zero.jpg").write_bytes(b"")
     (folder / "text.jpg").write_text("not a photo at all")
+    draw_photo(folder / "tejo.jpg", "teal", "gold", 90, (160, 120), (38.7167, -9.1333))
     small.add_folder(folder)
     small.take_in()
     find_duplicates(small.library.manifest, small.library.home, None, limit_s=60)
@@ -47,6 +48,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         places = np.array([[-0.5, 0.2], [0.5, -0.2]], dtype=np.float32)
         groups = [projections.Cluster(0, 2, 0.0, 0.0, "gold, red", ("gold", "red"))]
         projections.replace(tx, PRESET, sorted([gold, red]), places, np.array([0, 0], dtype=np.int32), groups)
+        hidden.hide(tx, [small.photo_id("violet.jpg")])
     with served(small) as address:
         yield address
 
@@ -75,6 +77,11 @@ def _photo(page: Any) -> None:
     photo_link(page, "harbour-edit.jpg").click()
     page.get_by_role("region", name="Similar photos").wait_for()
     page.get_by_role("region", name="2 versions of one photo").wait_for()
+
+
+def _place(page: Any) -> None:
+    photo_link(page, "tejo.jpg").click()
+    page.get_by_role("img", name="Map of where the photo was taken").locator(".land").wait_for()
 
 
 def _button(name: str) -> Callable[[Any], None]:
@@ -128,6 +135,7 @@ VIEWS: list[tuple[str, Callable[[Any], None]]] = [
     ("/?q=red&format=PNG", _photos),
     ("/?country=Portugal&camera=none", _text("No photo matches")),
     ("/", _photo),
+    ("/", _place),
     ("/", _chosen),
     ("/", _collecting),
     ("/collections", _text("Gold")),
@@ -141,8 +149,10 @@ VIEWS: list[tuple[str, Callable[[Any], None]]] = [
     ("/library/problems", _text("zero.jpg")),
     ("/library/warnings", _text("cut.jpg")),
     ("/library/skipped", _text("live.mov")),
+    ("/library/removed", _text("violet.jpg")),
     ("/duplicates", _text("gold.jpg")),
     ("/map?colour=camera", _map),
+    ("/places", lambda page: page.locator(".place-mark").first.wait_for()),
     ("/settings", _text("Appearance")),
 ]
 

@@ -113,8 +113,15 @@ def build(folder: Path, *, with_model: bool = True) -> SmallLibrary:
     return small
 
 
-def draw_photo(path: Path, colour: str, background: str, seed: int, size: tuple[int, int] = (640, 480)) -> None:
-    """A JPEG or PNG with grain; JPEGs carry EXIF of a made-up day and camera."""
+def draw_photo(
+    path: Path,
+    colour: str,
+    background: str,
+    seed: int,
+    size: tuple[int, int] = (640, 480),
+    place: tuple[float, float] | None = None,
+) -> None:
+    """A JPEG or PNG with grain; JPEGs carry EXIF of a made-up day and camera, and a `place` in degrees if given."""
     image = Image.new("RGB", size, background)
     draw = ImageDraw.Draw(image)
     x, y = 60 + 37 * seed % 300, 50 + 53 * seed % 200
@@ -131,6 +138,15 @@ def draw_photo(path: Path, colour: str, background: str, seed: int, size: tuple[
     exif.get_ifd(0x8769).update(
         {36867: taken.strftime("%Y:%m:%d %H:%M:%S"), 33434: 1 / 250, 33437: 2.8, 34855: 200, 37386: 35.0}
     )
+    if place is not None:
+        lat, lon = place
+        gps = {
+            1: "N" if lat >= 0 else "S",
+            2: (abs(lat), 0.0, 0.0),
+            3: "E" if lon >= 0 else "W",
+            4: (abs(lon), 0.0, 0.0),
+        }
+        exif.get_ifd(0x8825).update(gps)
     Image.fromarray(pixels).save(path, quality=88, exif=exif)
 
 

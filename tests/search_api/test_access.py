@@ -82,7 +82,7 @@ def test_every_route_says_what_it_asks_for_and_every_row_is_a_route() -> None:
 
 
 def test_every_route_that_is_no_reading_is_in_the_audit_log() -> None:
-    reading = {"POST /search", "POST /search/image", "POST /search/facets", "POST /random"} | {
+    reading = {"POST /search", "POST /search/image", "POST /search/facets", "POST /search/places", "POST /random"} | {
         *("POST /embed", "POST /caption", "POST /batch_embed_and_caption", "POST /vectors", "POST /challenge/rounds")
     }
     reading |= {"POST /bulk/dry-run", "POST /handoff/paths", "POST /handoff/zip", "POST /handoff/dataset"}

@@ -20,6 +20,7 @@ const CollectionsPage = lazy(() => import("./collections/CollectionsPage").then(
 const CollectionPage = lazy(() => import("./collections/CollectionPage").then((module) => ({ default: module.CollectionPage })));
 const ChallengePage = lazy(() => import("./challenge/ChallengePage").then((module) => ({ default: module.ChallengePage })));
 const MapPage = lazy(() => import("./map/MapPage").then((module) => ({ default: module.MapPage })));
+const PlacesPage = lazy(() => import("./places/PlacesPage").then((module) => ({ default: module.PlacesPage })));
 const SettingsPage = lazy(() => import("./settings/SettingsPage").then((module) => ({ default: module.SettingsPage })));
 
 export function App() {
@@ -62,6 +63,9 @@ function Shell() {
             <CollectionsPage />
           </Route>
           <Route path="/collections/:name">{({ name }) => <CollectionPage key={name} name={decodeURIComponent(name)} />}</Route>
+          <Route path="/places">
+            <PlacesPage />
+          </Route>
           <Route path="/test-me">
             <ChallengePage />
           </Route>

@@ -48,6 +48,10 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--surface-sunken": "#f2f0ec",
     "--line": "#e4e0da",
     "--placeholder": "#e9e6e1",
+    "--sea": "#e3e9ec",
+    "--land": "#faf8f4",
+    "--coast": "#b9b4aa",
+    "--map-line": "#0000000f",
   },
   dark: {
     "--mantine-color-body": "#191817",
@@ -57,5 +61,9 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--surface-sunken": "#272523",
     "--line": "#363330",
     "--placeholder": "#2b2926",
+    "--sea": "#14181b",
+    "--land": "#2e2b28",
+    "--coast": "#5a554d",
+    "--map-line": "#ffffff12",
   },
 });

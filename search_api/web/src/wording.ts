@@ -6,6 +6,11 @@ const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeS
 
 export const number = (value: number): string => numbers.format(value);
 
+const rough = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 3 });
+
+/** A number that must be short: "12.4K". */
+export const short = (value: number): string => rough.format(value);
+
 export const counted = (count: number, one: string, many = `${one}s`): string =>
   `${number(count)} ${count === 1 ? one : many}`;
 
@@ -67,9 +72,9 @@ export function exposure(seconds: number): string {
   return `1/${number(Math.round(1 / seconds))} s`;
 }
 
-export function position(latitude: number, longitude: number): string {
+export function position(latitude: number, longitude: number, digits = 4): string {
   const part = (value: number, positive: string, negative: string) =>
-    `${Math.abs(value).toFixed(4)}° ${value >= 0 ? positive : negative}`;
+    `${Math.abs(value).toFixed(digits)}° ${value >= 0 ? positive : negative}`;
   return `${part(latitude, "N", "S")}, ${part(longitude, "E", "W")}`;
 }
 

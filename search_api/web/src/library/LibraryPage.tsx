@@ -10,10 +10,11 @@ import { number } from "../wording";
 import { Activity } from "./Activity";
 import { FolderList } from "./Folders";
 import { Problems } from "./Problems";
+import { Removed } from "./Removed";
 import { Skipped } from "./Skipped";
 import { Warnings } from "./Warnings";
 
-const SECTIONS = ["folders", "activity", "problems", "warnings", "skipped"] as const;
+const SECTIONS = ["folders", "activity", "problems", "warnings", "skipped", "removed"] as const;
 type Section = (typeof SECTIONS)[number];
 
 export function LibraryPage({ section }: { section: string }) {
@@ -78,6 +79,9 @@ export function LibraryPage({ section }: { section: string }) {
         </Tabs.Panel>
         <Tabs.Panel value="skipped">
           <Skipped under={view.under} />
+        </Tabs.Panel>
+        <Tabs.Panel value="removed">
+          <Removed />
         </Tabs.Panel>
       </Tabs>
     </main>

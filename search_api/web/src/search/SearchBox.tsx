@@ -27,7 +27,7 @@ export function SearchBox() {
   const file = useRef<HTMLInputElement>(null);
   const typing = useRef(0);
   const hintId = useId();
-  const onPhotos = path === "/" || path === "/map"; // where words show what they find at once
+  const onPhotos = ["/", "/map", "/places"].includes(path); // where words show what they find at once
 
   // The address says what is searched for; while somebody writes, their words go before it.
   const said = view.q ?? "";
@@ -43,7 +43,7 @@ export function SearchBox() {
     if (q === said && onPhotos) return;
     sent.current = q;
     // With a picture or a photo in the box the words are added to it; alone they start a new search.
-    if (onPhotos) show({ q: q || null, sort: null, random: null, photo: null }, { replace });
+    if (onPhotos) show({ q: q || null, sort: null, random: null, photo: null, ...(path === "/places" && { at: null }) }, { replace });
     else if (q) go("/", { q });
   };
 

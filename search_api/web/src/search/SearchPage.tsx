@@ -270,7 +270,7 @@ function GridKeys({ grid }: { grid: React.RefObject<GridHandle | null> }) {
   return null;
 }
 
-function ActiveFilters({ view, show }: { view: View; show: ReturnType<typeof useView>["show"] }) {
+export function ActiveFilters({ view, show }: { view: View; show: ReturnType<typeof useView>["show"] }) {
   const active = FILTER_KEYS.filter((key) => view[key] && key !== "also" && key !== "not");
   if (!hasFilters(view)) return null;
   return (

@@ -1,7 +1,7 @@
 // The bar above every view: the way home, the search box, the views.
 
 import { Button } from "@mantine/core";
-import { Album, Copy, Images, Library as LibraryIcon, Orbit, Plus, Settings, TriangleAlert } from "lucide-react";
+import { Album, Copy, Images, Library as LibraryIcon, MapPin, Orbit, Plus, Settings, TriangleAlert } from "lucide-react";
 import type { ComponentType, MouseEvent, ReactNode } from "react";
 import { Link, useRoute } from "wouter";
 
@@ -54,6 +54,9 @@ export function TopBar() {
         </View>
         <View href={address(path === "/" ? view : {}, OFF_THE_MAP, "/map")} path="/map" icon={Orbit}>
           {t.nav.map}
+        </View>
+        <View href={address(path === "/" ? view : {}, OFF_THE_MAP, "/places")} path="/places" icon={MapPin}>
+          {t.nav.places}
         </View>
         <View href="/library" icon={LibraryIcon}>
           {t.nav.library}

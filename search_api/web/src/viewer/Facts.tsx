@@ -3,11 +3,14 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { MouseEvent, ReactNode } from "react";
+import { Link } from "wouter";
 
 import { address, useView } from "../address";
 import { asApiError, type Photo, type PhotoCard } from "../api/client";
 import { similarOptions, useMay } from "../api/library";
 import { altText } from "../grid/marks";
+import { nearField } from "../places/query";
+import { SmallMap } from "../places/SmallMap";
 import { t } from "../texts";
 import { bytes, exposure, number, offset, position, wallClock } from "../wording";
 import { Caption, Stars, Tags } from "./Edits";
@@ -65,6 +68,7 @@ export function Facts({ card, photo, error, onSimilar, onDissimilar, onHide, onS
       </div>
       {photo?.stack && <Stack photo={photo} change={change} />}
       {photo && <Known photo={photo} />}
+      {photo?.location && <TakenAt location={photo.location} />}
       {photo && <Tags photo={photo} />}
       {photo && <Places photo={photo} />}
       {photo?.searchable_by_content && <Similar photoId={photo.photo_id} />}
@@ -106,6 +110,18 @@ function Known({ photo }: { photo: Photo }) {
           </div>
         ))}
     </dl>
+  );
+}
+
+/** On a small map, with what else was taken there. */
+function TakenAt({ location: { lat, lon } }: { location: NonNullable<Photo["location"]> }) {
+  return (
+    <section className="taken-at" aria-label={t.photo.takenHere}>
+      <SmallMap lat={lat} lon={lon} />
+      <Button component={Link} href={address({}, { q: nearField(lat, lon) })} variant="default" size="compact-sm">
+        {t.places.near}
+      </Button>
+    </section>
   );
 }
 
