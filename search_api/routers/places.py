@@ -17,7 +17,10 @@ from search_api.schemas.search import BoundingBox
 
 router = APIRouter(prefix="/search", tags=["search"])
 
-_ERRORS = ("INVALID_REQUEST", "QUERY_INVALID", "QUERY_WORDS_UNKNOWN", "PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED")
+_ERRORS = (
+    *("INVALID_REQUEST", "QUERY_INVALID", "QUERY_WORDS_UNKNOWN", "PHOTO_NOT_FOUND", "PHOTO_NOT_EMBEDDED"),
+    *("MAP_NOT_DRAWN", "MAP_CHANGED"),
+)
 
 
 @router.post(
@@ -31,7 +34,7 @@ def places(query: PlacesQuery, services: Held) -> Places:
     started = time.perf_counter()
     box = InBox(query.box.south, query.box.west, query.box.north, query.box.east) if query.box else None
     with told_why(services.live):
-        condition = services.live.search.found(search_request(query))
+        condition = services.live.search.found(search_request(query, services.map))
     found = services.places.found(services.live.index, condition, box)
     cells = cells_of(found.located, found.rows, box, query.zoom)
     bounds = found.located.bounds(found.rows)
