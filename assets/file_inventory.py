@@ -50,13 +50,20 @@ def file_inventory(
     """New, changed, gone and returned files of these folders, noted in the manifest."""
     keys = config.folders or list(context.partition_keys)
     asked_for = {"folders": keys, "config": {"accept_missing": config.accept_missing, "thorough": config.thorough}}
-    with job_row(context, library, counted(len(keys), "folder"), asked_for):
+    with job_row(context, library, counted(len(keys), "folder"), asked_for) as progress:
         if config.thorough:
             forget_lost_pictures(library.manifest, library.store, capped=library.settings.cache_max_bytes is not None)
             purge(library.manifest, library.store, library.settings.purge_missing_days)
             with library.manifest.write() as tx:
                 outbox.trim(tx)
-        report = take_inventory(library.manifest, keys, accept_missing=config.accept_missing, every_row=config.thorough)
+        report = take_inventory(
+            library.manifest,
+            keys,
+            accept_missing=config.accept_missing,
+            every_row=config.thorough,
+            # Of what an ingest waits for, its folders are the least.
+            progress=(lambda done: progress("folders", done, len(keys))) if config.thorough else lambda done: None,
+        )
         wake(library.home)
         if report.vanished:
             with library.manifest.write() as tx:

@@ -25,10 +25,12 @@ from resources.library import Library
 from resources.manifest import files, jobs
 from resources.manifest.jobs import Request, StopReason
 
-__all__ = ["PROCESS_TAG", "ProgressReporter", "StageRates", "interrupt", "job_row", "stop_reason"]
+__all__ = ["PROCESS_TAG", "ProgressReporter", "StageProgress", "StageRates", "interrupt", "job_row", "stop_reason"]
 
 PROCESS_TAG = "loupe/process"
 _OBSERVE_EVERY_S = 30.0
+# How often a step that is no stream tells how far it is.
+_TELL_EVERY_S = 2.0
 _NOT_ENDED = (
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -56,10 +58,11 @@ _STEPS = frozenset(
 @contextmanager
 def job_row(
     context: dg.AssetExecutionContext, library: Library, target: str | None = None, request: Request | None = None
-) -> Iterator[None]:
+) -> Iterator[StageProgress]:
     """Keep the run's row true around one step's work, which is not begun when the run was cancelled meanwhile.
 
-    `request` is what the run was asked for, so that it can be asked for again.
+    What it hands out is told how far the work is. `request` is what the run was asked for, so that it can be asked for
+    again.
     """
     run_id, kind = context.run.run_id, context.run.job_name
     library.manifest.be_patient(_MANIFEST_S)
@@ -73,7 +76,7 @@ def job_row(
         if stop:
             interrupt(context)
         with structlog.contextvars.bound_contextvars(run_id=run_id):
-            yield
+            yield StageProgress(library, run_id)
     except dg.DagsterExecutionInterruptedError:
         _finish(library, run_id, "cancelled", "JOB_CANCELLED", "Cancelled; finished work is kept.")
         raise
@@ -145,6 +148,30 @@ class StageRates:
         rate = (after - before) / (until_s - since_s) if after > before and until_s > since_s else None
         left = (total - done) / rate if rate and done < total else None
         return {"done": done, "total": total, "photos_per_s": rate, "eta_s": left}
+
+
+class StageProgress:
+    """Tells the `jobs` row how far a step's stages are: `progress("vectors", 10_000, 50_000)`, as often as one likes.
+
+    Each stage's end is told at once, what lies between every two seconds. Never call it inside a transaction.
+    """
+
+    def __init__(self, library: Library, run_id: str) -> None:
+        self._library = library
+        self._run_id = run_id
+        self._rates = StageRates()
+        self._stages: dict[str, dict[str, int]] = {}
+        self._told = float("-inf")
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self._stages[stage] = {"done": done, "total": total}
+        now = time.monotonic()
+        stages = self._rates.add(self._stages, now)
+        if done < total and now - self._told < _TELL_EVERY_S:
+            return
+        self._told = now
+        with self._library.manifest.write() as tx:
+            jobs.progress(tx, self._run_id, stages, None, _time_left(stages))
 
 
 class ProgressReporter:

@@ -14,7 +14,7 @@ def library_backup(context: dg.AssetExecutionContext, library: dg.ResourceParam[
     """Write and verify a backup, then delete those beyond the number that is kept."""
     settings = library.settings
     folder = backup_folder(settings)
-    with job_row(context, library, target=str(folder)):
+    with job_row(context, library, target=str(folder)) as progress:
         made = back_up(
             library.manifest,
             library.home,
@@ -22,6 +22,7 @@ def library_backup(context: dg.AssetExecutionContext, library: dg.ResourceParam[
             keep=settings.backup_keep,
             previews=settings.backup_previews,
             reason="scheduled",
+            progress=progress,
         )
     return dg.MaterializeResult(
         metadata={

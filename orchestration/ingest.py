@@ -33,7 +33,7 @@ from resources.repair import forget_lost_pictures
 from resources.vector_index import wake
 from resources.watching import look
 
-__all__ = ["IngestCounts", "ingest"]
+__all__ = ["IngestCounts", "ingest", "raise_if_interrupted"]
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _POLL_S = 0.5
@@ -71,7 +71,8 @@ def ingest(
 ) -> tuple[IngestCounts, list[AddedRoot]]:
     """Watch `paths` and take in everything pending below them, run after run, until nothing is left.
 
-    Raises `INGEST_PAUSED` before anything is changed, what `add_root` raises, and the error that ended a run.
+    Raises `INGEST_PAUSED` before anything is changed, what `add_root` raises, the error that ended a run, and
+    `KeyboardInterrupt`, once the run has ended in good order.
     """
     started = time.monotonic()
     library.open()
@@ -171,8 +172,20 @@ def _here(
             run_config={**run.run_config, **_QUIET},
             raise_on_error=False,
         )
+    raise_if_interrupted(library, result.run_id)
     _raise_if_failed(library, result.run_id, result.success)
     return _counts_of(instance, result.run_id)
+
+
+def raise_if_interrupted(library: Library, run_id: str) -> None:
+    """Raise `KeyboardInterrupt` when a run of this process was cancelled and nobody asked for it by its row.
+
+    While a run works Dagster has the signals, and Ctrl-C cancels it; to whoever pressed it, it is Ctrl-C all the same.
+    """
+    with library.manifest.read() as tx:
+        row = jobs.get(tx, run_id)
+    if row and row["state"] == "cancelled" and row["cancel_asked_at"] is None:
+        raise KeyboardInterrupt
 
 
 def _by_daemon(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestration.definitions import build_defs
+from orchestration.ingest import raise_if_interrupted
 from orchestration.instance import dagster_instance
 from orchestration.partitions import add_partitions
 from resources.errors import LoupeError
@@ -36,6 +37,7 @@ def run_again(library: Library, run_id: str) -> str:
     with library.manifest.write() as tx:
         jobs.queue(tx, result.run_id, row["kind"], row["target"], None, retry_of=run_id)
         ended = jobs.get(tx, result.run_id) or {}
+    raise_if_interrupted(library, result.run_id)
     if not result.success:
         code, message = ended.get("error_code"), ended.get("error_message")
         raise LoupeError(code or "JOB_FAILED", message or f"Run {result.run_id} failed.", run_id=result.run_id)

@@ -261,7 +261,9 @@ class _Writer:
         try:
             copy = working / "manifest.duckdb"
             # The manifest first: a vector is stored before the manifest says so, so none is missing afterwards.
+            self._progress("manifest", 0, 1)
             rows, library, schema = self._copy_manifest(copy)
+            self._progress("manifest", 1, 1)
             last = _last_of(library, earlier)
             vectors = tuple(self._vectors(file, last) for file in VectorFile.all_in(self._home))
             pictures = self._pictures(working, last) if previews else None

@@ -7,7 +7,7 @@ Belongs here: which folders to look at and when a loss is too large to believe. 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from shlex import quote
@@ -177,14 +177,20 @@ def accept_missing(manifest: Manifest, root_id: str) -> int:
 
 
 def take_inventory(
-    manifest: Manifest, partition_keys: Sequence[str], *, accept_missing: bool = False, every_row: bool = False
+    manifest: Manifest,
+    partition_keys: Sequence[str],
+    *,
+    accept_missing: bool = False,
+    every_row: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> InventoryReport:
     """Compare these partitions with the disk and write the difference down. File contents are not read.
 
     A partition whose every file is as it was is not compared with its rows, unless `every_row`. A root that cannot be
     reached, and one that lost more than a quarter of its files at once or is an empty folder (the mount point of an
     unplugged disk), loses nothing here: its state says so ("offline", "vanished") and waits. What somebody else
-    inventoried, moved or stopped watching while it was looked at is left as that one wrote it.
+    inventoried, moved or stopped watching while it was looked at is left as that one wrote it. `progress` hears how
+    many partitions were looked at.
     """
     report = InventoryReport()
     wanted = set(partition_keys)
@@ -223,6 +229,7 @@ def take_inventory(
             else:
                 news.append(FoundPartition(root["root_id"], key, list(look.files())))
             seen[key] = replace(look, _directories=())
+            progress(len(scanned) + len(seen))
         if not note_reach(manifest, root):  # unplugged while it was looked at: what was not found says nothing
             report.offline_roots.append(root["path"])
             continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,10 +59,13 @@ class _Picture:
     used_at: float
 
 
-def cull(library: Library, max_bytes: int | None = None) -> CullCounts:
+def cull(
+    library: Library, max_bytes: int | None = None, progress: Callable[[int, int], None] = lambda done, total: None
+) -> CullCounts:
     """Remove previews, used longest ago first, until all pictures take `max_bytes` (default: the setting) at most.
 
     Only what can be decoded again now and what no model waits for is removed. Without a limit nothing is.
+    `progress` hears how many previews were looked at, and of how many.
     """
     limit = library.settings.cache_max_bytes if max_bytes is None else max_bytes
     total = pictures_bytes(library.home)
@@ -71,13 +74,16 @@ def cull(library: Library, max_bytes: int | None = None) -> CullCounts:
     expendable = remakeable_pictures(library.manifest) - _awaited(library)
     thumbnails = library.store.thumbnail_hashes()
     culled = freed = 0
-    for picture in sorted(_pictures(library.home.previews), key=lambda picture: picture.used_at):
+    oldest_first = sorted(_pictures(library.home.previews), key=lambda picture: picture.used_at)
+    for number, picture in enumerate(oldest_first):
         if total - freed <= limit:
             break
+        progress(number, len(oldest_first))
         # Without its thumbnail the picture would count as lost, and be made again by the next run.
         if picture.path.stem in expendable and picture.path.stem in thumbnails:
             picture.path.unlink(missing_ok=True)
             culled, freed = culled + 1, freed + picture.bytes
+    progress(len(oldest_first), len(oldest_first))
     left = total - freed
     log.info("previews culled", culled=culled, bytes_freed=freed, bytes_left=left)
     return CullCounts(culled, freed, left, max(0, left - limit))

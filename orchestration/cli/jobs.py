@@ -50,7 +50,7 @@ def show(job: JobArgument, as_json: JsonOption = False) -> None:
         return
     print(_line(row))
     for name, stage in row["stages"].items():
-        rate = f", {stage['photos_per_s']:.1f} photos/s" if stage.get("photos_per_s") else ""
+        rate = f", {stage['photos_per_s']:.1f}/s" if stage.get("photos_per_s") else ""
         left = f", {stage['eta_s']:.0f} s left" if stage.get("eta_s") and row["state"] not in jobs.ENDED else ""
         print(f"  {name}: {stage['done']:,} of {stage['total']:,}{rate}{left}")
     if row["error_code"]:

@@ -45,6 +45,7 @@ def test_backup_is_written_each_night(library: Library) -> None:
         row = jobs.get(tx, result.run_id)
     assert row is not None
     assert (row["kind"], row["state"]) == ("backup", "done")
+    assert row["stages"]["manifest"]["done"] == 1
 
 
 def test_failed_backup_is_a_failed_job_with_its_code(library: Library) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,18 @@ def test_a_run_that_is_cancelled_stops_at_its_next_flush_and_its_work_can_be_ask
     assert _photos(library) == 60
     refused = loupe("jobs", "retry", again.json["run_id"], "--json")
     assert (refused.status, refused.json["error"]["code"]) == (65, "JOB_NOT_RETRIABLE")
+
+
+def test_ctrl_c_is_ctrl_c_and_the_run_is_cancelled(
+    library: Library, tmp_path: Path, draw_photos: Draw, at_first_flush: Callable[..., None]
+) -> None:
+    draw_photos(tmp_path / "photos", 30)
+    at_first_flush(lambda tx, run_id: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        ingest(library, [str(tmp_path / "photos")])
+    with library.manifest.read() as tx:
+        [row] = jobs.list_recent(tx)
+    assert (row["state"], row["error_code"]) == ("cancelled", "JOB_CANCELLED")
 
 
 def test_cancelling_a_run_ends_no_other_that_has_just_begun(
