@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from resources.search.photo_search import PhotoSearch
 from resources.search.requests import SearchRequest
-from resources.vector_index import VectorIndex
+from resources.vector_index import Ids, VectorIndex
 
 __all__ = ["batches", "chosen_ids"]
 
@@ -30,6 +30,11 @@ def batches(
     after another took over.
     """
     condition = search.found(request)
+    if isinstance(condition, Ids):  # a ranking's own, sorted: nothing is left to look for
+        yield from (
+            list(condition.photo_ids[start : start + size]) for start in range(0, len(condition.photo_ids), size)
+        )
+        return
     last: str | None = None
     while batch := (index() if index else search.index).ids(last, size, condition):
         yield batch

@@ -24,8 +24,9 @@ from resources.vector_index import Ranked
 
 __all__ = ["Cursor", "KeptRankings", "Ranking", "question_of"]
 
-# A list of 2,000 photos takes 80 kB.
+# A list of 2,000 photos takes 80 kB, all together at most 80 MB.
 _MOST_KEPT = 200
+_MOST_PLACES = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -147,18 +148,20 @@ class Ranking:
 class KeptRankings:
     """The lists that cursors name: the latest ones of this process. Safe to use from several threads."""
 
-    def __init__(self, most: int = _MOST_KEPT) -> None:
-        self._most = most
+    def __init__(self, most: int = _MOST_KEPT, most_places: int = _MOST_PLACES) -> None:
+        self._most, self._most_places = most, most_places
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, Ranking] = OrderedDict()
+        self._places = 0
 
     def keep(self, ranking: Ranking) -> str:
         """Its name."""
         name = secrets.token_urlsafe(9)
         with self._lock:
             self._kept[name] = ranking
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._places += len(ranking)
+            while len(self._kept) > self._most or (self._places > self._most_places and len(self._kept) > 1):
+                self._places -= len(self._kept.popitem(last=False)[1])
         return name
 
     def get(self, name: str) -> Ranking:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from resources.vector_index import Ranked
 
-__all__ = ["best_of", "cut_of", "fuse", "relevant_ids"]
+__all__ = ["best_of", "cut_of", "fuse", "least_of_meaning", "least_of_words", "relevant_ids"]
 
 # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion outperforms Condorcet ...", SIGIR 2009: k = 60.
 _RRF_K = 60
@@ -43,8 +44,19 @@ def relevant_ids(meaning: Sequence[Ranked], words: Sequence[Ranked], background:
     """The photos that stand out for this query: `cut_of` the cosines, and of words those with half the best score."""
     found = {hit.photo_id for hit in meaning[: cut_of([hit.score for hit in meaning], background)]}
     if words:
-        found |= {hit.photo_id for hit in words if hit.score >= words[0].score / 2}
+        least = least_of_words(words[0].score)
+        found |= {hit.photo_id for hit in words if hit.score >= least}
     return found
+
+
+def least_of_meaning(best: float, background: float | None) -> float:
+    """A cosine below which no photo is relevant, whatever the others are: a list that goes so far has the whole cut."""
+    return -math.inf if background is None else min(background + _PERHAPS * (best - background), best)
+
+
+def least_of_words(best: float) -> float:
+    """The BM25 score below which no photo is relevant."""
+    return best / 2
 
 
 def cut_of(scores: Sequence[float], background: float | None) -> int:

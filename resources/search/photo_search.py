@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
 from resources.errors import LoupeError
 from resources.search.cursors import Cursor, KeptRankings, Ranking, question_of
-from resources.search.fusion import best_of, fuse, relevant_ids
+from resources.search.fusion import best_of, cut_of, fuse, least_of_meaning, least_of_words, relevant_ids
 from resources.search.query_fields import described
 from resources.search.requests import Hit, SearchPage, SearchRequest, SearchWarning, Texts
 from resources.vector_index import (
@@ -40,8 +41,10 @@ from resources.vector_index.words import query as word_query
 
 __all__ = ["PhotoSearch", "TextEncoder"]
 
-# How deep a ranked list is taken, whatever the page: fixed, so that pages of one query never overlap or leave gaps.
+# How deep a ranked list is taken at least, whatever the page, so that pages of one query never overlap or leave gaps.
 CANDIDATES = 1000
+# So many times as deep each time that what is relevant goes on to the end.
+_DEEPER = 4
 MOST_PER_PAGE = 1000
 _FEWEST_TO_CUT = 20
 _LEAST_NORM = 1e-3
@@ -65,6 +68,17 @@ class _Content:
 
     vectors: tuple[Vector, ...] = ()
     warnings: tuple[SearchWarning, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """What each way of ranking finds, as deep as anything is relevant; `whole`: they hold all that matches."""
+
+    meaning: list[Ranked]
+    words: list[Ranked]
+    named: dict[str, None]
+    relevant: set[str]
+    whole: bool
 
 
 class PhotoSearch:
@@ -126,8 +140,7 @@ class PhotoSearch:
         content, words, condition = self._asked(request)
         if not words and (not content.vectors or not _wants(request)):
             return condition
-        ranking = self._ranking(replace(request, sort="newest"), content, words, condition)
-        return Ids(tuple(hit.photo_id for hit in ranking.part(0, len(ranking))))
+        return Ids(tuple(sorted(self._lists(request, content, words, condition).relevant)))
 
     # Lists and pages
 
@@ -143,15 +156,12 @@ class PhotoSearch:
         self, request: SearchRequest, content: _Content, words: Sequence[SparseWords], condition: Condition | None
     ) -> Ranking:
         """The list by words, by both, or of what is relevant by date."""
-        meaning = self._nearest(content.vectors, CANDIDATES, condition)
-        matches = best_of([self.index.matching(asked, CANDIDATES, condition) for asked in words])
+        lists = self._lists(request, content, words, condition)
+        meaning, matches, relevant, exact = lists.meaning, lists.words, lists.relevant, lists.whole
         ranked = fuse(meaning, matches) if meaning and matches else meaning or matches
-        named = self._named(request, condition)
-        if named:
-            first = [Ranked(photo_id, 1.0) for photo_id in named]
-            ranked = [*first, *(hit for hit in ranked if hit.photo_id not in named)]
-        relevant = relevant_ids(meaning, matches, self._background(content.vectors)) | named.keys()
-        exact = len(meaning) < CANDIDATES and len(matches) < CANDIDATES
+        if lists.named:
+            first = [Ranked(photo_id, 1.0) for photo_id in lists.named]
+            ranked = [*first, *(hit for hit in ranked if hit.photo_id not in lists.named)]
         if request.sort == "relevance":
             ranked = sorted(ranked, key=lambda hit: hit.photo_id not in relevant)  # otherwise in the order they have
         else:  # only what is relevant is kept: the rest would come first as often as last
@@ -168,6 +178,22 @@ class PhotoSearch:
             mode="hybrid" if content.vectors and words else "meaning" if content.vectors else "words",
             warnings=content.warnings,
         )
+
+    def _lists(
+        self, request: SearchRequest, content: _Content, words: Sequence[SparseWords], condition: Condition | None
+    ) -> _Lists:
+        background = self._background(content.vectors)
+        meaning, meaning_ended = _to_the_cut(
+            [partial(self._nearest_to, vector, condition) for vector in content.vectors],
+            lambda best: least_of_meaning(best, background),
+        )
+        matches, words_ended = _to_the_cut(
+            [partial(self._matching, asked, condition) for asked in words],
+            least_of_words,
+        )
+        named = self._named(request, condition)
+        relevant = relevant_ids(meaning, matches, background) | named.keys()
+        return _Lists(meaning, matches, named, relevant, meaning_ended and words_ended)
 
     def _kept_page(self, request: SearchRequest, ranking: Ranking, start: int, kept: str) -> SearchPage:
         page = ranking.part(start, start + request.limit)
@@ -194,13 +220,19 @@ class PhotoSearch:
         """Meaning alone can be paged to the end: every embedded photo has a score, and it is its own."""
         start = cursor.rank if cursor else request.offset
         depth = max(CANDIDATES, start + request.limit + 1)
+        background = self._background(content.vectors)
         while True:
             ranked = self._nearest(content.vectors, depth, condition)
             if cursor:
                 start = bisect_right(ranked, (-cursor.score, cursor.photo_id), key=_place)
-            if len(ranked) < depth or start + request.limit < len(ranked):
+            if len(ranked) < depth:
                 break
-            depth = 2 * max(depth, start)  # photos came in above the cursor
+            if start + request.limit >= len(ranked):
+                depth = 2 * max(depth, start)  # photos came in above the cursor
+            elif ranked[-1].score >= least_of_meaning(ranked[0].score, background):
+                depth *= _DEEPER
+            else:
+                break
         page = ranked[start : start + request.limit]
         exact = len(ranked) < depth
         total = len(ranked) if exact else self.index.counted(_and(HasVector(), condition))
@@ -209,7 +241,7 @@ class PhotoSearch:
             page,
             total,
             True,
-            len(relevant_ids(ranked[:CANDIDATES], [], self._background(content.vectors))),
+            cut_of([hit.score for hit in ranked], background),
             "meaning",
             content.warnings,
             {hit.photo_id: hit.score for hit in page},
@@ -249,10 +281,18 @@ class PhotoSearch:
         looks_like_one = re.search(r"\d|\.\w+$", text) and "*" not in text
         if request.mode != "hybrid" or not looks_like_one:
             return {}
-        return dict.fromkeys(self.index.browse(CANDIDATES, 0, _and(Named(text), condition)))
+        named = _and(Named(text), condition)
+        found = self.index.browse(CANDIDATES, 0, named)
+        return dict.fromkeys(found if len(found) < CANDIDATES else self.index.browse(self.index.count(named), 0, named))
+
+    def _nearest_to(self, vector: Vector, condition: Condition | None, depth: int) -> list[Ranked]:
+        return self.index.nearest(vector, depth, condition)
+
+    def _matching(self, words: SparseWords, condition: Condition | None, depth: int) -> list[Ranked]:
+        return self.index.matching(words, depth, condition)
 
     def _nearest(self, vectors: Sequence[Vector], depth: int, condition: Condition | None) -> list[Ranked]:
-        return best_of([self.index.nearest(vector, depth, condition) for vector in vectors])[:depth]
+        return best_of([self._nearest_to(vector, condition, depth) for vector in vectors])[:depth]
 
     def _background(self, vectors: Sequence[Vector]) -> float | None:
         """The median cosine of the library to the query; None where there are too few photos to tell."""
@@ -389,6 +429,23 @@ class PhotoSearch:
                 "INVALID_REQUEST", f"An image vector must hold {dim} finite numbers.", shape=list(vector.shape)
             )
         return _unit(vector)
+
+
+def _to_the_cut(
+    fetches: Sequence[Callable[[int], list[Ranked]]], least: Callable[[float], float]
+) -> tuple[list[Ranked], bool]:
+    """The best of several lists, each so deep that it ends below what is relevant, and whether each has all it can.
+
+    `fetches` take a depth, `least` the best score.
+    """
+    depth = CANDIDATES
+    while True:
+        lists = [fetch(depth) for fetch in fetches]
+        found = best_of(lists)
+        ended = all(len(each) < depth for each in lists)
+        if ended or all(len(each) < depth or each[-1].score < least(found[0].score) for each in lists):
+            return found, ended
+        depth *= _DEEPER
 
 
 def _vectors(

@@ -6,6 +6,7 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from resources.errors import LoupeError
 from resources.home import Home
 from resources.search import PhotoSearch, SearchRequest
+from resources.search.chosen import chosen_ids
 from resources.search.cursors import KeptRankings, Ranking
 from resources.vector_index import IndexModel, PhotoPoint, Ranked, SearchFilters, VectorIndex
 from resources.vector_index.opening import IndexFolder
@@ -122,6 +124,30 @@ def test_lists_that_depend_on_every_photo_are_kept(index: VectorIndex, request_:
     assert len(found) == len(set(found)) > request_.limit
 
 
+def test_what_is_relevant_is_counted_paged_and_chosen_to_the_last(index: VectorIndex) -> None:
+    points = made(range(2600))
+    axis = 10 * np.eye(DIM, dtype=np.float32)[3]
+    near = [replace(point, vector=_unit(axis + point.vector)) for point in points[:1200] if point.vector is not None]
+    index.upsert([*near, *points[1200:]])
+    search = PhotoSearch(index, Axes())
+    hills, shown = {pid(n) for n in range(2600) if n % 4}, {pid(n) for n in range(1200)}
+    words = SearchRequest(texts=(("hill", 1.0),), mode="words", limit=500)
+    meaning = SearchRequest(texts=(("3", 1.0),), mode="meaning", limit=500)
+    page = search.search(words)
+    assert (page.total, page.total_exact, page.relevant) == (len(hills), True, len(hills))
+    assert search.search(meaning).relevant == len(shown)
+    for request, relevant in ((words, hills), (meaning, shown)):
+        assert set(walk(search, request, lambda page: None)[: len(relevant)]) == relevant
+        assert set(chosen_ids(search, request)) == relevant
+        dated = search.search(replace(request, sort="newest"))
+        assert (dated.total, dated.relevant) == (len(relevant), len(relevant))
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    found: np.ndarray = vector / np.linalg.norm(vector)
+    return found
+
+
 def test_scores_of_a_later_page_are_those_of_the_list(index: VectorIndex) -> None:
     index.upsert(made(range(300)))
     search = PhotoSearch(index, Axes())
@@ -172,3 +198,8 @@ def test_the_oldest_lists_are_given_up_first() -> None:
     with pytest.raises(LoupeError) as error:
         kept.get(names[1])
     assert error.value.code == "CURSOR_EXPIRED"
+    small = KeptRankings(most_places=2)
+    names = [small.keep(ranking) for _ in range(3)]
+    assert len(small.get(names[1])) == len(small.get(names[2])) == 1
+    with pytest.raises(LoupeError):
+        small.get(names[0])
