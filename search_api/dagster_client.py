@@ -6,6 +6,7 @@ or a run (`resources/folder_runs.py`), how far a run is (the manifest's `jobs`).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ __all__ = ["CAPTIONS_JOB", "INGEST_JOB", "DagsterClient", "LogPage", "LoggedLine
 INGEST_JOB = "ingest"
 CAPTIONS_JOB = "captions"
 _TIMEOUT = httpx.Timeout(30.0, connect=2.0)  # launching may load the code location first
+# Each keeps a thread of those that all routes share for as long as Dagster takes.
+_REQUESTS_AT_ONCE = 8
 
 _FIND_JOB = """
 query LoupeFindJob {
@@ -133,13 +136,15 @@ class DagsterClient:
 
     The address is read before each call from `run/dagster.json` of the home, else built from
     `Settings.dagster_port`, so that a Dagster that was restarted on another port is found.
-    Every method raises `DAGSTER_UNREACHABLE` when it does not answer, `JOB_FAILED` when it refuses.
+    Every method raises `DAGSTER_UNREACHABLE` when it does not answer, `JOB_FAILED` when it refuses, and
+    `TOO_MANY_REQUESTS` while it has eight to answer.
     """
 
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
         self._home = Home(settings.home)
         self._default_url = f"http://127.0.0.1:{settings.dagster_port}"
         self._http = httpx.Client(timeout=_TIMEOUT, transport=transport, trust_env=False)
+        self._places = threading.BoundedSemaphore(_REQUESTS_AT_ONCE)
 
     def close(self) -> None:
         self._http.close()
@@ -240,9 +245,14 @@ class DagsterClient:
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         url = self.url
-        with _reaching(url):
-            reply = self._http.post(f"{url}/graphql", json={"query": query, "variables": dict(variables)})
-            content = reply.json()
+        if not self._places.acquire(blocking=False):
+            raise LoupeError("TOO_MANY_REQUESTS", "Dagster is slow, and others wait for it already.", retry_after_s=5)
+        try:
+            with _reaching(url):
+                reply = self._http.post(f"{url}/graphql", json={"query": query, "variables": dict(variables)})
+                content = reply.json()
+        finally:
+            self._places.release()
         if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
             errors = content.get("errors") if isinstance(content, dict) else None
             first = errors[0].get("message", "") if errors else "no answer"

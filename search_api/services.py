@@ -23,13 +23,14 @@ from search_api.dagster_client import DagsterClient
 from search_api.deletions import CollectionDeletions
 from search_api.job_starts import JobStarts
 from search_api.live_index import IndexCounts, LiveIndex
+from search_api.long_waits import LongWaits
 from search_api.lost_previews import LostPreviews
 from search_api.open_rounds import OpenRounds
 from search_api.photo_map import PhotoMap
 from search_api.place_map import PlaceMap
 from search_api.recent_uses import RecentUses
 from search_api.snapshots import Snapshot
-from search_api.uploads import UploadDecoder
+from search_api.uploads import MOST_WAITING, UploadDecoder, uploads_busy
 
 __all__ = ["LibraryNow", "Services"]
 
@@ -74,12 +75,16 @@ class Services:
         )
         self.map = PhotoMap(self.library, self.live)
         self.places = PlaceMap(self.library)
+        self.inferring = LongWaits(settings.inference_queue, self.models.full)
         self.uploads = UploadDecoder(settings)
+        self.decoding = LongWaits(MOST_WAITING, uploads_busy)
         self.rounds = OpenRounds()
         self.previews = LostPreviews(self.library)
         self.uses = RecentUses(self.library)
         self.deletions = CollectionDeletions(self.library)
-        self.status: Snapshot[LibraryNow] = Snapshot(self._load_status, _STATUS_AGE_S)
+        self.status: Snapshot[LibraryNow] = Snapshot(
+            self._load_status, _STATUS_AGE_S, lambda: (self.library.manifest.stamp(), self.live.counts())
+        )
         self.watched: Snapshot[list[str]] = Snapshot(self._load_watched, _STATUS_AGE_S)
         self.jobs: Snapshot[list[dict[str, Any]]] = Snapshot(self._load_jobs, _JOBS_AGE_S)
         self.starts = JobStarts(self.library.manifest, self.dagster, self.jobs.forget)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -13,24 +14,50 @@ __all__ = ["Snapshot"]
 
 T = TypeVar("T")
 
+# A value lasts so many times as long as it took to load: loading it never takes more than a tenth of a processor.
+_LASTS = 10.0
+# What says that nothing changed is believed for so long.
+_UNCHANGED_S = 60.0
+
+
+@dataclass(frozen=True)
+class _Kept(Generic[T]):
+    value: T
+    loaded_at: float
+    took_s: float
+    of: Hashable
+
 
 class Snapshot(Generic[T]):
-    """The value of a blocking `load`, at most `max_age_s` seconds old; one load at a time."""
+    """The value of a blocking `load`, one load at a time.
 
-    def __init__(self, load: Callable[[], T], max_age_s: float) -> None:
+    It is at most `max_age_s` seconds old, or ten times as old as loading it takes, and older as long as `state`, which
+    blocks too but costs little, stays the same.
+    """
+
+    def __init__(self, load: Callable[[], T], max_age_s: float, state: Callable[[], Hashable] | None = None) -> None:
         self._load = load
         self._max_age_s = max_age_s
+        self._state = state
         self._lock = asyncio.Lock()
-        self._kept: tuple[float, T] | None = None
+        self._kept: _Kept[T] | None = None
 
     async def get(self) -> T:
         """The value; raises what `load` raises, which is not kept."""
         async with self._lock:
-            if self._kept is None or time.monotonic() - self._kept[0] > self._max_age_s:
-                value = await run_in_threadpool(self._load)
-                self._kept = (time.monotonic(), value)
-            return self._kept[1]
+            kept = self._kept
+            if kept is None or time.monotonic() - kept.loaded_at > max(self._max_age_s, _LASTS * kept.took_s):
+                kept = self._kept = await run_in_threadpool(self._renewed, kept)
+            return kept.value
 
     def forget(self) -> None:
         """Load anew at the next `get`: something was changed by a request."""
         self._kept = None
+
+    def _renewed(self, kept: _Kept[T] | None) -> _Kept[T]:
+        began = time.monotonic()
+        of = self._state() if self._state else began
+        if kept is not None and kept.of == of and began - kept.loaded_at < _UNCHANGED_S:
+            return kept
+        value = self._load()
+        return _Kept(value, time.monotonic(), time.monotonic() - began, of)

@@ -10,7 +10,8 @@ import queue
 import tempfile
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, TimeoutError
+from concurrent.futures import Future, InvalidStateError, TimeoutError
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,18 @@ from resources.errors import CODES, DecodeError, LoupeError
 from resources.imaging.model_input import ModelInputSpec
 from resources.settings import Settings
 
-__all__ = ["MAX_UPLOAD_BYTES", "UploadDecoder"]
+__all__ = ["MAX_UPLOAD_BYTES", "MOST_WAITING", "UploadDecoder", "uploads_busy"]
 
 MAX_UPLOAD_BYTES = 128 << 20  # a raw file of today's largest sensors
 _MOST_PIXELS = 250_000_000  # the largest that cameras make today, four shots put together
 _TIMEOUT_S = 20.0
 # Pictures that wait for the one worker, and how long one more waits for a place among them.
-_MOST_WAITING = 32
+MOST_WAITING = 32
 _PLACE_S = 5.0
+
+
+def uploads_busy() -> LoupeError:
+    return LoupeError("UPLOADS_BUSY", "Too many pictures are being searched with. Try again in a moment.")
 
 
 class UploadDecoder:
@@ -45,7 +50,7 @@ class UploadDecoder:
                 }
             )
         )
-        self._tasks: queue.Queue[DecodeTask | None] = queue.Queue(maxsize=_MOST_WAITING)
+        self._tasks: queue.Queue[DecodeTask | None] = queue.Queue(maxsize=MOST_WAITING)
         self._waiting: dict[int, Future[Outcome]] = {}
         self._numbers = itertools.count()
         self._stop = threading.Event()
@@ -74,9 +79,7 @@ class UploadDecoder:
                 self._tasks.put(DecodeTask(str(path), "preview", number, specs), timeout=_PLACE_S)
                 outcome = future.result(timeout=3 * _TIMEOUT_S)
             except (queue.Full, TimeoutError) as error:
-                raise LoupeError(
-                    "UPLOADS_BUSY", "Too many pictures are being searched with. Try again in a moment."
-                ) from error
+                raise uploads_busy() from error
             finally:
                 self._waiting.pop(number, None)
         if outcome.status != "decoded":
@@ -90,10 +93,15 @@ class UploadDecoder:
         return self._tasks.qsize()
 
     def close(self) -> None:
+        """Ends the worker; who still waits for it is refused."""
         self._stop.set()
-        self._tasks.put(None)
+        with suppress(queue.Full):  # then the worker's thread sees the stop when it takes the next
+            self._tasks.put_nowait(None)
         if self._thread:
             self._thread.join(5.0)
+        for future in list(self._waiting.values()):
+            with suppress(InvalidStateError):  # answered meanwhile
+                future.set_exception(uploads_busy())
 
     def _ensure_running(self) -> None:
         with self._starting:

@@ -82,6 +82,11 @@ class DeviceQueue:
         with self._changed:
             return self._waiting()
 
+    def full(self) -> LoupeError:
+        """`QUEUE_FULL`, with the seconds that what waits now may take."""
+        with self._changed:
+            return self._full(self._waiting(), 1)
+
     def run(self, lane: Lane, items: Sequence[Any], timeout_s: float) -> list[Any]:
         """One result an item, in order; blocks.
 

@@ -55,6 +55,10 @@ class ServedModels:
         """Items that wait for the device."""
         return self._queue.waiting
 
+    def full(self) -> LoupeError:
+        """`QUEUE_FULL`, for who is refused before the queue."""
+        return self._queue.full()
+
     def embed_images(self, encoder: Encoder, images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
         """float32 `[n, dim]`, unit norm, from uint8 `[size, size, 3]` of the encoder's input.
 

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, File, Form, UploadFile
 from pydantic import StringConstraints
-from starlette.concurrency import run_in_threadpool
 
 from resources.errors import LoupeError
 from resources.models import Captioner, ModelIdentity, ModelInputSpec
@@ -70,22 +69,21 @@ async def embed(services: Held, texts: Texts = None, image: MaybePictures = None
 
     A picture that cannot be read has an `error` in its place.
     """
-    pictures = await _read(image or [])
-    if not texts and not pictures:
+    if not texts and not image:
         raise LoupeError("EMPTY_QUERY", "Send at least one of `texts` and `image`.")
-    return await run_in_threadpool(_embed, services, texts or [], pictures)
+    return await services.inferring.run(_embed, services, texts or [], image or [])
 
 
 @router.post("/caption", responses=responses(*_QUEUE, *_CAPTIONER))
 async def caption(services: Held, image: Pictures) -> Captioned:
     """One sentence for each picture, by the captioner in use; it is loaded when it is not."""
-    return await run_in_threadpool(_caption, services, await _read(image))
+    return await services.inferring.run(_caption, services, image)
 
 
 @router.post("/batch_embed_and_caption", responses=responses(*_QUEUE, *_ENCODER, *_CAPTIONER))
 async def batch_embed_and_caption(services: Held, image: Pictures) -> EmbeddedAndCaptioned:
     """Vector and sentence of each picture, which is sent and decoded once."""
-    return await run_in_threadpool(_both, services, await _read(image))
+    return await services.inferring.run(_both, services, image)
 
 
 @router.post("/vectors", responses=responses("SEARCH_BY_CONTENT_OFF", "INDEX_LOADING", "INDEX_UNREACHABLE"))
@@ -150,14 +148,7 @@ def _captioner_identity(services: Services) -> ModelIdentity | None:
         return None
 
 
-Picture = tuple[str, bytes]
-
-
-async def _read(image: Sequence[UploadFile]) -> list[Picture]:
-    return [(each.filename or "", await each.read()) for each in image]
-
-
-def _embed(services: Services, texts: list[str], pictures: list[Picture]) -> Embedded:
+def _embed(services: Services, texts: list[str], pictures: Sequence[UploadFile]) -> Embedded:
     encoder = services.live.encoder_of(services.live.search)
     decoded = _decoded(services, pictures, (encoder.input_spec,))
     rows = services.models.embed_texts(encoder, texts) if texts else np.empty((0, encoder.dim))
@@ -171,13 +162,13 @@ def _embed(services: Services, texts: list[str], pictures: list[Picture]) -> Emb
             for text, row in zip(texts, rows, strict=True)
         ],
         images=[
-            EmbeddedPicture(name=name, vector=vector, error=_fault(one))
-            for (name, _), one, vector in zip(pictures, decoded, vectors, strict=True)
+            EmbeddedPicture(name=picture.filename or "", vector=vector, error=_fault(one))
+            for picture, one, vector in zip(pictures, decoded, vectors, strict=True)
         ],
     )
 
 
-def _caption(services: Services, pictures: list[Picture]) -> Captioned:
+def _caption(services: Services, pictures: Sequence[UploadFile]) -> Captioned:
     captioner = services.models.captioner()
     decoded = _decoded(services, pictures, (captioner.input_spec,))
     captions = _captioned(services, captioner, decoded)
@@ -185,13 +176,13 @@ def _caption(services: Services, pictures: list[Picture]) -> Captioned:
         captioner=captioner.name,
         revision=captioner.revision,
         images=[
-            CaptionedPicture(name=name, caption=caption, error=_fault(one))
-            for (name, _), one, caption in zip(pictures, decoded, captions, strict=True)
+            CaptionedPicture(name=picture.filename or "", caption=caption, error=_fault(one))
+            for picture, one, caption in zip(pictures, decoded, captions, strict=True)
         ],
     )
 
 
-def _both(services: Services, pictures: list[Picture]) -> EmbeddedAndCaptioned:
+def _both(services: Services, pictures: Sequence[UploadFile]) -> EmbeddedAndCaptioned:
     encoder = services.live.encoder_of(services.live.search)
     captioner = services.models.captioner()
     decoded = _decoded(services, pictures, (encoder.input_spec, captioner.input_spec))
@@ -203,8 +194,8 @@ def _both(services: Services, pictures: list[Picture]) -> EmbeddedAndCaptioned:
         captioner=captioner.name,
         captioner_revision=captioner.revision,
         images=[
-            EmbeddedAndCaptionedPicture(name=name, vector=vector, caption=caption, error=_fault(one))
-            for (name, _), one, vector, caption in zip(pictures, decoded, vectors, captions, strict=True)
+            EmbeddedAndCaptionedPicture(name=picture.filename or "", vector=vector, caption=caption, error=_fault(one))
+            for picture, one, vector, caption in zip(pictures, decoded, vectors, captions, strict=True)
         ],
     )
 
@@ -212,12 +203,12 @@ def _both(services: Services, pictures: list[Picture]) -> EmbeddedAndCaptioned:
 Decoded = tuple[Pixels, ...] | LoupeError
 
 
-def _decoded(services: Services, pictures: list[Picture], specs: tuple[ModelInputSpec, ...]) -> list[Decoded]:
+def _decoded(services: Services, pictures: Sequence[UploadFile], specs: tuple[ModelInputSpec, ...]) -> list[Decoded]:
     """The model inputs of each picture, or why it has none. Raises `UPLOADS_BUSY`, which concerns them all."""
     found: list[Decoded] = []
-    for _, data in pictures:
+    for picture in pictures:
         try:
-            found.append(services.uploads.model_inputs(data, specs))
+            found.append(services.uploads.model_inputs(picture.file.read(), specs))
         except LoupeError as error:
             if error.code == "UPLOADS_BUSY":
                 raise

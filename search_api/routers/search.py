@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import Json
-from starlette.concurrency import run_in_threadpool
 
 from resources.errors import LoupeError
 from resources.search import PhotoSearch, SearchPage, SearchRequest, asking, narrowed
@@ -96,14 +95,17 @@ async def search_with_image(
         raise LoupeError("INVALID_REQUEST", "A picture cannot be searched for by words. Leave out the mode.")
     if len(asked.image_weights) > len(image) or 0 in asked.image_weights:
         raise LoupeError("INVALID_REQUEST", "Each picture has one weight, above or below zero.")
-    return await run_in_threadpool(_answer_with_images, asked, [await each.read() for each in image], services)
+    return await services.decoding.run(_answer_with_images, asked, image, services)
 
 
-def _answer_with_images(query: SearchQuery, pictures: list[bytes], services: Held) -> SearchReply:
+def _answer_with_images(query: SearchQuery, pictures: list[UploadFile], services: Held) -> SearchReply:
     search = services.live.search  # once: a model may be changed between the pictures' vectors and their use
     encoder = services.live.encoder_of(search)
     weights = [*query.image_weights, *[1.0] * (len(pictures) - len(query.image_weights))]
-    vectors = [encoder.embed_image(services.uploads.model_input(picture, encoder.input_spec)) for picture in pictures]
+    vectors = [
+        encoder.embed_image(services.uploads.model_input(picture.file.read(), encoder.input_spec))
+        for picture in pictures
+    ]
     return answer(query, services, search, tuple(zip(vectors, weights, strict=True)))
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import anyio
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
@@ -14,6 +17,10 @@ from small_library import SmallLibrary
 
 from demo.evidence import distinct_cards
 from demo.postcards import Postcard
+from resources.errors import LoupeError
+from resources.settings import Settings
+from search_api.long_waits import LongWaits
+from search_api.uploads import MOST_WAITING, UploadDecoder
 
 CARDS = distinct_cards(6, 99, held_out=False)
 
@@ -124,3 +131,63 @@ def test_a_full_queue_refuses_and_search_goes_past_it(postcards_client: TestClie
         models._queue.close()
     finally:
         models._queue = before
+
+
+def test_many_who_wait_for_the_model_stop_nobody_else(postcards_client: TestClient) -> None:
+    """More than the threads that routes share, each with one text."""
+    from resources.inference import DeviceQueue, Lane
+
+    app = postcards_client.app
+    models = app.state.services.models  # type: ignore[attr-defined]
+    gate = threading.Event()
+    before, models._queue = models._queue, DeviceQueue(512)
+    with ThreadPoolExecutor(48) as pool:
+        held = pool.submit(models._queue.run, Lane("held", lambda items: [gate.wait(60)], lambda: 1), [1], 60)
+        asked = [pool.submit(postcards_client.post, "/api/v1/embed", data={"texts": ["a"]}) for _ in range(45)]
+        try:
+            while models.waiting < 40:
+                gate.wait(0.01)
+            assert pool.submit(postcards_client.get, "/api/v1/browse").result(20).status_code == 200
+        finally:
+            gate.set()
+        assert held.result()
+        assert {each.result().status_code for each in asked} == {200}
+    models._queue.close()
+    models._queue = before
+
+
+def test_more_than_may_wait_are_refused_at_once() -> None:
+    async def ask() -> list[str]:
+        waits = LongWaits(2, lambda: LoupeError("QUEUE_FULL", "Full."))
+        gate, found = threading.Event(), []
+
+        async def wait() -> None:
+            assert await waits.run(gate.wait, timeout=30)
+            found.append("waited")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            group.start_soon(wait)
+            await anyio.sleep(0)
+            await anyio.sleep(0)
+            try:
+                await waits.run(gate.wait)
+            except LoupeError as error:
+                found.append(error.code)
+            gate.set()
+        return found
+
+    assert anyio.run(ask) == ["QUEUE_FULL", "waited", "waited"]
+
+
+def test_closing_the_decoder_waits_for_nobody(tmp_path: Path) -> None:
+    """Its queue is full, and its worker's thread takes no more."""
+    decoder = UploadDecoder(Settings(home=tmp_path / "home"))
+    decoder._ensure_running = lambda: None  # type: ignore[method-assign]
+    with ThreadPoolExecutor(MOST_WAITING) as pool:
+        waiting = [pool.submit(decoder.model_inputs, b"x", ()) for _ in range(MOST_WAITING)]
+        while not decoder._tasks.full():
+            time.sleep(0.01)
+        decoder.close()
+        for each in waiting:
+            assert getattr(each.exception(), "code", None) == "UPLOADS_BUSY"

@@ -357,7 +357,7 @@ def test_no_count_is_taken_in_the_event_loop(own: SmallLibrary, monkeypatch: pyt
 
 
 def test_one_picture_too_many_is_told_to_come_again(own: SmallLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "_MOST_WAITING", 1)
+    monkeypatch.setattr(uploads, "MOST_WAITING", 1)
     monkeypatch.setattr(uploads, "_PLACE_S", 0.2)
     busy, decode = threading.Event(), LocalEngine.decode
 
