@@ -75,7 +75,13 @@ class RunningApi:
 
     @staticmethod
     def _answer(response: httpx.Response) -> dict[str, Any]:
-        content: dict[str, Any] = response.json()
+        try:
+            content: dict[str, Any] = response.json()
+        except ValueError as none:  # the server's own words, when it has as many connections as it takes
+            raise LoupeError(
+                "TOO_MANY_REQUESTS" if response.status_code == 503 else "INTERNAL",
+                f"The running API does not answer as it should (status {response.status_code}). Try again in a moment.",
+            ) from none
         if response.is_success:
             return content
         error = content.get("error", {})

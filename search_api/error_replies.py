@@ -46,7 +46,6 @@ _BY_STATUS = {
     408: ("REQUEST_TIMEOUT", "The request did not arrive in time. Send it again."),
     413: ("TOO_LARGE", "The request is larger than allowed."),
     503: ("UPLOADS_BUSY", "Too much is being sent at once. Try again in a moment."),
-    416: ("INVALID_REQUEST", "The file is shorter than the range asked for."),
 }
 
 

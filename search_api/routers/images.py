@@ -18,6 +18,7 @@ from resources.manifest import photos, stacks
 from resources.preview_cache import note_use
 from search_api.dependencies import Held, Live, OpenLibrary, PhotoId
 from search_api.error_replies import responses
+from search_api.file_replies import RANGES, FileReply
 from search_api.live_index import LiveIndex
 from search_api.photo_cards import hit_card, motion_path, photo
 from search_api.schemas.photos import Photo, SimilarPhotos
@@ -31,7 +32,7 @@ _AS_IT_IS: dict[str, Any] = {"application/octet-stream": {}, "image/*": {}, "vid
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": _AS_IT_IS, "description": "The file, as it stands on the disk."},
     206: {"content": _AS_IT_IS, "description": "The range that was asked for."},
-    416: {"description": "The file is shorter than that."},
+    **RANGES,
 }
 Version = Annotated[
     str | None,
@@ -86,7 +87,7 @@ async def preview(photo_id: PhotoId, request: Request, services: Held, v: Versio
     responses={**_FILE, **responses("PHOTO_NOT_FOUND", "ORIGINAL_OFFLINE")},
 )
 def original(photo_id: PhotoId, library: OpenLibrary) -> FileResponse:
-    """The file itself; ranges can be asked for."""
+    """The file itself; ranges can be asked for, and one that the client has is not sent again."""
     with library.manifest.read() as tx:
         row = photos.get(tx, str(photo_id))
         paths = photos.paths(tx, str(photo_id)) if row else []
@@ -129,8 +130,8 @@ def similar(photo_id: PhotoId, live: Live, limit: Annotated[int, Query(ge=1, le=
     return SimilarPhotos(hits=[hit_card(hit, browsing=False) for hit in page.hits])
 
 
-def _as_it_stands(found: Original, mime: str) -> FileResponse:
-    return FileResponse(
+def _as_it_stands(found: Original, mime: str) -> FileReply:
+    return FileReply(
         found.path,
         media_type=mime,
         filename=found.name,
@@ -169,7 +170,7 @@ def _picture(path: Path, pixel_hash: str, request: Request, version: str | None)
     """A stored picture. Its name is the hash of its pixels, so that is its ETag."""
     fixed = bool(version) and pixel_hash.startswith(version or "")
     headers = {"ETag": f'"{pixel_hash}"', "Cache-Control": _FOR_EVER if fixed else _ASK_EACH_TIME}
-    if headers["ETag"] in request.headers.get("if-none-match", ""):
+    if headers["ETag"] in request.headers.get("if-none-match", ""):  # whether the file is there or not
         return Response(status_code=304, headers=headers)
     return _stored(path, headers)
 
@@ -190,7 +191,7 @@ def _stored(path: Path, headers: dict[str, str]) -> Response:
         info = None
     if info is None or info.st_size == 0:
         raise LoupeError("PREVIEW_NOT_FOUND", "The stored picture is gone; it is made again with the next run.")
-    return FileResponse(path, media_type="image/jpeg", headers=headers, stat_result=info)
+    return FileReply(path, media_type="image/jpeg", headers=headers, stat_result=info)
 
 
 def _original(library: Library, paths: list[dict[str, Any]]) -> Original | None:

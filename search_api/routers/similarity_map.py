@@ -20,6 +20,7 @@ from resources.photo_map import Points, stream_of
 from resources.search.chosen import chosen_ids
 from search_api.dependencies import Held
 from search_api.error_replies import responses
+from search_api.file_replies import RANGES, FileReply
 from search_api.routers.jobs import job_reply
 from search_api.routers.search import search_request, told_why
 from search_api.schemas.jobs import Job
@@ -41,7 +42,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 _RANGES: dict[int | str, dict[str, Any]] = {
     206: {"content": {_ARROW: {}}, "description": "The range that was asked for."},
-    416: {"description": "The points are fewer than that."},
+    **RANGES,
 }
 _FINDING = (
     *("INVALID_REQUEST", "QUERY_INVALID", "EMPTY_QUERY", "QUERY_WORDS_UNKNOWN"),
@@ -91,16 +92,14 @@ def get_map(
 @router.get(
     "/points", response_class=FileResponse, responses={**_STREAM, **_RANGES, **responses("MAP_CHANGED", *_ERRORS)}
 )
-def get_points(request: Request, services: Held, v: Generation = None) -> Response:
+def get_points(services: Held, v: Generation = None) -> Response:
     """Every point, by id: `photo_id` (16 bytes), `x`, `y` (float32), `cluster` (int32, -1 for none); 28 bytes each.
 
     With `v` the reply may be kept for ever.
     """
     points = services.map.at(v)
     etag, kept = points.drawing.generation, _FOR_EVER if v else _ASK_EACH_TIME
-    if _is_known(request, etag):
-        return _unchanged(etag, kept)
-    return FileResponse(points.path, media_type=_ARROW, headers=_headers(etag, kept))
+    return FileReply(points.path, media_type=_ARROW, headers=_headers(etag, kept))
 
 
 @router.get("/columns", response_class=Response, responses={**_STREAM, **responses("MAP_CHANGED", *_ERRORS)})

@@ -60,7 +60,13 @@ def test_an_original_comes_whole_and_by_range(client: TestClient, small: SmallLi
     part = client.get(url, headers={"Range": "bytes=100-199"})
     assert part.status_code == 206
     assert part.content == data[100:200]
-    assert client.get(url, headers={"Range": f"bytes={len(data)}-"}).status_code == 416
+    beyond = client.get(url, headers={"Range": f"bytes={len(data)}-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(data)}")
+    assert beyond.json()["error"]["code"] == "INVALID_REQUEST"
+    assert client.get(url, headers={"Range": "bytes=5-1"}).json()["error"]["code"] == "INVALID_REQUEST"
+    again = client.get(url, headers={"If-None-Match": whole.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", whole.headers["etag"])
+    assert client.get(url, headers={"If-None-Match": '"another"'}).content == data
 
 
 def test_a_renamed_photo_goes_by_its_new_name(own: SmallLibrary) -> None:
