@@ -18,7 +18,7 @@ from resources.folders import folder_skip_reason, from_text, is_inside, to_text
 from resources.imaging import kind_by_name
 from resources.settings import Settings
 
-__all__ = ["Listed", "ListedFolder", "browse_roots", "list_directories"]
+__all__ = ["Listed", "ListedFolder", "browse_roots", "check_offered", "list_directories"]
 
 _MOST_FOLDERS = 2000
 # Entries that are looked at to count a folder's photos; a larger one has "many".
@@ -89,6 +89,13 @@ def list_directories(settings: Settings, path: str | None) -> Listed:
         listed.append(one)
     parent = None if real in roots else os.path.dirname(real)
     return Listed(text, to_text(parent) if parent else None, tuple(listed), len(found) > _MOST_FOLDERS)
+
+
+def check_offered(settings: Settings, path: str) -> None:
+    """Raises `DIR_NOT_ALLOWED` for a folder outside the roots that were configured. Without any, all are allowed."""
+    chosen = [str(root) for root in settings.browse_roots]
+    if chosen and ("\0" in path or not _allowed(os.path.realpath(os.path.expanduser(from_text(path))), chosen)):
+        raise LoupeError("DIR_NOT_ALLOWED", "This folder is not among those that may be watched.")
 
 
 def _allowed(real: str, roots: list[str]) -> bool:

@@ -70,7 +70,8 @@ class Settings(BaseSettings):
     upload_keep_free_bytes: int = Field(1 << 30, ge=0, description="Bytes that an upload leaves free on its disk.")
     browse_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         (),
-        description="Folders whose folders the API lists; with commas. Unset: the home directory and mounted media.",
+        description="Folders whose folders the API lists, and below which alone it watches; with commas. Unset: lists "
+        "the home directory and mounted media, watches any.",
     )
 
     purge_missing_days: int = Field(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+from resources.directories import check_offered
 from resources.errors import LoupeError
 from resources.folders import check_root, from_text
 from resources.imaging import DECODER_VERSION
@@ -52,6 +53,7 @@ def list_folders(library: OpenLibrary) -> Folders:
     responses={
         202: {"model": AddedFolder, "description": "The folder is watched; `note` says why its run did not start."},
         **responses(
+            "DIR_NOT_ALLOWED",
             "DIR_NOT_FOUND",
             "NOT_A_DIRECTORY",
             "NO_PERMISSION",
@@ -68,6 +70,7 @@ def add_folder(asked: AddFolder, services: Held, response: Response) -> AddedFol
     When Dagster does not answer nothing is added. When it answers but does not start the run (202), the folder is
     watched all the same, and read as soon as Dagster looks for new photos.
     """
+    check_offered(services.settings, asked.path)
     check_root(asked.path)
     if not services.dagster.is_reachable():
         raise LoupeError(
@@ -114,10 +117,13 @@ def list_missing(
 
 @router.post(
     "/move",
-    responses=responses("ROOT_NOT_FOUND", "DIR_NOT_FOUND", "NOT_A_DIRECTORY", "ROOT_NESTED", "MOVE_NOT_FOUND"),
+    responses=responses(
+        *("ROOT_NOT_FOUND", "DIR_NOT_ALLOWED", "DIR_NOT_FOUND", "NOT_A_DIRECTORY", "ROOT_NESTED", "MOVE_NOT_FOUND")
+    ),
 )
 def move(asked: MoveFolder, services: Held) -> MovedFolder:
     """Say that a folder, or the disk it is on, stands elsewhere now. Nothing is read, and nothing is lost."""
+    check_offered(services.settings, asked.new)
     moved = move_folder(services.library.manifest, asked.old, asked.new)
     _shown(services)
     return MovedFolder(**vars(moved))

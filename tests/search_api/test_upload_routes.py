@@ -216,6 +216,14 @@ def test_folders_are_listed_below_the_roots_alone(shelves: tuple[TestClient, Pat
     for path in (place.parent, place / "outside", place / "outside/Private", place / "..", "/etc", "etc", f"{place}\0"):
         reply = client.get("/api/v1/directories", params={"path": str(path)})
         assert (reply.status_code, reply.json()["error"]["code"]) == (403, "DIR_NOT_ALLOWED"), path
+        watched = client.post("/api/v1/folders", json={"path": str(path)})
+        assert watched.json()["error"]["code"] in ("DIR_NOT_ALLOWED", "INVALID_REQUEST"), path
+        moved = client.post("/api/v1/folders/move", json={"old": str(place), "new": str(path)})
+        assert moved.json()["error"]["code"] in ("DIR_NOT_ALLOWED", "INVALID_REQUEST"), path
+    assert (
+        client.post("/api/v1/folders", json={"path": str(place / "Summer")}).json()["error"]["code"]
+        != "DIR_NOT_ALLOWED"
+    )
     missing = client.get("/api/v1/directories", params={"path": str(place / "none")})
     assert missing.json()["error"]["code"] == "DIR_NOT_FOUND"
 
