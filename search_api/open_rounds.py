@@ -43,11 +43,15 @@ class OpenRounds:
         with self._guard:
             found = self._rounds.get(token)
         if found is None or time.monotonic() - found.begun > _LASTS_S:
-            raise LoupeError("CHALLENGE_ROUND_GONE", "This round is answered already, or it was begun too long ago.")
+            raise _gone()
         return found
 
     def end(self, token: str) -> None:
-        """Each round counts once. Raises `CHALLENGE_ROUND_GONE`."""
-        self.of(token)
+        """Each round counts once, however many answers came at once. Raises `CHALLENGE_ROUND_GONE`."""
         with self._guard:
-            self._rounds.pop(token, None)
+            if self._rounds.pop(token, None) is None:
+                raise _gone()
+
+
+def _gone() -> LoupeError:
+    return LoupeError("CHALLENGE_ROUND_GONE", "This round is answered already, or it was begun too long ago.")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
 
 from resources.errors import LoupeError
 from resources.manifest import jobs
@@ -16,6 +17,7 @@ from resources.manifest.jobs import ENDED
 from search_api.dependencies import CurrentJob, Held
 from search_api.error_replies import responses
 from search_api.schemas.jobs import Job, JobLogs, Jobs, JobState, LogLine, Stage
+from search_api.services import Services
 
 __all__ = ["job_reply", "router"]
 
@@ -73,6 +75,8 @@ async def job_events(
         await asyncio.sleep(_LOOK_S)
         rows = await services.jobs.get()
         row = next((each for each in rows if each["run_id"] == job["run_id"]), None)
+        if row is None:  # older than the newest that are held
+            row = await run_in_threadpool(_row, services, job["run_id"])
     yield ServerSentEvent(data=last, event="end", id=shown)
 
 
@@ -101,6 +105,11 @@ def job_logs(
         more=page.more,
         dagster_url=services.dagster.run_url(job["run_id"]),
     )
+
+
+def _row(services: Services, job_id: str) -> dict[str, Any] | None:
+    with services.library.manifest.read() as tx:
+        return jobs.get(tx, job_id)
 
 
 def _version(row: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +74,24 @@ def test_events_go_on_after_the_last_one_seen(http: TestClient, own: SmallLibrar
     assert [(event["event"], event["data"]["state"]) for event in rest] == [("end", "failed")]
     older = _events(http.get("/api/v1/jobs/run-1/events", headers={"Last-Event-ID": "20200101T000000.0"}).text)
     assert [event["event"] for event in older] == ["progress", "end"]
+
+
+def test_events_of_a_job_that_many_newer_ones_followed_go_on(
+    http: TestClient, own: SmallLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search_api.services._JOBS_KEPT", 0)  # of the newest jobs none is held
+    with own.library.manifest.write() as tx:
+        jobs.start(tx, "run-1", "ingest", "1 folder")
+
+    def end() -> None:
+        with own.library.manifest.write() as tx:
+            jobs.finish(tx, "run-1", "done")
+
+    later = threading.Timer(1.5, end)
+    later.start()
+    told = _events(http.get("/api/v1/jobs/run-1/events").text)
+    later.join()
+    assert [(event["event"], event["data"]["state"]) for event in told][-1] == ("end", "done")
 
 
 def test_a_job_that_cannot_be_tried_again_says_why(http: TestClient, own: SmallLibrary) -> None:
