@@ -21,6 +21,7 @@ __all__ = [
     "by_sha256",
     "drop_pages",
     "get",
+    "get_many",
     "ids_with_other_files",
     "known_content",
     "located",
@@ -29,6 +30,7 @@ __all__ = [
     "of_documents",
     "page_photo_id",
     "paths",
+    "paths_of",
     "rating_sql",
     "replace",
     "require",
@@ -147,49 +149,67 @@ def rating_sql(alias: str) -> str:
 
 
 def get(tx: Transaction, photo_id: str) -> dict[str, Any] | None:
-    """A photo with its pixel hash, caption, rating, tags and collections, or None.
+    """One photo as `get_many` has it, or None."""
+    return get_many(tx, [photo_id]).get(photo_id)
+
+
+def get_many(tx: Transaction, photo_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Photos by id, with pixel hash, caption, rating, tags and collections; unknown ids are absent.
 
     What a person wrote or gave wins. The caption is, in this order, what was written of the photo or of its stack, what
     the captioner in use, else a model made of the photo last, and of its stack's cover. `caption_at` tells when, and
     `caption_model` by which model; that is NULL when a person wrote it.
     """
-    return tx.one(
-        f"""WITH speakers AS (
-            SELECT $photo_id AS photo_id, -1 AS position
-            UNION ALL SELECT o.photo_id, o.position FROM stacks s JOIN stacks o USING (stack_id)
-            WHERE s.photo_id = $photo_id AND o.photo_id <> $photo_id
-        ), caption AS (
-            SELECT w.text, NULL AS model, w.written_at AS said_at, 1 AS rank, s.position, false AS in_use
-            FROM speakers s JOIN written_captions w USING (photo_id)
-            UNION ALL SELECT c.text, c.model, c.created_at, 2, s.position, coalesce(m.in_use, false)
-            FROM speakers s JOIN photos q USING (photo_id) JOIN previews v USING (sha256, page)
-            JOIN captions c ON c.pixel_hash = v.pixel_hash
-            LEFT JOIN models m ON m.kind = 'captioner' AND m.name = c.model AND m.revision = c.revision
-                AND m.preprocess_version = c.preprocess_version
-            ORDER BY rank, position, in_use DESC, said_at DESC LIMIT 1
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        rows = tx.rows(
+            f"""WITH speakers AS (
+                SELECT photo_id AS asked, photo_id, -1 AS position FROM {given}
+                UNION ALL SELECT s.photo_id, o.photo_id, o.position
+                FROM {given} g JOIN stacks s USING (photo_id) JOIN stacks o ON o.stack_id = s.stack_id
+                WHERE o.photo_id <> s.photo_id
+            ), said AS (
+                SELECT s.asked, w.text, NULL AS model, w.written_at AS said_at, 1 AS rank, s.position, false AS in_use
+                FROM speakers s JOIN written_captions w USING (photo_id)
+                UNION ALL SELECT s.asked, c.text, c.model, c.created_at, 2, s.position, coalesce(m.in_use, false)
+                FROM speakers s JOIN photos q USING (photo_id) JOIN previews v USING (sha256, page)
+                JOIN captions c ON c.pixel_hash = v.pixel_hash
+                LEFT JOIN models m ON m.kind = 'captioner' AND m.name = c.model AND m.revision = c.revision
+                    AND m.preprocess_version = c.preprocess_version
+            ), caption AS (
+                SELECT * FROM said
+                QUALIFY row_number() OVER (PARTITION BY asked ORDER BY rank, position, in_use DESC, said_at DESC) = 1
+            )
+            SELECT p.* REPLACE ({rating_sql("p")} AS rating), v.pixel_hash,
+                v.width AS preview_width, v.height AS preview_height,
+                c.text AS caption, c.model AS caption_model, c.said_at AS caption_at,
+                (SELECT list(t.tag ORDER BY t.tag) FROM tags t WHERE t.photo_id = p.photo_id) AS tags,
+                (SELECT list(c.name ORDER BY c.name) FROM collection_photos m JOIN collections c USING (collection_id)
+                    WHERE m.photo_id = p.photo_id) AS collections
+            FROM photos p JOIN {given} g ON g.photo_id = p.photo_id LEFT JOIN previews v USING (sha256, page)
+            LEFT JOIN caption c ON c.asked = p.photo_id"""
         )
-        SELECT p.* REPLACE ({rating_sql("p")} AS rating), v.pixel_hash,
-            v.width AS preview_width, v.height AS preview_height,
-            c.text AS caption, c.model AS caption_model, c.said_at AS caption_at,
-            (SELECT list(t.tag ORDER BY t.tag) FROM tags t WHERE t.photo_id = p.photo_id) AS tags,
-            (SELECT list(c.name ORDER BY c.name) FROM collection_photos m JOIN collections c USING (collection_id)
-                WHERE m.photo_id = p.photo_id) AS collections
-        FROM photos p LEFT JOIN previews v USING (sha256, page) LEFT JOIN caption c ON true
-        WHERE p.photo_id = $photo_id""",
-        {"photo_id": photo_id},
-    )
+    return {row["photo_id"]: row for row in rows}
 
 
 def paths(tx: Transaction, photo_id: str) -> list[dict[str, Any]]:
-    """Every file of the photo: root path, relative path, `missing_since`, and the state of the root."""
-    return tx.rows(
-        """SELECT r.root_id, r.path AS root_path, r.state AS root_state,
-            f.rel_path, f.size_bytes, f.mtime_ns, f.missing_since
-        FROM files f JOIN roots r USING (root_id)
-        WHERE f.photo_id = (SELECT document_id FROM photos WHERE photo_id = ?)
-        ORDER BY f.missing_since NULLS FIRST, r.path, f.rel_path""",
-        [photo_id],
-    )
+    """The files of one photo, as `paths_of` has them."""
+    return paths_of(tx, [photo_id]).get(photo_id, [])
+
+
+def paths_of(tx: Transaction, photo_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Every file of these photos: root path, relative path, `missing_since`, and the state of the root."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        rows = tx.rows(
+            f"""SELECT p.photo_id, r.root_id, r.path AS root_path, r.state AS root_state,
+                f.rel_path, f.size_bytes, f.mtime_ns, f.missing_since
+            FROM {given} JOIN photos p USING (photo_id) JOIN files f ON f.photo_id = p.document_id
+            JOIN roots r ON r.root_id = f.root_id
+            ORDER BY f.missing_since NULLS FIRST, r.path, f.rel_path"""
+        )
+    for row in rows:
+        found.setdefault(row.pop("photo_id"), []).append(row)
+    return found
 
 
 def motion_files(tx: Transaction, photo_ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 
@@ -124,12 +124,13 @@ def _groups(
     with library.manifest.read() as tx:
         found = duplicates.groups(tx, tier=tier, photo_ids=photo_ids, limit=limit, offset=offset)
         facts = {row["photo_id"]: row for row in duplicates.candidates(tx, {p for g in found for p in g["photo_ids"]})}
-        shown = {each: _photo_row(tx, each) for each in facts}
+        rows, files = photos.get_many(tx, list(facts)), photos.paths_of(tx, list(facts))
     groups = []
+    shown = {each: photo(row, files.get(each, []), [], None, False) for each, row in rows.items()}
     for group in found:
         members = [
             Duplicate(
-                **photo(*shown[each], [], None, False).model_dump(include=set(Duplicate.model_fields)),
+                **shown[each].model_dump(include=set(Duplicate.model_fields)),
                 likeness=score,
                 sharpness=facts[each]["sharpness"],
             )
@@ -142,9 +143,3 @@ def _groups(
             )
         )
     return groups
-
-
-def _photo_row(tx: Any, photo_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    row = photos.get(tx, photo_id)
-    assert row is not None
-    return row, photos.paths(tx, photo_id)

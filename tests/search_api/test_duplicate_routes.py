@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -12,7 +13,7 @@ from running_app import running
 from small_library import SmallLibrary
 
 from resources.duplicates import find_duplicates
-from resources.manifest import collections, tags
+from resources.manifest import Transaction, collections, tags
 
 
 @pytest.fixture
@@ -104,6 +105,18 @@ def test_what_a_person_calls_different_comes_apart_and_back(app: TestClient, lib
     assert len(groups(app, tier="same_picture")) == 1
     unknown = app.post("/api/v1/duplicates/different", json={"photo_ids": ["00000000-0000-0000-0000-000000000000"]})
     assert unknown.json()["error"]["code"] == "PHOTO_NOT_FOUND"
+
+
+def test_the_photos_of_all_groups_are_asked_for_at_once(app: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, execute = [], Transaction.execute
+
+    def counted(tx: Transaction, sql: str, *given: Any) -> Any:
+        asked.append(sql)
+        return execute(tx, sql, *given)
+
+    monkeypatch.setattr(Transaction, "execute", counted)
+    assert len(groups(app)) > 1
+    assert sum("AS caption_model" in sql for sql in asked) == 1
 
 
 def test_a_page_of_groups_says_where_the_next_begins(app: TestClient) -> None:
