@@ -36,7 +36,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     small.add_folder(folder)
     small.take_in()
     find_duplicates(small.library.manifest, small.library.home, None, limit_s=60)
-    gold, red = small.photo_id("gold.jpg"), small.photo_id("red.jpg")
+    gold, red, violet = (small.photo_id(name) for name in ("gold.jpg", "red.jpg", "violet.jpg"))
     with small.library.manifest.write() as tx:
         jobs.start(tx, "run-failed", "ingest", "1 folder")
         jobs.finish(tx, "run-failed", "failed", "DISK_FULL", "No space is left for /home/me.")
@@ -48,7 +48,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         places = np.array([[-0.5, 0.2], [0.5, -0.2]], dtype=np.float32)
         groups = [projections.Cluster(0, 2, 0.0, 0.0, "gold, red", ("gold", "red"))]
         projections.replace(tx, PRESET, sorted([gold, red]), places, np.array([0, 0], dtype=np.int32), groups)
-        hidden.hide(tx, [small.photo_id("violet.jpg")])
+        hidden.hide(tx, [violet])
     with served(small) as address:
         yield address
 
