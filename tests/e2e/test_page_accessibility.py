@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from related_photos import draw_related
@@ -12,7 +13,7 @@ from served_page import opened, photo_link, photos, playwright, served
 from small_library import PRESET, build, draw_photo
 
 from resources.duplicates import find_duplicates
-from resources.manifest import collections, hidden, jobs, projections, saved_searches
+from resources.manifest import collections, jobs, projections, saved_searches
 from search_api.page import BUILT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -48,8 +49,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         places = np.array([[-0.5, 0.2], [0.5, -0.2]], dtype=np.float32)
         groups = [projections.Cluster(0, 2, 0.0, 0.0, "gold, red", ("gold", "red"))]
         projections.replace(tx, PRESET, sorted([gold, red]), places, np.array([0, 0], dtype=np.int32), groups)
-        hidden.hide(tx, [violet])
     with served(small) as address:
+        httpx.post(f"{address}/api/v1/hidden", json={"photo_ids": [violet]}).raise_for_status()
         yield address
 
 
