@@ -1,13 +1,17 @@
 // What stands around every view, and which view an address shows.
 
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useLayoutEffect, useRef } from "react";
 import { Redirect, Route, Switch } from "wouter";
+import { usePathname } from "wouter/use-browser-location";
 
+import { segment } from "./address";
 import { DropTarget } from "./search/DropTarget";
 import { PictureProvider } from "./search/picture";
 import { SearchPage } from "./search/SearchPage";
 import { AddPhotosProvider } from "./shell/AddPhotos";
 import { Banners } from "./shell/Banners";
+import { Boundary } from "./shell/Boundary";
+import { useKeptFocus } from "./shell/focus";
 import { Keys } from "./shell/Keys";
 import { NotesProvider } from "./shell/Notes";
 import { ProgressStrip } from "./shell/ProgressStrip";
@@ -36,6 +40,9 @@ export function App() {
 }
 
 function Shell() {
+  const path = usePathname();
+  const collection = segment(path, 1);
+  useKeptFocus();
   return (
     <>
       <a className="skip-link" href="#content">
@@ -44,41 +51,58 @@ function Shell() {
       <TopBar />
       <ProgressStrip />
       <Banners />
-      <Suspense fallback={<main id="content" className="page" aria-busy="true" />}>
-        <Switch>
-          <Route path="/">
-            <SearchPage />
-          </Route>
-          <Route path="/library">
-            <LibraryPage section="folders" />
-          </Route>
-          <Route path="/library/:section">{({ section }) => <LibraryPage section={section} />}</Route>
-          <Route path="/map">
-            <MapPage />
-          </Route>
-          <Route path="/duplicates">
-            <DuplicatesPage />
-          </Route>
-          <Route path="/collections">
-            <CollectionsPage />
-          </Route>
-          <Route path="/collections/:name">{({ name }) => <CollectionPage key={name} name={decodeURIComponent(name)} />}</Route>
-          <Route path="/places">
-            <PlacesPage />
-          </Route>
-          <Route path="/test-me">
-            <ChallengePage />
-          </Route>
-          <Route path="/settings">
-            <SettingsPage />
-          </Route>
-          <Route>
-            <Redirect to="/" replace />
-          </Route>
-        </Switch>
-      </Suspense>
+      <Boundary at={path}>
+        <Suspense fallback={<main id="content" className="page" aria-busy="true" />}>
+          <Arrival path={path} />
+          <Switch>
+            <Route path="/">
+              <SearchPage />
+            </Route>
+            <Route path="/library">
+              <LibraryPage section="folders" />
+            </Route>
+            <Route path="/library/:section">{({ section }) => <LibraryPage section={section} />}</Route>
+            <Route path="/map">
+              <MapPage />
+            </Route>
+            <Route path="/duplicates">
+              <DuplicatesPage />
+            </Route>
+            <Route path="/collections">
+              <CollectionsPage />
+            </Route>
+            <Route path="/collections/:name">
+              <CollectionPage key={collection} name={collection} />
+            </Route>
+            <Route path="/places">
+              <PlacesPage />
+            </Route>
+            <Route path="/test-me">
+              <ChallengePage />
+            </Route>
+            <Route path="/settings">
+              <SettingsPage />
+            </Route>
+            <Route>
+              <Redirect to="/" replace />
+            </Route>
+          </Switch>
+        </Suspense>
+      </Boundary>
       <DropTarget />
       <Keys />
     </>
   );
+}
+
+/** Who follows a link to another view is in it. */
+function Arrival({ path }: { path: string }) {
+  const before = useRef(path);
+  useLayoutEffect(() => {
+    if (before.current === path) return;
+    before.current = path;
+    const at = document.activeElement;
+    if (!at || at === document.body || at.matches(".top-bar a")) document.getElementById("content")?.focus({ preventScroll: true });
+  }, [path]);
+  return null;
 }

@@ -2,7 +2,8 @@
 // A picture dropped on the page is the one thing that an address cannot hold (picture.tsx).
 
 import { useMemo } from "react";
-import { useLocation, useSearch } from "wouter";
+// As the address is written: wouter's own hooks decode it once, and what is read from it is decoded again.
+import { navigate, usePathname, useSearch } from "wouter/use-browser-location";
 
 /** Of these any value will do; the address names the key once for each. */
 export const CHOICE_KEYS = [
@@ -14,7 +15,8 @@ export const FILTER_KEYS = [
   ...CHOICE_KEYS,
   ...(["rating", "motion", "stacks", "mode", "area"] as const),
 ];
-const KEYS = ["q", "like", "unlike", ...FILTER_KEYS, "saved", "sort", "random", "scores", "panel", "photo", "under", "colour", "at"] as const;
+const SEARCHED_BY = ["q", "like", "unlike", ...FILTER_KEYS] as const;
+const KEYS = [...SEARCHED_BY, "saved", "sort", "random", "scores", "panel", "photo", "under", "colour", "at"] as const;
 export type ViewKey = (typeof KEYS)[number];
 export type FilterKey = (typeof FILTER_KEYS)[number];
 export type ChoiceKey = (typeof CHOICE_KEYS)[number];
@@ -40,6 +42,20 @@ export function address(view: View, changes: Changes = {}, path = "/"): string {
   return text ? `${path}?${text}` : path;
 }
 
+/** The part of a path at a place: the name in "/collections/name" is at 1. */
+export function segment(path: string, at: number): string {
+  const part = path.split("/")[at + 1] ?? "";
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // written by hand
+  }
+}
+
+/** A search that is kept is run by its name alone: asked for anything else, it is another search. */
+export const changed = (view: View, changes: Changes): Changes =>
+  view.saved && SEARCHED_BY.some((key) => key in changes) ? { saved: null, ...changes } : changes;
+
 export const withoutFilters = (): Changes => Object.fromEntries(FILTER_KEYS.map((key) => [key, null]));
 
 export interface Showing {
@@ -53,17 +69,17 @@ export interface Showing {
 
 export function useView(): Showing {
   const search = useSearch();
-  const [path, navigate] = useLocation();
+  const path = usePathname();
   return useMemo(() => {
     const view = read(search);
     return {
       view,
       path,
       show: (changes, options) => {
-        const target = address(view, changes, path);
+        const target = address(view, changed(view, changes), path);
         if (target !== address(view, {}, path)) navigate(target, { replace: options?.replace ?? false });
       },
       go: (to, next = {}) => navigate(address(next, {}, to)),
     };
-  }, [search, path, navigate]);
+  }, [search, path]);
 }

@@ -3,14 +3,15 @@ import "../generated/theme.css";
 import "./style.css";
 
 import { MantineProvider } from "@mantine/core";
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
+import { makeQueries } from "./api/queries";
 import { App } from "./App";
 import { theme } from "./theme";
 
-const queries = new QueryClient({ defaultOptions: { queries: { retry: false, refetchOnWindowFocus: false } } });
+const queries = makeQueries();
 
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>

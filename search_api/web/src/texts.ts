@@ -17,11 +17,11 @@ export const t = {
     addPhotos: "Add photos",
     problemFiles: (count: number) => `Problem files ${number(count)}`,
     worthALook: (count: number) => `Worth a look ${number(count)}`,
-    skip: "Skip to the photos",
     skipToContent: "Skip to the content",
   },
   close: "Close",
   undo: "Undo",
+  undoKey: "Ctrl+Z",
   tryAgain: "Try again",
 
   search: {
@@ -137,6 +137,7 @@ export const t = {
     offlineBanner: "Loupe does not answer. Trying again.",
     answeredWith: (status: number) => `Loupe answered with ${status}.`,
     failed: "That did not work",
+    old: (why: string) => `This may be out of date. ${why}`,
     titles: {
       OFFLINE: "Loupe does not answer",
       SEARCH_BY_CONTENT_OFF: "Search by content is off",
@@ -161,13 +162,15 @@ export const t = {
       "Choose a folder of photos. They stay where they are; Loupe only looks, and nothing leaves this computer.",
     firstExamples: "Then ask for what you remember:",
     firstQueries: ["red boat at night", "two people laughing", "snow on a roof", "a dog on a beach"],
-    nothingHere: "There is nothing at this address",
-    toPhotos: "To the photos",
+    broken: "This view cannot be shown",
+    brokenNote: "Loupe may have been updated since the page was loaded.",
+    loadAgain: "Load again",
   },
 
   progress: {
     label: "Progress",
     searchable: (done: number, total: number) => `Searchable ${number(done)} of ${number(total)}`,
+    of: (done: number, total: number) => `${number(done)} of ${number(total)}`,
     working: "Working",
     queued: "About to begin",
     stages: {
@@ -449,6 +452,7 @@ export const t = {
     count: (count: number) => `${number(count)} chosen`,
     all: (count: number) => `All ${number(count)}`,
     clear: "Choose none",
+    choosing: (done: number, all: number) => `Choosing: ${number(done)} of ${number(all)}`,
     tag: "Tag",
     rate: "Stars",
     collect: "To a collection",
@@ -523,7 +527,16 @@ export const t = {
 
   activity: {
     none: "Nothing has been done yet. Add photos, and the work shows here.",
-    kinds: { ingest: "Taking photos in", captions_backfill: "Describing photos" } as Record<string, string>,
+    kinds: {
+      ingest: "Taking photos in",
+      captions: "Describing photos",
+      refresh_map: "Drawing the map",
+      find_duplicates: "Looking for duplicates",
+      reconcile: "Checking the whole library",
+      backup: "Backing up",
+      tidy: "Making room",
+      delete_collection: "Deleting a collection",
+    } as Record<string, string>,
     states: {
       queued: "About to begin",
       running: "At work",
@@ -652,18 +665,17 @@ export const t = {
     index: "Search",
     indexStates: { ready: "Ready", loading: "Opening", failed: "Cannot be opened" } as Record<string, string>,
     behind: (count: number) => `${counted(count, "change")} still to show`,
-    version: "Version",
   },
 
   keys: {
     title: "Keys",
-    open: "Keys",
     everywhere: "Everywhere",
     grid: "Photos",
     photo: "One photo",
     list: {
       search: "To the search box",
       help: "This list",
+      undo: "Undo what was just done",
       toGrid: "From the search box to the photos",
       walk: "From photo to photo",
       ends: "First and last photo",

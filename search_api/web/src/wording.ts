@@ -1,8 +1,13 @@
 // Numbers, dates and sizes as a person reads them.
 
 const numbers = new Intl.NumberFormat();
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
-const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short" });
+const day = { dateStyle: "long" } as const;
+const dayAndTime = { dateStyle: "long", timeStyle: "short" } as const;
+// What a camera wrote has no zone, and must not be moved by this one's.
+const wallDay = new Intl.DateTimeFormat(undefined, { ...day, timeZone: "UTC" });
+const wallDayAndTime = new Intl.DateTimeFormat(undefined, { ...dayAndTime, timeZone: "UTC" });
+const ownDay = new Intl.DateTimeFormat(undefined, day);
+const ownDayAndTime = new Intl.DateTimeFormat(undefined, dayAndTime);
 
 export const number = (value: number): string => numbers.format(value);
 
@@ -16,9 +21,9 @@ export const counted = (count: number, one: string, many = `${one}s`): string =>
 
 /** Wall-clock time without a zone, as the camera wrote it. */
 export function wallClock(text: string, withTime = true): string {
-  const date = new Date(text);
+  const date = new Date(text.includes("T") ? `${text}Z` : text);
   if (Number.isNaN(date.getTime())) return text;
-  return (withTime ? dayAndTime : day).format(date);
+  return (withTime ? wallDayAndTime : wallDay).format(date);
 }
 
 const month = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" });
@@ -29,12 +34,14 @@ export const monthName = (text: string, short = false): string =>
   text ? (short ? shortMonth : month).format(new Date(`${text.slice(0, 7)}-01T00:00:00Z`)) : "";
 
 /** A moment of this machine's own records (UTC without a zone), in the person's time. */
-export const moment = (text: string): string => dayAndTime.format(new Date(/Z|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`));
+export const moment = (text: string, withTime = true): string => (withTime ? ownDayAndTime : ownDay).format(recorded(text));
+
+const recorded = (text: string): Date => new Date(/Z|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`);
 
 const time = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 /** The time of day of such a moment. */
-export const clock = (text: string): string => time.format(new Date(/Z|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`));
+export const clock = (text: string): string => time.format(recorded(text));
 
 /** Minutes east of UTC as "UTC+2", "UTC−3:30". */
 export function offset(minutes: number): string {

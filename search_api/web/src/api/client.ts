@@ -45,6 +45,8 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly status: number,
+    /** When to ask again, if the reply says so. */
+    readonly retryAfterS: number | null = null,
   ) {
     super(message);
   }
@@ -73,8 +75,11 @@ export async function answer<Data>(request: Promise<Reply<Data>>): Promise<Data>
     said?.code ?? "INTERNAL",
     (said?.message ?? t.states.answeredWith(reply.response.status)).replaceAll("`", ""),
     reply.response.status,
+    secondsIn(reply.response.headers.get("Retry-After")),
   );
 }
+
+const secondsIn = (text: string | null): number | null => (text && /^\d+(\.\d+)?$/.test(text) ? Number(text) : null);
 
 export function asApiError(error: unknown): ApiError {
   return error instanceof ApiError ? error : new ApiError("INTERNAL", String((error as Error)?.message ?? error), 0);

@@ -1,7 +1,8 @@
 // What the library holds and what is done to it: queries that several views share.
 
-import { queryOptions, useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useDocumentVisibility } from "@mantine/hooks";
+import { queryOptions, skipToken, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useState } from "react";
 
 import { answer, client, type Job } from "./client";
 
@@ -76,22 +77,57 @@ export function useMay(scope: "read" | "write" | "admin"): boolean {
 /** States in which nobody works on a job any more. */
 export const ENDED: ReadonlySet<string> = new Set(["done", "failed", "cancelled", "paused"]);
 
-/** A job as its events tell it; the polled one until the first event. */
-export function useFollowed(job: Job | null | undefined, onEnd: () => void): Job | null {
+const liveOptions = queryOptions<Job | null>({ queryKey: ["live-job"], queryFn: skipToken });
+const EVENTS_AGAIN_MS = 10_000;
+
+/** The run that works now: as its events tell it, else as it was polled. */
+export function useJob(): Job | null {
+  const { data: status } = useStatus();
+  const { data: told } = useQuery(liveOptions);
+  const polled = status?.job ?? null;
+  return polled && told?.job_id === polled.job_id ? told : polled;
+}
+
+/** Listens to the events of the run that works now; used once. */
+export function useJobEvents(): void {
+  const queries = useQueryClient();
+  const tell = useCallback((job: Job | null) => queries.setQueryData(liveOptions.queryKey, job), [queries]);
+  const onEnd = useCallback(() => {
+    for (const key of ["status", "jobs", "folders"]) void queries.invalidateQueries({ queryKey: [key] });
+  }, [queries]);
+  useEvents(useStatus().data?.job?.job_id, tell, onEnd);
+}
+
+/** A job that was begun here, as its events tell it; as it was begun until the first of them. */
+export function useFollowed(job: Job | null, onEnd: () => void): Job | null {
   const [told, setTold] = useState<Job | null>(null);
-  const jobId = job?.job_id;
+  useEvents(job?.job_id, setTold, onEnd);
+  return job && told?.job_id === job.job_id ? told : job;
+}
+
+/** A browser opens only six connections to an address, over all its tabs: a page that nobody looks at listens to nothing.
+ * Null is told when nothing is heard any more, so that what is polled is seen. */
+function useEvents(jobId: string | undefined, tell: (job: Job | null) => void, onEnd: () => void): void {
+  const visible = useDocumentVisibility() === "visible";
+  const [attempt, setAttempt] = useState(0);
   useEffect(() => {
-    if (!jobId) return;
+    if (!jobId || !visible) return;
     const stream = new EventSource(`/api/v1/jobs/${encodeURIComponent(jobId)}/events`);
-    stream.addEventListener("progress", (event) => setTold(JSON.parse(event.data) as Job));
+    let again = 0;
+    stream.addEventListener("progress", (event) => tell(JSON.parse(event.data) as Job));
     stream.addEventListener("end", () => {
       stream.close();
       onEnd();
     });
-    // The poll goes on, so a broken stream costs only smoothness.
-    stream.addEventListener("error", () => stream.close());
-    return () => stream.close();
-  }, [jobId, onEnd]);
-  if (!job) return null;
-  return told?.job_id === job.job_id ? told : job;
+    stream.addEventListener("error", () => {
+      stream.close();
+      again = window.setTimeout(() => setAttempt((before) => before + 1), EVENTS_AGAIN_MS);
+      tell(null);
+    });
+    return () => {
+      stream.close();
+      window.clearTimeout(again);
+      tell(null);
+    };
+  }, [jobId, visible, attempt, tell, onEnd]);
 }

@@ -1,6 +1,6 @@
 // One collection: what is in it, in numbers and samples, and what can be done with it.
 
-import { Button, Modal, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
@@ -10,7 +10,9 @@ import { address } from "../address";
 import { answer, asApiError, client, type CollectionInfo, type SearchQuery } from "../api/client";
 import { useMay } from "../api/library";
 import { altText } from "../grid/marks";
+import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { bytes, number, wallClock } from "../wording";
 import { NameDialog } from "./NameDialog";
@@ -22,10 +24,11 @@ export function CollectionPage({ name }: { name: string }) {
   const may = useMay("write");
   const [asking, setAsking] = useState<"rename" | "split" | "delete" | null>(null);
   const path = { name };
-  const { data, error } = useQuery({
+  const asked = useQuery({
     queryKey: ["collections", name],
     queryFn: ({ signal }) => answer(client.GET("/api/v1/collections/{name}", { params: { path }, signal })),
   });
+  const { data } = asked;
   useEffect(() => {
     document.title = `${name} · ${t.brand}`;
   }, [name]);
@@ -40,7 +43,7 @@ export function CollectionPage({ name }: { name: string }) {
         <h1>{name}</h1>
         <Link href="/collections">{c.everyOne}</Link>
       </div>
-      {error && <p className="muted">{asApiError(error).message}</p>}
+      <Trouble of={asked} />
       {data && (
         <>
           <div className="buttons">
@@ -208,7 +211,7 @@ function Delete({ name, photos, onClose, onDone }: { name: string; photos: numbe
     }
   };
   return (
-    <Modal opened onClose={onClose} title={t.collections.sure(name)} closeButtonProps={{ "aria-label": t.close }}>
+    <Dialog onClose={onClose} title={t.collections.sure(name)}>
       <p>{t.collections.sureNote(asked?.photos ?? photos)}</p>
       {failed && (
         <p role="alert" className="state">
@@ -223,6 +226,6 @@ function Delete({ name, photos, onClose, onDone }: { name: string; photos: numbe
           {t.edits.cancel}
         </Button>
       </div>
-    </Modal>
+    </Dialog>
   );
 }

@@ -11,6 +11,7 @@ import { answer, asApiError, client, type SavedSearch, type SearchQuery } from "
 import { collectionsOptions, useMay } from "../api/library";
 import { savedOptions, viewOf } from "../search/saved";
 import { useNote } from "../shell/Notes";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { bytes } from "../wording";
 import { NameDialog } from "./NameDialog";
@@ -20,7 +21,8 @@ export function CollectionsPage() {
   const queries = useQueryClient();
   const note = useNote();
   const may = useMay("write");
-  const { data, error } = useQuery(collectionsOptions);
+  const asked = useQuery(collectionsOptions);
+  const { data } = asked;
   const [making, setMaking] = useState(false);
   const [merging, setMerging] = useState<string[] | null>(null); // null: not at it
   const [naming, setNaming] = useState(false);
@@ -72,7 +74,7 @@ export function CollectionsPage() {
           </span>
         )}
       </div>
-      {error && <p className="muted">{asApiError(error).message}</p>}
+      <Trouble of={asked} />
       {data && all.length === 0 && <p className="muted">{c.none}</p>}
       <ul className="covers">
         {all.map((each) => (

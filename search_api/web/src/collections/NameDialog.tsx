@@ -1,9 +1,10 @@
 // Asks for a name and does something with it; a refusal stands below the field.
 
-import { Button, Modal, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useState } from "react";
 
 import { asApiError } from "../api/client";
+import { Dialog } from "../shell/Dialog";
 import { t } from "../texts";
 
 interface Props {
@@ -11,11 +12,13 @@ interface Props {
   note?: string;
   first?: string;
   children?: ReactNode;
+  /** What the button says. */
+  doIt?: string;
   act: (name: string) => Promise<void>;
   onClose: () => void;
 }
 
-export function NameDialog({ title, note, first = "", children, act, onClose }: Props) {
+export function NameDialog({ title, note, first = "", children, doIt = t.collections.doIt, act, onClose }: Props) {
   const [name, setName] = useState(first);
   const [failed, setFailed] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
@@ -31,7 +34,7 @@ export function NameDialog({ title, note, first = "", children, act, onClose }: 
     }
   };
   return (
-    <Modal opened onClose={onClose} title={title} closeButtonProps={{ "aria-label": t.close }}>
+    <Dialog onClose={onClose} title={title}>
       <form className="bulk" onSubmit={(event) => void submit(event)}>
         {note && <p className="muted">{note}</p>}
         {children}
@@ -47,13 +50,13 @@ export function NameDialog({ title, note, first = "", children, act, onClose }: 
         />
         <div className="buttons">
           <Button type="submit" loading={busy} disabled={!name.trim()}>
-            {t.collections.doIt}
+            {doIt}
           </Button>
           <Button variant="default" onClick={onClose}>
             {t.edits.cancel}
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -1,6 +1,6 @@
 // Photos that show the same, side by side: what differs, which one to keep, and a person's word that they differ.
 
-import { Button, Modal, NativeSelect } from "@mantine/core";
+import { Button, NativeSelect } from "@mantine/core";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
@@ -9,7 +9,9 @@ import { address } from "../address";
 import { answer, asApiError, client, type Duplicate, type DuplicateGroup } from "../api/client";
 import { useMay } from "../api/library";
 import { altText } from "../grid/marks";
+import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { useChanged } from "../viewer/Edits";
 import { bytes, number, wallClock } from "../wording";
@@ -28,7 +30,7 @@ export function DuplicatesPage() {
     queryKey: ["duplicates", "counts"],
     queryFn: ({ signal }) => answer(client.GET("/api/v1/duplicates", { signal })),
   });
-  const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
+  const asking = useInfiniteQuery({
     queryKey: ["duplicates", "groups", tier],
     queryFn: ({ pageParam, signal }) => {
       const query = { limit: PAGE, offset: pageParam, ...(tier && { tier }) };
@@ -37,6 +39,7 @@ export function DuplicatesPage() {
     initialPageParam: 0,
     getNextPageParam: (last) => last.next_offset,
   });
+  const { data, hasNextPage, fetchNextPage, isFetchingNextPage } = asking;
   useEffect(() => {
     document.title = `${t.duplicates.title} · ${t.brand}`;
   }, []);
@@ -70,7 +73,7 @@ export function DuplicatesPage() {
           />
         )}
       </div>
-      {error && <p className="muted">{asApiError(error).message}</p>}
+      <Trouble of={asking} />
       {counts?.waiting && <p className="muted">{t.duplicates.waiting}</p>}
       {data && groups.length === 0 && <p className="muted">{t.duplicates.none}</p>}
       {may && toKeep.length > 1 && (
@@ -89,12 +92,7 @@ export function DuplicatesPage() {
           {t.duplicates.more}
         </Button>
       )}
-      <Modal
-        opened={asked !== null}
-        onClose={() => setAsked(null)}
-        title={t.duplicates.sure(asked?.hidden ?? 0)}
-        closeButtonProps={{ "aria-label": t.close }}
-      >
+      <Dialog opened={asked !== null} onClose={() => setAsked(null)} title={t.duplicates.sure(asked?.hidden ?? 0)}>
         <p>{t.duplicates.sureNote}</p>
         <div className="buttons">
           <Button
@@ -110,7 +108,7 @@ export function DuplicatesPage() {
             {t.edits.cancel}
           </Button>
         </div>
-      </Modal>
+      </Dialog>
     </main>
   );
 }
@@ -132,11 +130,7 @@ function useKeep() {
       note({
         text: t.edits.hidden(hidden.length),
         undo: async () => {
-          try {
-            await answer(client.POST("/api/v1/hidden/show", { body: { photo_ids: hidden } }));
-          } catch (error) {
-            note({ text: asApiError(error).message });
-          }
+          await answer(client.POST("/api/v1/hidden/show", { body: { photo_ids: hidden } }));
           await refresh();
         },
       });

@@ -17,6 +17,8 @@ import {
 
 import type { SearchReply } from "../api/client";
 import { BLOCK, blockOptions, type Search } from "../search/request";
+import { barHeight } from "../shell/bar";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { beside, type BlockLayout, type Box, layOut, ratioOf, type Shape } from "./justified";
 import { useBand } from "./band";
@@ -24,8 +26,8 @@ import type { Selection } from "./selection";
 import { Tile } from "./Tile";
 
 export interface GridHandle {
-  /** Put the focus on a photo, scrolling to it. */
-  focus: (photoId: string) => void;
+  /** Put the focus on a photo, scrolling to it; false when it is not known to be there. */
+  focus: (photoId: string) => boolean;
   focusFirst: () => void;
   /** Bring a photo to the top of the window. */
   scrollTo: (index: number) => void;
@@ -49,8 +51,6 @@ interface Props {
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
-// Height of the bar that stands before the photos (style.css).
-const BAR = 64;
 // What a block looks like before it is known.
 const UNKNOWN = Array.from({ length: BLOCK }, (_, at) => [1.5, 0.75, 1.33, 1.5, 1, 1.5, 0.67, 1.78][at % 8] ?? 1.5);
 
@@ -98,7 +98,8 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
 
   const drawn = items.map((item, at) => {
     const reply = replies[at]?.data;
-    return { block: item.index, start: item.start - top, size: item.size, reply, layout: layoutOf(item.index, reply) };
+    const failed = reply === undefined && replies[at]?.isError ? replies[at] : null;
+    return { block: item.index, start: item.start - top, size: item.size, reply, failed, layout: layoutOf(item.index, reply) };
   });
   useLayoutEffect(() => {
     for (const { block, size, layout } of drawn) {
@@ -107,8 +108,14 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
   });
 
   // Walking with the keyboard: one photo can be tabbed to, the arrows go on from there.
-  const [active, setActive] = useState(0);
+  // In another search they begin at its first photo.
+  const [walked, setWalked] = useState({ key: search.key, index: 0 });
+  const active = walked.key === search.key ? walked.index : 0;
+  const setActive = useCallback((index: number) => setWalked({ key: search.key, index }), [search.key]);
   const wanted = useRef<number | null>(null);
+  useLayoutEffect(() => {
+    wanted.current = null;
+  }, [search.key]);
   const firstDrawn = (drawn[0]?.block ?? 0) * BLOCK;
   const lastDrawn = Math.min(((drawn.at(-1)?.block ?? 0) + 1) * BLOCK, total) - 1;
   const tabbable = active >= firstDrawn && active <= lastDrawn ? active : firstDrawn;
@@ -125,7 +132,7 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
         virtualizer.scrollToIndex(Math.floor(index / BLOCK), { align: index % BLOCK > BLOCK / 2 ? "end" : "start" });
       }
     },
-    [virtualizer],
+    [virtualizer, setActive],
   );
   useLayoutEffect(() => {
     if (wanted.current === null) return;
@@ -139,19 +146,23 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
     focus: (photoId) => {
       for (let block = 0; block < blocks; block += 1) {
         const at = known(block)?.hits.findIndex((hit) => hit.photo_id === photoId) ?? -1;
-        if (at >= 0) moveTo(block * BLOCK + at);
+        if (at >= 0) {
+          moveTo(block * BLOCK + at);
+          return true;
+        }
       }
+      return false;
     },
     focusFirst: () => moveTo(tabbable),
     scrollTo: (index) => {
       const block = Math.floor(index / BLOCK);
       const start = virtualizer.measurementsCache[block]?.start ?? top;
       const box = layoutOf(block, known(block)).boxes[index % BLOCK];
-      window.scrollTo({ top: index === 0 ? 0 : start + (box?.top ?? 0) - BAR });
+      window.scrollTo({ top: index === 0 ? 0 : start + (box?.top ?? 0) - barHeight() });
     },
     indexAtTop: () => {
       if (window.scrollY > 0 && window.scrollY + window.innerHeight >= document.documentElement.scrollHeight - 2) return total - 1;
-      const y = window.scrollY + BAR + 8 - top;
+      const y = window.scrollY + barHeight() + 8 - top;
       const block = drawn.find(({ start, layout }) => y < start + layout.height) ?? drawn.at(-1);
       if (!block) return 0;
       const at = block.layout.boxes.findIndex((box) => block.start + box.top + box.height > y);
@@ -275,6 +286,14 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
         )}
       </ul>
       {band && <div className="band" style={{ left: band.left, top: band.top, width: band.width, height: band.height }} />}
+      {drawn.map(
+        ({ block, start, failed }) =>
+          failed && (
+            <div key={block} className="block-failed" style={{ top: start + shape.row / 2 }}>
+              <Trouble of={failed} />
+            </div>
+          ),
+      )}
       {drawn.map(
         ({ block, start, layout }) =>
           layout.cutTop !== null && (

@@ -6,6 +6,7 @@ import { wallClock } from "../wording";
 import { altText, marksOf, scoreOf } from "./marks";
 
 const EAGER = 24; // about a screen
+const THUMBNAIL_AGAIN_MS = 2000;
 
 interface Props {
   photo: PhotoCard;
@@ -20,6 +21,18 @@ interface Props {
   scores: boolean;
   /** Null where photos cannot be chosen. */
   selected: boolean | null;
+}
+
+/** A thumbnail that does not come is asked for once more before its name stands in its place. */
+function failed(image: HTMLImageElement): void {
+  if (image.dataset.again) {
+    image.classList.add("broken");
+    return;
+  }
+  image.dataset.again = "1";
+  window.setTimeout(() => {
+    image.src = image.src; // asks again
+  }, THUMBNAIL_AGAIN_MS);
 }
 
 /** One photo of the grid: a link, so that it opens in a new tab as any other. */
@@ -60,7 +73,7 @@ export const Tile = memo(function Tile({ photo, index, total, left, top, width, 
           decoding="async"
           draggable={false}
           onLoad={(event) => event.currentTarget.classList.add("loaded")}
-          onError={(event) => event.currentTarget.classList.add("broken")}
+          onError={(event) => failed(event.currentTarget)}
         />
         <span className="tile-label" aria-hidden="true">
           {photo.caption || photo.file_name}

@@ -2,6 +2,7 @@
 
 import { type PointerEvent, type RefObject, useEffect, useRef, useState } from "react";
 
+import { barHeight } from "../shell/bar";
 import type { Box } from "./justified";
 
 const BEGINS_PX = 8;
@@ -48,7 +49,7 @@ export function useBand({ list, drawn, chosen, choose }: Props) {
       going.moved = true;
       event.preventDefault();
       if (event.clientY > window.innerHeight - EDGE_PX) window.scrollBy(0, STEP_PX);
-      else if (event.clientY < EDGE_PX + 64) window.scrollBy(0, -STEP_PX);
+      else if (event.clientY < EDGE_PX + barHeight()) window.scrollBy(0, -STEP_PX);
       const box = { left: Math.min(x, going.x), top: Math.min(y, going.y), width: Math.abs(x - going.x), height: Math.abs(y - going.y) };
       for (const { id, box: placed } of latest.current.drawn()) going.seen.set(id, placed);
       const next = new Set(going.before);

@@ -3,8 +3,10 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 
-import type { SearchQuery } from "../api/client";
-import { BLOCK, blockOptions, type Search } from "../search/request";
+import { asApiError, type SearchQuery } from "../api/client";
+import { BLOCK, blockOptions, PART, partOptions, type Search } from "../search/request";
+import { useNote } from "../shell/Notes";
+import { t } from "../texts";
 
 /** What the API takes for chosen photos. */
 export type ChosenPhotos = { photo_ids: string[] } | { query: SearchQuery };
@@ -29,6 +31,7 @@ export interface Selection {
 
 export function useSelection(search: Search | null, total: number, relevant: number | null): Selection {
   const queries = useQueryClient();
+  const note = useNote();
   const [state, setState] = useState<{ ids: ReadonlySet<string>; all: boolean }>({ ids: new Set(), all: false });
   const anchor = useRef(0);
   const key = search?.key;
@@ -57,12 +60,26 @@ export function useSelection(search: Search | null, total: number, relevant: num
       extendTo: async (index) => {
         if (!search) return;
         const [from, to] = [Math.min(anchor.current, index), Math.max(anchor.current, index)];
+        if (from === 0 && to === total - 1 && most === total && total > BLOCK) {
+          setState({ ids: new Set(), all: true });
+          return;
+        }
+        // What is shown is there already; of much more than that the most is fetched at once.
+        const shown = to - from < PART;
+        const size = shown ? BLOCK : PART;
         const next = new Set(ids);
-        for (let block = Math.floor(from / BLOCK); block * BLOCK <= to; block += 1) {
-          const { hits } = await queries.fetchQuery(blockOptions(search, block));
-          hits.forEach((hit, at) => {
-            if (block * BLOCK + at >= from && block * BLOCK + at <= to) next.add(hit.photo_id);
-          });
+        try {
+          for (let offset = Math.floor(from / size) * size; offset <= to; offset += size) {
+            const options = shown ? blockOptions(search, offset / size) : partOptions(search, offset);
+            const { hits } = await queries.fetchQuery(options as ReturnType<typeof blockOptions>);
+            hits.forEach((hit, at) => {
+              if (offset + at >= from && offset + at <= to) next.add(hit.photo_id);
+            });
+            if (!shown) note({ text: t.selection.choosing(Math.min(offset + size, to + 1) - from, to + 1 - from) });
+          }
+        } catch (error) {
+          note({ text: asApiError(error).message });
+          return;
         }
         replace(next);
       },
@@ -70,5 +87,5 @@ export function useSelection(search: Search | null, total: number, relevant: num
       chooseAll: () => most !== null && setState({ ids: new Set(), all: true }),
       clear: () => setState({ ids: new Set(), all: false }),
     };
-  }, [state, search, total, relevant, queries]);
+  }, [state, search, total, relevant, queries, note]);
 }

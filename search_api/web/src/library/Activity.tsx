@@ -2,36 +2,36 @@
 
 import { Button, Progress } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useState } from "react";
+import { lazy, Suspense, useState } from "react";
 
 import { answer, asApiError, client, type Job } from "../api/client";
-import { ENDED, statusOptions, useFollowed, useStatus } from "../api/library";
+import { ENDED, statusOptions, useJob } from "../api/library";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { capital, duration, moment } from "../wording";
 
 const JobLog = lazy(() => import("./JobLog").then((module) => ({ default: module.JobLog })));
 
 export function Activity() {
-  const { data: status } = useStatus();
-  const { data, error } = useQuery({
+  const working = useJob();
+  const asked = useQuery({
     queryKey: ["jobs"],
     queryFn: ({ signal }) => answer(client.GET("/api/v1/jobs", { params: { query: { limit: 50 } }, signal })),
-    refetchInterval: status?.job ? 4000 : 15_000,
+    refetchInterval: working ? 4000 : 15_000,
   });
-  if (error) return <p className="muted">{asApiError(error).message}</p>;
-  if (!data) return null;
+  const { data } = asked;
+  if (!data) return <Trouble of={asked} />;
   if (data.jobs.length === 0) return <p className="muted">{t.activity.none}</p>;
   return (
-    <ul className="jobs">
-      {data.jobs.map((job) => (ENDED.has(job.state) ? <Row key={job.job_id} job={job} /> : <LiveRow key={job.job_id} job={job} />))}
-    </ul>
+    <>
+      <Trouble of={asked} />
+      <ul className="jobs">
+        {data.jobs.map((job) => (
+          <Row key={job.job_id} job={working?.job_id === job.job_id && !ENDED.has(job.state) ? working : job} />
+        ))}
+      </ul>
+    </>
   );
-}
-
-function LiveRow({ job }: { job: Job }) {
-  const queries = useQueryClient();
-  const refresh = useCallback(() => void queries.invalidateQueries({ queryKey: ["jobs"] }), [queries]);
-  return <Row job={useFollowed(job, refresh) ?? job} />;
 }
 
 function Row({ job }: { job: Job }) {

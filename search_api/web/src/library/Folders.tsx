@@ -1,6 +1,6 @@
 // The folders that the library watches.
 
-import { Button, Modal } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Folder as FolderIcon, FolderX } from "lucide-react";
@@ -9,22 +9,27 @@ import { Link } from "wouter";
 import { address } from "../address";
 import { answer, asApiError, client, type Folder } from "../api/client";
 import { foldersOptions, useMay, useStatus } from "../api/library";
+import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { useChanged } from "../viewer/Edits";
 
 export function FolderList({ onLeave }: { onLeave?: () => void }) {
   const { data: status } = useStatus();
-  const { data, error } = useQuery({ ...foldersOptions, refetchInterval: status?.job ? 4000 : false });
-  if (error) return <p className="muted">{asApiError(error).message}</p>;
-  if (!data) return null;
+  const asked = useQuery({ ...foldersOptions, refetchInterval: status?.job ? 4000 : false });
+  const { data } = asked;
+  if (!data) return <Trouble of={asked} />;
   if (data.folders.length === 0) return <p className="muted">{t.library.noFolder}</p>;
   return (
-    <ul className="folder-list">
-      {data.folders.map((folder) => (
-        <Row key={folder.root_id} folder={folder} onLeave={onLeave} />
-      ))}
-    </ul>
+    <>
+      <Trouble of={asked} />
+      <ul className="folder-list">
+        {data.folders.map((folder) => (
+          <Row key={folder.root_id} folder={folder} onLeave={onLeave} />
+        ))}
+      </ul>
+    </>
   );
 }
 
@@ -88,7 +93,7 @@ function Row({ folder, onLeave }: { folder: Folder; onLeave?: () => void }) {
             </Button>
           </div>
         )}
-        <Modal opened={opened} onClose={close} title={t.library.sure} closeButtonProps={{ "aria-label": t.close }}>
+        <Dialog opened={opened} onClose={close} title={t.library.sure}>
           <p>
             <code>{folder.path}</code>
           </p>
@@ -99,7 +104,7 @@ function Row({ folder, onLeave }: { folder: Folder; onLeave?: () => void }) {
               {t.edits.cancel}
             </Button>
           </div>
-        </Modal>
+        </Dialog>
         {lost && <p className="state">{folder.state === "offline" ? t.library.offline : t.library.vanished}</p>}
       </div>
     </li>

@@ -3,7 +3,8 @@
 import { Anchor, Button } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 
-import { answer, asApiError, client } from "../api/client";
+import { answer, client } from "../api/client";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { clock } from "../wording";
 
@@ -14,7 +15,7 @@ const LOOK_MS = 3000;
 const HERE = ["localhost", "127.0.0.1", "[::1]"].includes(window.location.hostname);
 
 export function JobLog({ jobId, live, name }: { jobId: string; live: boolean; name: string }) {
-  const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
+  const asked = useInfiniteQuery({
     queryKey: ["job-log", jobId],
     queryFn: ({ pageParam, signal }) => {
       const query = { limit: PAGE, ...(pageParam && { cursor: pageParam }) };
@@ -24,12 +25,13 @@ export function JobLog({ jobId, live, name }: { jobId: string; live: boolean; na
     getNextPageParam: (last) => (last.more ? last.cursor : undefined),
     refetchInterval: live ? LOOK_MS : false,
   });
+  const { data, hasNextPage, fetchNextPage, isFetchingNextPage } = asked;
   const lines = data?.pages.flatMap((page) => page.lines) ?? [];
   const address = data?.pages[0]?.dagster_url;
-  if (error) return <p className="muted">{asApiError(error).message}</p>;
-  if (!data) return null;
+  if (!data) return <Trouble of={asked} />;
   return (
     <section className="log" aria-label={t.activity.logOf(name)}>
+      <Trouble of={asked} />
       {lines.length === 0 && <p className="muted">{t.activity.noLines}</p>}
       <ol tabIndex={0} aria-label={t.activity.logOf(name)}>
         {lines.map((line, at) => (

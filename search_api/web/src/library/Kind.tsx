@@ -4,7 +4,7 @@ import { Button } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { type ReactNode, useId } from "react";
 
-import { asApiError } from "../api/client";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { folderOf, nameOf, number } from "../wording";
 
@@ -22,7 +22,7 @@ interface Props<Row> {
 
 export function Kind<Row>({ title, count, advice, actions, queryKey, load, row }: Props<Row>) {
   const titleId = useId();
-  const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
+  const asked = useInfiniteQuery({
     queryKey,
     queryFn: ({ pageParam, signal }) => load(pageParam, PAGE, signal),
     initialPageParam: 0,
@@ -31,6 +31,7 @@ export function Kind<Row>({ title, count, advice, actions, queryKey, load, row }
       return last.length > 0 && shown < count ? shown : undefined;
     },
   });
+  const { data, hasNextPage, fetchNextPage, isFetchingNextPage } = asked;
   const rows = data?.pages.flat() ?? [];
   return (
     <section className="kind" aria-labelledby={titleId}>
@@ -41,7 +42,7 @@ export function Kind<Row>({ title, count, advice, actions, queryKey, load, row }
         {actions}
       </div>
       {advice && <p className="muted">{advice.replaceAll("`", "")}</p>}
-      {error && <p className="muted">{asApiError(error).message}</p>}
+      <Trouble of={asked} />
       <ul className="files">{rows.map(row)}</ul>
       {hasNextPage && (
         <Button variant="subtle" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>

@@ -6,6 +6,7 @@ import { useState } from "react";
 
 import { answer, asApiError, client, type Failure, type FailureStage, type RetryFailures } from "../api/client";
 import { statusOptions } from "../api/library";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { moment, nameOf } from "../wording";
 import { FileName, Kind } from "./Kind";
@@ -16,11 +17,12 @@ export function Problems({ under }: { under?: string }) {
   const queries = useQueryClient();
   const [said, setSaid] = useState("");
   const [busy, setBusy] = useState(false);
-  const { data, error } = useQuery({
+  const asked = useQuery({
     queryKey: ["failures", under ?? null],
     queryFn: ({ signal }) => answer(client.GET("/api/v1/failures", { params: { query: { under, limit: 1 } }, signal })),
     placeholderData: keepPreviousData,
   });
+  const { data } = asked;
   const retry = async (which: Which) => {
     setBusy(true);
     try {
@@ -39,7 +41,7 @@ export function Problems({ under }: { under?: string }) {
       <p role="status" className="said">
         {said}
       </p>
-      {error && <p className="muted">{asApiError(error).message}</p>}
+      <Trouble of={asked} />
       {data?.total === 0 && <p className="muted">{t.problems.none}</p>}
       {data && data.total > 0 && (
         <>

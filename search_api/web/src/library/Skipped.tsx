@@ -2,21 +2,23 @@
 
 import { useQuery } from "@tanstack/react-query";
 
-import { answer, asApiError, client, type SkippedFile } from "../api/client";
+import { answer, client, type SkippedFile } from "../api/client";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { capital } from "../wording";
 import { FileName, Kind } from "./Kind";
 
 export function Skipped({ under }: { under?: string }) {
-  const { data, error } = useQuery({
+  const asked = useQuery({
     queryKey: ["skipped", under ?? null],
     queryFn: ({ signal }) => answer(client.GET("/api/v1/skipped", { params: { query: { under, limit: 1 } }, signal })),
   });
-  if (error) return <p className="muted">{asApiError(error).message}</p>;
-  if (!data) return null;
+  const { data } = asked;
+  if (!data) return <Trouble of={asked} />;
   if (data.total === 0) return <p className="muted">{t.skipped.none}</p>;
   return (
     <>
+      <Trouble of={asked} />
       <div className="intro">
         <p>{t.skipped.intro(data.total)}</p>
       </div>

@@ -4,21 +4,23 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 
 import { address } from "../address";
-import { answer, asApiError, client, type WarnedPhoto } from "../api/client";
+import { answer, client, type WarnedPhoto } from "../api/client";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { nameOf } from "../wording";
 import { FileName, Kind } from "./Kind";
 
 export function Warnings({ under }: { under?: string }) {
-  const { data, error } = useQuery({
+  const asked = useQuery({
     queryKey: ["warnings", under ?? null],
     queryFn: ({ signal }) => answer(client.GET("/api/v1/warnings", { params: { query: { under, limit: 1 } }, signal })),
   });
-  if (error) return <p className="muted">{asApiError(error).message}</p>;
-  if (!data) return null;
+  const { data } = asked;
+  if (!data) return <Trouble of={asked} />;
   if (data.total === 0) return <p className="muted">{t.warnings.none}</p>;
   return (
     <>
+      <Trouble of={asked} />
       <div className="intro">
         <p>{t.warnings.intro(data.total)}</p>
       </div>

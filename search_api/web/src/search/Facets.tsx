@@ -106,15 +106,6 @@ function Group({ name, open = false, chosen = false, children }: { name: string;
 function When() {
   const { view, show } = useView();
   const facets = useFacets(["from", "to"]);
-  const day = (key: "from" | "to", label: string) => (
-    <TextInput
-      type="date"
-      size="xs"
-      label={label}
-      value={view[key] ?? ""}
-      onChange={(event) => show({ [key]: event.currentTarget.value || null })}
-    />
-  );
   return (
     <Group name={t.filters.when} open>
       {facets && (
@@ -122,14 +113,37 @@ function When() {
           months={facets.months}
           from={view.from}
           to={view.to}
-          onChange={(from, to) => show({ from, to })}
+          onChange={(from, to, byKey) => show({ from, to }, { replace: byKey })}
         />
       )}
       <div className="days">
-        {day("from", t.filters.from)}
-        {day("to", t.filters.to)}
+        <Day at="from" label={t.filters.from} />
+        <Day at="to" label={t.filters.to} />
       </div>
     </Group>
+  );
+}
+
+const FIRST_YEAR = 1800; // the years before it are those that are passed while one is typed
+
+function Day({ at, label }: { at: "from" | "to"; label: string }) {
+  const { view, show } = useView();
+  const said = view[at] ?? "";
+  const [day, setDay] = useState(said);
+  useEffect(() => setDay(said), [said]);
+  return (
+    <TextInput
+      type="date"
+      size="xs"
+      label={label}
+      value={day}
+      onChange={(event) => {
+        const next = event.currentTarget.value;
+        setDay(next);
+        if (!next || Number(next.slice(0, 4)) >= FIRST_YEAR) show({ [at]: next || null });
+      }}
+      onBlur={() => show({ [at]: day || null })}
+    />
   );
 }
 

@@ -12,7 +12,8 @@ interface Props {
   months: PeriodCount[];
   from?: string;
   to?: string;
-  onChange: (from: string | null, to: string | null) => void;
+  /** By keys there are many steps on the way to where one goes. */
+  onChange: (from: string | null, to: string | null, byKey: boolean) => void;
 }
 
 export function Histogram({ months, from, to, onChange }: Props) {
@@ -67,11 +68,11 @@ function Bars({ bins, label, all, from, to, onChange }: BarsProps) {
   const began = useRef<number | null>(null);
   const most = Math.max(...bins.map(({ count }) => count), 1);
 
-  const commit = ([low, high]: [number, number]) => {
+  const commit = ([low, high]: [number, number], byKey = false) => {
     const [begin, end] = [bins[Math.min(low, high)], bins[Math.max(low, high)]];
     if (!begin || !end) return;
     const whole = all && Math.min(low, high) === 0 && Math.max(low, high) === last;
-    onChange(whole ? null : firstDay(begin.first), whole ? null : lastDay(end.last));
+    onChange(whole ? null : firstDay(begin.first), whole ? null : lastDay(end.last), byKey);
   };
   const at = (event: PointerEvent<HTMLElement>) => {
     const box = place.current?.getBoundingClientRect() ?? event.currentTarget.getBoundingClientRect();
@@ -109,7 +110,7 @@ function Bars({ bins, label, all, from, to, onChange }: BarsProps) {
         if (target === null) return;
         event.preventDefault();
         if (target < least || target > greatest) return;
-        commit(which === "from" ? [target, high] : [low, target]);
+        commit(which === "from" ? [target, high] : [low, target], true);
       }}
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);
@@ -147,7 +148,7 @@ function Bars({ bins, label, all, from, to, onChange }: BarsProps) {
           const drawn: [number, number] = [began.current, at(event)];
           began.current = null;
           // A press on the one bar that is chosen lets go of it.
-          if (drawn[0] === drawn[1] && chosen[0] === chosen[1] && chosen[0] === drawn[0]) onChange(null, null);
+          if (drawn[0] === drawn[1] && chosen[0] === chosen[1] && chosen[0] === drawn[0]) onChange(null, null, false);
           else commit(drawn);
         }}
         onPointerCancel={() => {

@@ -4,10 +4,11 @@ import { ActionIcon, CloseButton, Indicator, Tooltip } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { ImageUp, Search, SlidersHorizontal } from "lucide-react";
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useId, useMemo, useRef, useState } from "react";
 
 import { useView } from "../address";
 import type { Suggestion } from "../api/client";
+import { useKeys } from "../shell/layers";
 import { t } from "../texts";
 import { number } from "../wording";
 import { PictureChips } from "./Chips";
@@ -46,18 +47,21 @@ export function SearchBox() {
     if (onPhotos) show({ q: q || null, sort: null, random: null, photo: null, ...(path === "/places" && { at: null }) }, { replace });
     else if (q) go("/", { q });
   };
-
+  // With the address as it is when the time has come.
+  const latest = useRef(submit);
   useEffect(() => {
-    const listen = (event: globalThis.KeyboardEvent) => {
-      const elsewhere = (event.target as HTMLElement).matches?.("input:not([type=checkbox]), select, textarea");
-      if (event.key !== "/" || elsewhere || document.querySelector("[role=dialog]")) return;
-      event.preventDefault();
-      input.current?.focus();
-      input.current?.select();
-    };
-    window.addEventListener("keydown", listen);
-    return () => window.removeEventListener("keydown", listen);
-  }, []);
+    latest.current = submit;
+  });
+
+  // What was typed just before is not searched for once a person has gone elsewhere.
+  useEffect(() => () => window.clearTimeout(typing.current), [path, view.photo]);
+
+  useKeys((event) => {
+    if (event.key !== "/") return;
+    event.preventDefault();
+    input.current?.focus();
+    input.current?.select();
+  });
 
   const list = useSuggestions(text, (written, whole) => {
     setText(written.text);
@@ -99,7 +103,7 @@ export function SearchBox() {
           setText(words);
           list.typed(event.currentTarget.selectionStart ?? words.length);
           window.clearTimeout(typing.current);
-          if (onPhotos) typing.current = window.setTimeout(() => submit(words, true), TYPING_PAUSE_MS);
+          if (onPhotos) typing.current = window.setTimeout(() => latest.current(words, true), TYPING_PAUSE_MS);
         }}
         onBlur={list.close}
         onKeyDown={(event) => {
@@ -168,19 +172,21 @@ function useSuggestions(text: string, take: (written: Written, whole: boolean) =
   const id = useId();
   const [caret, setCaret] = useState<number | null>(null); // null: closed
   const [active, setActive] = useState(-1);
-  const [asked] = useDebouncedValue(caret === null ? null : { text, caret }, SUGGEST_PAUSE_MS);
+  const written = useMemo(() => (caret === null ? null : { text, caret }), [text, caret]);
+  const [asked] = useDebouncedValue(written, SUGGEST_PAUSE_MS);
   const { data } = useQuery({ ...suggestOptions(asked ?? { text: "", caret: 0 }), enabled: Boolean(asked?.text.trim()) });
-  const open = caret !== null && text.trim() !== "" && asked !== null;
-  const options = open ? (data ?? []) : [];
+  // What was meant by another text would be put in at the wrong place of this one.
+  const open = caret !== null && text.trim() !== "" && data?.text === text && data.caret === caret;
+  const options = open ? data.suggestions : [];
   const close = () => {
     setCaret(null);
     setActive(-1);
   };
   const choose = (option: Suggestion) => {
-    const written = taken(asked?.text ?? text, option);
-    take(written, option.kind !== "field");
+    const next = taken(text, option);
+    take(next, option.kind !== "field");
     setActive(-1);
-    setCaret(option.kind === "field" ? written.caret : null);
+    setCaret(option.kind === "field" ? next.caret : null);
   };
   /** Whether the key was for the list. */
   const onKey = (event: KeyboardEvent): boolean => {
@@ -207,6 +213,7 @@ function useSuggestions(text: string, take: (written: Written, whole: boolean) =
       "aria-autocomplete": "list",
       "aria-expanded": expanded,
       "aria-controls": expanded ? id : undefined,
+      "data-mantine-stop-propagation": expanded || undefined, // Escape closes the list and nothing else
       "aria-activedescendant": expanded && active >= 0 ? `${id}-${active}` : undefined,
     } as const,
     shown: expanded && (

@@ -11,8 +11,9 @@ import { ApiError, asApiError, type SearchReply } from "../api/client";
 import { useMay, useStatus } from "../api/library";
 import { type GridHandle, GridPlaceholder, PhotoGrid } from "../grid/PhotoGrid";
 import { useSelection } from "../grid/selection";
-import { useAddPhotos } from "../shell/AddPhotos";
 import { readArea } from "../map/area";
+import { useAddPhotos } from "../shell/AddPhotos";
+import { LayerContext, useLayer } from "../shell/layers";
 import { t } from "../texts";
 import { nameOf } from "../wording";
 import { TextChips } from "./Chips";
@@ -37,15 +38,11 @@ export function SearchPage() {
   const titleId = useId();
 
   const asked = useAsked(view, picture, pictureId);
-  const first = useQuery({
-    ...blockOptions(asked, 0),
-    retry: (_, error) => asApiError(error).code === "INDEX_LOADING",
-    retryDelay: 1500,
-  });
+  const first = useQuery(blockOptions(asked, 0));
   // The former results stay until the new ones are there.
   const [settled, setSettled] = useState<{ search: Search; title: (reply: SearchReply | undefined) => string } | null>(null);
   const shown = settled?.search ?? null;
-  if (first.isSuccess && shown?.key !== asked.key) {
+  if (first.data !== undefined && shown?.key !== asked.key) {
     setSettled({ search: asked, title: (reply) => titleOf(reply, view, picture) });
   }
   const shownReply = useQuery({ ...blockOptions(shown ?? asked, 0), enabled: shown !== null }).data;
@@ -54,7 +51,10 @@ export function SearchPage() {
   }, [shown?.key]); // eslint-disable-line
 
   useFreshness(view, picture);
-  const error = first.isError ? asApiError(first.error) : null;
+  const failed = first.isError ? asApiError(first.error) : null;
+  // A query that is half written is no reason to take away what is shown, nor is a list that could not be asked anew.
+  const kept = failed && (first.data !== undefined || (shown !== null && failed.status >= 400 && failed.status < 500 && failed.code.startsWith("QUERY_")));
+  const error = kept ? null : failed;
   const opening = first.failureReason ? asApiError(first.failureReason).code === "INDEX_LOADING" : false;
   const reply = error ? undefined : shownReply;
   const title = error || !settled ? t.results.photos : settled.title(reply);
@@ -64,7 +64,7 @@ export function SearchPage() {
 
   const open = useCallback((photoId: string) => show({ photo: photoId }), [show]);
   const hrefOf = useCallback((photoId: string) => address(view, { photo: photoId }), [view]);
-  const empty = first.isSuccess && first.data.total === 0;
+  const empty = first.data?.total === 0;
   const narrow = useMediaQuery("(max-width: 860px)", false, { getInitialValueInEffect: false });
   const ranked = hasQuery(view, picture) && !view.random;
   const shownRelevant = shown?.body.sort === "relevance" && shown.seed === null ? (shownReply?.relevant ?? null) : null;
@@ -83,7 +83,9 @@ export function SearchPage() {
           <h1 id={titleId} aria-live="polite">
             {title}
           </h1>
-          <span className="note">{reply?.warnings?.map((warning) => warning.message).join(" ")}</span>
+          <span className="note" role="status">
+            {kept ? failed.message : reply?.warnings?.map((warning) => warning.message).join(" ")}
+          </span>
           <span className="active-filters">
             <TextChips />
             {!(view.panel && !narrow) && <ActiveFilters view={view} show={show} />}
@@ -170,7 +172,9 @@ export function SearchPage() {
               photoId={view.photo}
               search={shown}
               total={shownReply?.total ?? 0}
-              onClosed={(photoId) => grid.current?.focus(photoId)}
+              onClosed={(photoId, first) => {
+                if (!grid.current?.focus(photoId) && !grid.current?.focus(first)) document.getElementById("content")?.focus();
+              }}
               onStacksChanged={searchSoon}
             />
           </Suspense>
@@ -194,6 +198,7 @@ function Tool({ label, pressed, onClick, children }: { label: string; pressed?: 
 
 /** What photos can be narrowed by: beside them, over them where the window is narrow. */
 function Panel({ narrow, total, onClose, children }: { narrow: boolean; total: number | undefined; onClose: () => void; children: ReactNode }) {
+  const layer = useLayer(onClose, { opened: narrow });
   const shown = <Suspense fallback={null}>{children}</Suspense>;
   if (!narrow) {
     return (
@@ -203,10 +208,12 @@ function Panel({ narrow, total, onClose, children }: { narrow: boolean; total: n
     );
   }
   return (
-    <Drawer.Root opened onClose={onClose} size="100%" lockScroll={false} transitionProps={{ duration: 0 }}>
+    <Drawer.Root opened onClose={onClose} closeOnEscape={false} size="100%" lockScroll={false} transitionProps={{ duration: 0 }}>
       <Drawer.Content id="filters" aria-label={t.filters.label}>
         <Drawer.Body>
-          <div className="facets">{shown}</div>
+          <div className="facets">
+            <LayerContext value={layer}>{shown}</LayerContext>
+          </div>
           <div className="facets-foot">
             <Button fullWidth onClick={onClose}>
               {total === undefined ? t.close : t.filters.show(total)}

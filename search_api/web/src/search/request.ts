@@ -97,20 +97,30 @@ export function facetsOf(view: View) {
 export const blockOptions = (search: Search, block: number) =>
   queryOptions({
     queryKey: ["search", search.key, block],
-    queryFn: ({ signal }) => fetchBlock(search, block, signal),
+    queryFn: ({ signal }) => fetchPart(search, block * BLOCK, BLOCK, signal),
     staleTime: Number.POSITIVE_INFINITY,
   });
 
-function fetchBlock(search: Search, block: number, signal: AbortSignal): Promise<SearchReply> {
+/** As many photos as the API gives at once, for what is not shown. */
+export const PART = 500;
+
+export const partOptions = (search: Search, offset: number) =>
+  queryOptions({
+    queryKey: ["search", search.key, "part", offset],
+    queryFn: ({ signal }) => fetchPart(search, offset, PART, signal),
+    gcTime: 0,
+  });
+
+async function fetchPart(search: Search, offset: number, limit: number, signal: AbortSignal): Promise<SearchReply> {
   if (search.seed !== null) return drawn(search, search.seed, signal);
   if (search.saved) {
-    const params = { path: { name: search.saved }, query: { limit: BLOCK, offset: block * BLOCK } };
+    const params = { path: { name: search.saved }, query: { limit, offset } };
     return answer(client.GET("/api/v1/saved-searches/{name}/results", { params, signal }));
   }
-  const body = { ...search.body, limit: BLOCK, offset: block * BLOCK };
+  const body = { ...search.body, limit, offset };
   if (!search.picture) return answer(client.POST("/api/v1/search", { body, signal }));
   const form = new FormData();
-  form.append("image", search.picture, search.picture.name || "picture");
+  form.append("image", await scaled(search.picture), search.picture.name || "picture");
   form.append("query", JSON.stringify(body));
   return answer(
     client.POST("/api/v1/search/image", {
@@ -119,6 +129,27 @@ function fetchBlock(search: Search, block: number, signal: AbortSignal): Promise
       signal,
     }),
   );
+}
+
+const SENT_PX = 1024; // more than any model looks at
+const small = new WeakMap<File, Promise<Blob>>();
+
+/** The picture no larger than it is looked at, where the browser can draw it: it is sent with every block. */
+function scaled(picture: File): Promise<Blob> {
+  const made = small.get(picture) ?? drawnSmall(picture).catch(() => picture);
+  small.set(picture, made);
+  return made;
+}
+
+async function drawnSmall(picture: File): Promise<Blob> {
+  const whole = await createImageBitmap(picture);
+  const scale = SENT_PX / Math.max(whole.width, whole.height);
+  if (scale >= 1) return picture;
+  const canvas = new OffscreenCanvas(Math.round(whole.width * scale), Math.round(whole.height * scale));
+  canvas.getContext("2d")?.drawImage(whole, 0, 0, canvas.width, canvas.height);
+  whole.close();
+  // As PNG where parts of it may be transparent.
+  return canvas.convertToBlob({ type: picture.type === "image/jpeg" ? "image/jpeg" : "image/png", quality: 0.92 });
 }
 
 /** Photos by chance, as the one block of a search. */

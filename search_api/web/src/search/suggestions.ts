@@ -1,6 +1,6 @@
 // What may be typed next, and the text with it put in. The API counts characters, JavaScript halves of some.
 
-import { keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
 
 import { answer, client, type Suggestion } from "../api/client";
 
@@ -17,9 +17,9 @@ export const suggestOptions = ({ text, caret }: Written) =>
     queryKey: ["suggest", text, caret],
     queryFn: async ({ signal }) => {
       const query = { text, position: characters(text.slice(0, caret)), limit: 8 };
-      return (await answer(client.GET("/api/v1/search/suggest", { params: { query }, signal }))).suggestions;
+      const { suggestions } = await answer(client.GET("/api/v1/search/suggest", { params: { query }, signal }));
+      return { text, caret, suggestions };
     },
-    placeholderData: keepPreviousData,
     staleTime: 30_000,
   });
 

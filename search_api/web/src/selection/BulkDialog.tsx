@@ -1,6 +1,6 @@
 // One change to all photos that are chosen: what it would do is said before it is done.
 
-import { Autocomplete, Button, Checkbox, Modal, Rating, TagsInput } from "@mantine/core";
+import { Autocomplete, Button, Checkbox, Rating, TagsInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -9,6 +9,7 @@ import { listed, type View } from "../address";
 import { answer, asApiError, client, type Bulk } from "../api/client";
 import { collectionsOptions, facetsOptions } from "../api/library";
 import type { Selection } from "../grid/selection";
+import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 import { useChanged } from "../viewer/Edits";
@@ -53,12 +54,12 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
         return { do: "hide" };
     }
   })();
-  const [asked] = useDebouncedValue(step, 150);
-  const body = asked && ({ ...selection.chosen, step: asked } as Bulk);
+  // As text: another object of the same words is no other question.
+  const [asked] = useDebouncedValue(step && JSON.stringify({ ...selection.chosen, step }), 150);
   const { data: would, error } = useQuery({
-    queryKey: ["dry-run", JSON.stringify(body)],
-    queryFn: ({ signal }) => answer(client.POST("/api/v1/bulk/dry-run", { body: body as Bulk, signal })),
-    enabled: body !== null,
+    queryKey: ["dry-run", asked],
+    queryFn: ({ signal }) => answer(client.POST("/api/v1/bulk/dry-run", { body: JSON.parse(asked ?? "") as Bulk, signal })),
+    enabled: asked !== null,
     gcTime: 0,
   });
   const creates = doing === "collect" && isNew;
@@ -94,7 +95,7 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
     }
   };
   return (
-    <Modal opened onClose={onClose} title={s.titles[doing](selection.count)} closeButtonProps={{ "aria-label": t.close }}>
+    <Dialog onClose={onClose} title={s.titles[doing](selection.count)}>
       <form
         className="bulk"
         onSubmit={(event) => {
@@ -149,6 +150,6 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
           </Button>
         </div>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

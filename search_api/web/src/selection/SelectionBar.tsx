@@ -2,12 +2,13 @@
 
 import { Button, CloseButton } from "@mantine/core";
 import { Copy, Download, FolderPlus, Images, Star, Tag, Trash2 } from "lucide-react";
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useState } from "react";
 
 import { useView, type View } from "../address";
 import { answer, asApiError, client } from "../api/client";
 import { useMay } from "../api/library";
 import type { Selection } from "../grid/selection";
+import { useLayer } from "../shell/layers";
 import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 import { useHide } from "../viewer/Edits";
@@ -15,6 +16,8 @@ import { BulkDialog, type Doing } from "./BulkDialog";
 import { saved, savedStream } from "./save";
 
 const MOST_EXAMPLES = 20;
+// As many as the API hides by their ids; more are asked about and hidden as one change.
+const MOST_WITH_UNDO = 10_000;
 
 export function SelectionBar({ selection, view }: { selection: Selection; view: View }) {
   const { go } = useView();
@@ -25,13 +28,7 @@ export function SelectionBar({ selection, view }: { selection: Selection; view: 
   const [busy, setBusy] = useState(false);
   const s = t.selection;
   const { clear } = selection;
-  useEffect(() => {
-    const listen = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && !document.querySelector("[role=dialog], [role=listbox]")) clear();
-    };
-    window.addEventListener("keydown", listen);
-    return () => window.removeEventListener("keydown", listen);
-  }, [clear]);
+  useLayer(clear, { covers: false });
 
   const act = async (work: () => Promise<string | null>) => {
     setBusy(true);
@@ -87,8 +84,8 @@ export function SelectionBar({ selection, view }: { selection: Selection; view: 
         {action(s.zip, <Download size={16} aria-hidden="true" />, () => void zip())}
         {may &&
           action(s.hide, <Trash2 size={16} aria-hidden="true" />, () => {
-            if (selection.all) setDoing("hide");
-            else void hide([...selection.ids]).then(clear);
+            if (selection.all || selection.count > MOST_WITH_UNDO) setDoing("hide");
+            else void hide([...selection.ids]).then((done) => done && clear());
           })}
       </span>
       {doing && <BulkDialog doing={doing} selection={selection} view={view} onClose={() => setDoing(null)} />}

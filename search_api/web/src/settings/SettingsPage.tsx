@@ -43,7 +43,7 @@ export function SettingsPage() {
               rows={[
                 [s.photos, number(status.photos)],
                 [s.files, number(status.files)],
-                [s.searchable, t.progress.searchable(status.searchable, status.total).replace(/^\D+/, "")],
+                [s.searchable, t.progress.of(status.searchable, status.total)],
                 [s.described, number(status.captions)],
                 [s.missing, number(status.missing)],
                 [t.library.sections.problems, number(status.failures)],

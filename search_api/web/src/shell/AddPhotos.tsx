@@ -1,10 +1,10 @@
 // "Add photos", from wherever it is pressed or whatever is dropped on the page.
 
-import { Modal } from "@mantine/core";
 import { createContext, lazy, type ReactNode, Suspense, useContext, useMemo, useState } from "react";
 
 import { t } from "../texts";
 import type { Choice } from "../upload/files";
+import { Dialog } from "./Dialog";
 
 const Content = lazy(() => import("../library/AddPhotosContent").then((module) => ({ default: module.AddPhotosContent })));
 
@@ -28,11 +28,11 @@ export function AddPhotosProvider({ children }: { children: ReactNode }) {
   return (
     <Context value={value}>
       {children}
-      <Modal opened={shown !== null} onClose={close} title={t.add.title} size="lg" closeButtonProps={{ "aria-label": t.close }}>
+      <Dialog opened={shown !== null} onClose={close} title={t.add.title} size="lg">
         <Suspense fallback={null}>
           <Content dropped={shown?.dropped ?? null} onLeave={close} />
         </Suspense>
-      </Modal>
+      </Dialog>
     </Context>
   );
 }

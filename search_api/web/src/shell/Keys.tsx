@@ -1,10 +1,11 @@
 // The list of keys: `?` shows it.
 
-import { Kbd, Modal } from "@mantine/core";
+import { Kbd } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { useEffect } from "react";
 
 import { t } from "../texts";
+import { Dialog } from "./Dialog";
+import { useKeys } from "./layers";
 
 const { list } = t.keys;
 const KEYS: [string, [string[], string][]][] = [
@@ -13,6 +14,7 @@ const KEYS: [string, [string[], string][]][] = [
     [
       [["/"], list.search],
       [["?"], list.help],
+      [["Ctrl", "Z"], list.undo],
     ],
   ],
   [
@@ -44,17 +46,11 @@ const KEYS: [string, [string[], string][]][] = [
 
 export function Keys() {
   const [opened, { open, close }] = useDisclosure(false);
-  useEffect(() => {
-    const listen = (event: KeyboardEvent) => {
-      if (event.key !== "?" || (event.target as HTMLElement).matches?.("input, select, textarea")) return;
-      event.preventDefault();
-      open();
-    };
-    window.addEventListener("keydown", listen);
-    return () => window.removeEventListener("keydown", listen);
-  }, [open]);
+  useKeys((event) => {
+    if (event.key === "?") open();
+  }, "everywhere");
   return (
-    <Modal opened={opened} onClose={close} title={t.keys.title} zIndex={400} closeButtonProps={{ "aria-label": t.close }}>
+    <Dialog opened={opened} onClose={close} title={t.keys.title} zIndex={400}>
       {KEYS.map(([where, keys]) => (
         <section key={where} className="keys">
           <h3>{where}</h3>
@@ -72,6 +68,6 @@ export function Keys() {
           </dl>
         </section>
       ))}
-    </Modal>
+    </Dialog>
   );
 }

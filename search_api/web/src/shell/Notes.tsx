@@ -1,14 +1,17 @@
 // What was just done, said at the foot of the page for a while, with the way back.
 
 import { Button, CloseButton } from "@mantine/core";
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from "react";
 
+import { asApiError } from "../api/client";
 import { t } from "../texts";
+import { useKeys } from "./layers";
 
-const SHOWN_MS = 12_000; // long enough to reach the button by keyboard
+const SHOWN_MS = 12_000;
 
 interface Note {
   text: string;
+  /** Whatever it raises is said. */
   undo?: () => Promise<void>;
 }
 
@@ -17,38 +20,61 @@ const Context = createContext<(note: Note) => void>(() => undefined);
 export const useNote = () => useContext(Context);
 
 export function NotesProvider({ children }: { children: ReactNode }) {
-  const [note, setNote] = useState<Note | null>(null);
-  const say = useCallback((next: Note) => setNote(next), []);
-  useEffect(() => {
-    if (!note) return;
-    const timer = window.setTimeout(() => setNote(null), SHOWN_MS);
-    return () => window.clearTimeout(timer);
-  }, [note]);
-  const value = useMemo(() => say, [say]);
+  const [notes, setNotes] = useState<Note[]>([]);
+  // What only tells something leaves the way back that stands there.
+  const say = useCallback(
+    (next: Note) => setNotes((before) => [...before.filter(({ undo }) => undo && !next.undo), next]),
+    [],
+  );
+  const drop = useCallback((note: Note) => setNotes((before) => before.filter((each) => each !== note)), []);
+  const undo = (note: Note) => {
+    drop(note);
+    note.undo?.().catch((error: unknown) => say({ text: asApiError(error).message }));
+  };
+  useKeys(
+    (event) => {
+      const last = notes.findLast((note) => note.undo);
+      if (event.key !== "z" || !last) return;
+      event.preventDefault();
+      undo(last);
+    },
+    "everywhere",
+    true,
+  );
   return (
-    <Context value={value}>
+    <Context value={say}>
       {children}
-      <div role="status" aria-label={t.notes} className={note ? "note-place shown" : "note-place"}>
-        {note && (
-          <>
-            <p>{note.text}</p>
-            {note.undo && (
-              <Button
-                size="compact-sm"
-                variant="white"
-                onClick={() => {
-                  const undo = note.undo;
-                  setNote(null);
-                  void undo?.();
-                }}
-              >
-                {t.undo}
-              </Button>
-            )}
-            <CloseButton size="sm" aria-label={t.close} onClick={() => setNote(null)} />
-          </>
-        )}
+      <div role="status" aria-label={t.notes} className="note-place">
+        {notes.map((note, at) => (
+          <Line key={at} note={note} onGone={drop} onUndo={undo} />
+        ))}
       </div>
     </Context>
+  );
+}
+
+function Line({ note, onGone, onUndo }: { note: Note; onGone: (note: Note) => void; onUndo: (note: Note) => void }) {
+  const [held, setHeld] = useState(false); // by the mouse or the focus: somebody is about to use it
+  useEffect(() => {
+    if (held) return;
+    const timer = window.setTimeout(() => onGone(note), SHOWN_MS);
+    return () => window.clearTimeout(timer);
+  }, [note, held, onGone]);
+  return (
+    <div
+      className="note-line"
+      onMouseEnter={() => setHeld(true)}
+      onMouseLeave={() => setHeld(false)}
+      onFocus={() => setHeld(true)}
+      onBlur={() => setHeld(false)}
+    >
+      <p>{note.text}</p>
+      {note.undo && (
+        <Button size="compact-sm" variant="white" title={t.undoKey} onClick={() => onUndo(note)}>
+          {t.undo}
+        </Button>
+      )}
+      <CloseButton size="sm" aria-label={t.close} onClick={() => onGone(note)} />
+    </div>
   );
 }

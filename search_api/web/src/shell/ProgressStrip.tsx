@@ -2,10 +2,10 @@
 
 import { Button, Progress } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 
 import { answer, asApiError, client, type Job, type Status } from "../api/client";
-import { ENDED, statusOptions, useFollowed, useStatus } from "../api/library";
+import { ENDED, statusOptions, useJob, useJobEvents, useStatus } from "../api/library";
 import { t } from "../texts";
 import { duration } from "../wording";
 
@@ -14,12 +14,8 @@ const STOPPED_SAID_MS = 20_000;
 export function ProgressStrip() {
   const { data: status } = useStatus();
   const queries = useQueryClient();
-  const refresh = useCallback(() => {
-    void queries.invalidateQueries({ queryKey: statusOptions.queryKey });
-    void queries.invalidateQueries({ queryKey: ["jobs"] });
-    void queries.invalidateQueries({ queryKey: ["folders"] });
-  }, [queries]);
-  const job = useFollowed(status?.job, refresh);
+  useJobEvents();
+  const job = useJob();
   const [stopped, setStopped] = useState(false);
   const [said, setSaid] = useState<string | null>(null);
   const [asking, setAsking] = useState(false);
@@ -77,7 +73,7 @@ export function ProgressStrip() {
       await answer(client.POST("/api/v1/jobs/{job_id}/cancel", { params: { path: { job_id: job.job_id } } }));
       setStopped(true);
       setSaid(t.progress.stopping);
-      refresh();
+      for (const key of ["status", "jobs"]) void queries.invalidateQueries({ queryKey: [key] });
     } catch (error) {
       setSaid(asApiError(error).message);
     } finally {

@@ -2,7 +2,7 @@
 
 import { Button } from "@mantine/core";
 import { Album, Copy, Images, Library as LibraryIcon, MapPin, Orbit, Plus, Settings, TriangleAlert } from "lucide-react";
-import type { ComponentType, MouseEvent, ReactNode } from "react";
+import { type ComponentType, type MouseEvent, type ReactNode, useLayoutEffect, useRef } from "react";
 import { Link, useRoute } from "wouter";
 
 import { address, type Changes, useView } from "../address";
@@ -12,6 +12,7 @@ import { SearchBox } from "../search/SearchBox";
 import { t } from "../texts";
 import { number } from "../wording";
 import { useAddPhotos } from "./AddPhotos";
+import { barHeight } from "./bar";
 
 // What is searched for goes along to the map, but for what it has no use for.
 const OFF_THE_MAP: Changes = { photo: null, panel: null, sort: null, random: null, scores: null, saved: null, under: null };
@@ -28,11 +29,19 @@ export function TopBar() {
     go("/");
     window.scrollTo({ top: 0 });
   };
+  // How high it is depends on the window; what scrolls below it must know.
+  const bar = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    const look = () => document.documentElement.style.setProperty("--bar", `${barHeight()}px`);
+    const observer = new ResizeObserver(look);
+    if (bar.current) observer.observe(bar.current);
+    return () => observer.disconnect();
+  }, []);
   const problems = status?.failures ?? 0;
   const warned = status?.warned ?? 0;
   const look = problems > 0 ? t.nav.problemFiles(problems) : t.nav.worthALook(warned);
   return (
-    <header className="top-bar">
+    <header ref={bar} className="top-bar">
       <a className="brand" href="/" aria-label={t.brand} onClick={home}>
         <svg viewBox="0 0 32 32" aria-hidden="true">
           <circle cx="13.5" cy="13.5" r="9" />

@@ -8,6 +8,7 @@ import { useEffect, useState } from "react";
 import { answer, asApiError, client, type Photo } from "../api/client";
 import { facetsOptions, useMay } from "../api/library";
 import { useSearchSoon } from "../search/refresh";
+import { useKeys } from "../shell/layers";
 import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 
@@ -25,18 +26,29 @@ export function useChanged() {
   };
 }
 
+// Captions that were begun and not kept yet, by photo: who looks at another photo in between finds them again.
+const drafts = new Map<string, string>();
+
 export function Caption({ photo }: { photo: Photo }) {
   const changed = useChanged();
   const note = useNote();
   const may = useMay("write");
-  const [text, setText] = useState<string | null>(null); // null: not being written
+  const [text, setText] = useState<string | null>(drafts.get(photo.photo_id) ?? null); // null: not being written
   const path = { photo_id: photo.photo_id };
+  const write = (words: string) => {
+    drafts.set(photo.photo_id, words);
+    setText(words);
+  };
+  const drop = () => {
+    drafts.delete(photo.photo_id);
+    setText(null);
+  };
   const save = async () => {
     const written = (text ?? "").trim();
     try {
       if (written) await answer(client.PUT("/api/v1/images/{photo_id}/caption", { params: { path }, body: { text: written } }));
       else await answer(client.DELETE("/api/v1/images/{photo_id}/caption", { params: { path } }));
-      setText(null);
+      drop();
       await changed();
     } catch (error) {
       note({ text: asApiError(error).message });
@@ -58,12 +70,11 @@ export function Caption({ photo }: { photo: Photo }) {
           autoFocus
           maxLength={2000}
           value={text}
-          onChange={(event) => setText(event.currentTarget.value)}
+          // Escape leaves the field, not the photo.
+          data-mantine-stop-propagation="true"
+          onChange={(event) => write(event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.key === "Escape") {
-              event.stopPropagation();
-              setText(null);
-            }
+            if (event.key === "Escape") setText(null);
             if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void save();
           }}
         />
@@ -71,7 +82,7 @@ export function Caption({ photo }: { photo: Photo }) {
           <Button size="compact-sm" type="submit">
             {t.edits.save}
           </Button>
-          <Button size="compact-sm" variant="default" onClick={() => setText(null)}>
+          <Button size="compact-sm" variant="default" onClick={drop}>
             {t.edits.cancel}
           </Button>
         </div>
@@ -91,7 +102,7 @@ export function Caption({ photo }: { photo: Photo }) {
           variant="subtle"
           color="gray"
           leftSection={<Pencil size={14} aria-hidden="true" />}
-          onClick={() => setText(photo.caption ?? "")}
+          onClick={() => setText(drafts.get(photo.photo_id) ?? photo.caption ?? "")}
         >
           {photo.caption ? t.edits.changeCaption : t.edits.writeCaption}
         </Button>
@@ -119,15 +130,8 @@ export function Stars({ photo }: { photo: Photo }) {
       note({ text: asApiError(error).message });
     }
   };
-  useEffect(() => {
-    if (!may) return;
-    const onKey = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || (event.target as HTMLElement).matches?.("input:not([type=radio]), textarea"))
-        return;
-      if (/^[1-5]$/.test(event.key)) void give(Number(event.key));
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
+  useKeys((event) => {
+    if (may && /^[1-5]$/.test(event.key)) void give(Number(event.key));
   });
   return (
     <Rating
@@ -178,27 +182,25 @@ export function Tags({ photo }: { photo: Photo }) {
   );
 }
 
-/** Remove photos from the library; the way back stands in the note. */
+/** Remove photos from the library, and say whether they are; the way back stands in the note. */
 export function useHide() {
   const changed = useChanged();
   const note = useNote();
-  return async (photoIds: string[]) => {
+  return async (photoIds: string[]): Promise<boolean> => {
     try {
       const { photo_ids: hidden } = await answer(client.POST("/api/v1/hidden", { body: { photo_ids: photoIds } }));
       note({
         text: t.edits.hidden(hidden.length),
         undo: async () => {
-          try {
-            await answer(client.POST("/api/v1/hidden/show", { body: { photo_ids: hidden } }));
-          } catch (error) {
-            note({ text: asApiError(error).message });
-          }
+          await answer(client.POST("/api/v1/hidden/show", { body: { photo_ids: hidden } }));
           await changed();
         },
       });
       await changed();
+      return true;
     } catch (error) {
       note({ text: asApiError(error).message });
+      return false;
     }
   };
 }

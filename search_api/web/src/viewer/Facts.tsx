@@ -12,7 +12,7 @@ import { altText } from "../grid/marks";
 import { nearField } from "../places/query";
 import { SmallMap } from "../places/SmallMap";
 import { t } from "../texts";
-import { bytes, exposure, number, offset, position, wallClock } from "../wording";
+import { bytes, exposure, moment, number, offset, position, wallClock } from "../wording";
 import { Caption, Stars, Tags } from "./Edits";
 import { Stack, useStackChange } from "./Stack";
 
@@ -97,7 +97,7 @@ function Known({ photo }: { photo: Photo }) {
     [t.photo.keywords, photo.keywords?.join(", ")],
     [t.photo.collections, photo.collections?.join(", ")],
     [t.photo.position, photo.location && positionLine(photo)],
-    [t.photo.added, wallClock(photo.added_at, false)],
+    [t.photo.added, moment(photo.added_at, false)],
   ];
   return (
     <dl className="known">

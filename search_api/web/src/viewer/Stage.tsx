@@ -6,6 +6,7 @@ import { type PointerEvent, useCallback, useEffect, useRef, useState } from "rea
 
 import type { Photo, PhotoCard } from "../api/client";
 import { altText } from "../grid/marks";
+import { useKeys } from "../shell/layers";
 import { t } from "../texts";
 import { about, type View, WHOLE, within } from "./zoom";
 
@@ -48,16 +49,11 @@ export function Stage({ photo, photoId }: Props) {
     [bounded],
   );
 
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "+" || event.key === "=") zoom(STEP);
-      if (event.key === "-") zoom(1 / STEP);
-      if (event.key === "0") setView(WHOLE);
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, [zoom]);
+  useKeys((event) => {
+    if (event.key === "+" || event.key === "=") zoom(STEP);
+    if (event.key === "-") zoom(1 / STEP);
+    if (event.key === "0") setView(WHOLE);
+  });
   // React listens to wheels passively, and a passive listener cannot keep the page from scrolling.
   useEffect(() => {
     const element = stage.current;

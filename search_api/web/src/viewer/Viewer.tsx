@@ -11,6 +11,7 @@ import { photoOptions } from "../api/library";
 import { BESIDE_WORDS, withoutPart, withPart } from "../search/parts";
 import { BLOCK, blockOptions, type Search } from "../search/request";
 import { usePicture } from "../search/picture";
+import { LayerContext, useKeys, useLayer } from "../shell/layers";
 import { t } from "../texts";
 import { useHide } from "./Edits";
 import { Facts } from "./Facts";
@@ -23,7 +24,8 @@ interface Props {
   total: number;
   /** Photos to step through, in their order, where it is not one of results. */
   around?: readonly string[];
-  onClosed: (photoId: string) => void;
+  /** With the photo that was shown last and the one that it began with. */
+  onClosed: (photoId: string, first: string) => void;
   onStacksChanged: () => void;
 }
 
@@ -31,6 +33,7 @@ export function Viewer({ photoId, search, total, around, onClosed, onStacksChang
   const { view, show, go } = useView();
   const { setPicture } = usePicture();
   const hide = useHide();
+  const [first] = useState(photoId);
   const [info, setInfo] = useState(true);
   const { data: photo, error } = useQuery(photoOptions(photoId));
   const { card, ...beside } = useNeighbours(search, total, photoId);
@@ -42,8 +45,8 @@ export function Viewer({ photoId, search, total, around, onClosed, onStacksChang
   const close = useCallback(() => {
     show({ photo: null }, { replace: true });
     // The grid takes the focus once the dialog has let it go.
-    window.setTimeout(() => onClosed(photoId));
-  }, [show, onClosed, photoId]);
+    window.setTimeout(() => onClosed(photoId, first));
+  }, [show, onClosed, photoId, first]);
   const similar = useCallback(() => {
     setPicture(null);
     go("/", { like: photoId });
@@ -56,19 +59,14 @@ export function Viewer({ photoId, search, total, around, onClosed, onStacksChang
     (to: Beside | undefined) => to && show({ photo: to.photo_id }, { replace: true }),
     [show],
   );
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.altKey || (event.target as HTMLElement).matches?.("input, textarea, select"))
-        return;
-      if (event.key === "ArrowLeft") step(previous);
-      else if (event.key === "ArrowRight") step(next);
-      else if (event.key === "i") setInfo((before) => !before);
-      else if (event.key === "l") similar();
-      else if (event.key === "L") dissimilar();
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, [step, previous, next, similar, dissimilar]);
+  const layer = useLayer(close);
+  useKeys((event) => {
+    if (event.key === "ArrowLeft") step(previous);
+    else if (event.key === "ArrowRight") step(next);
+    else if (event.key === "i") setInfo((before) => !before);
+    else if (event.key === "l") similar();
+    else if (event.key === "L") dissimilar();
+  }, layer);
   // The next picture is there before it is asked for.
   useEffect(() => {
     for (const neighbour of [next, previous]) if (neighbour) new Image().src = neighbour.preview_url;
@@ -76,53 +74,55 @@ export function Viewer({ photoId, search, total, around, onClosed, onStacksChang
 
   const name = shown ? shown.title || shown.file_name : "";
   return (
-    <Modal.Root opened onClose={close} fullScreen returnFocus={false} transitionProps={{ duration: 0 }}>
+    <Modal.Root opened onClose={close} closeOnEscape={false} fullScreen returnFocus={false} transitionProps={{ duration: 0 }}>
       <Modal.Content className="viewer" aria-label={name || t.results.photos} radius={0}>
-        <div className={info ? "viewer-body" : "viewer-body without-facts"}>
-          <div className="viewer-stage">
-            <Stage photo={shown} photoId={photoId} />
-            <div className="viewer-bar">
-              <ActionIcon variant="transparent" size="lg" aria-label={t.photo.close} onClick={close} data-autofocus>
-                <X aria-hidden="true" />
-              </ActionIcon>
-              <ActionIcon
-                variant="transparent"
-                size="lg"
-                aria-label={t.photo.info}
-                aria-pressed={info}
-                onClick={() => setInfo(!info)}
-              >
-                <Info aria-hidden="true" />
-              </ActionIcon>
+        <LayerContext value={layer}>
+          <div className={info ? "viewer-body" : "viewer-body without-facts"}>
+            <div className="viewer-stage">
+              <Stage photo={shown} photoId={photoId} />
+              <div className="viewer-bar">
+                <ActionIcon variant="transparent" size="lg" aria-label={t.photo.close} onClick={close} data-autofocus>
+                  <X aria-hidden="true" />
+                </ActionIcon>
+                <ActionIcon
+                  variant="transparent"
+                  size="lg"
+                  aria-label={t.photo.info}
+                  aria-pressed={info}
+                  onClick={() => setInfo(!info)}
+                >
+                  <Info aria-hidden="true" />
+                </ActionIcon>
+              </div>
+              {previous && (
+                <button type="button" className="step previous" aria-label={t.photo.previous} onClick={() => step(previous)}>
+                  <ChevronLeft aria-hidden="true" />
+                </button>
+              )}
+              {next && (
+                <button type="button" className="step next" aria-label={t.photo.next} onClick={() => step(next)}>
+                  <ChevronRight aria-hidden="true" />
+                </button>
+              )}
             </div>
-            {previous && (
-              <button type="button" className="step previous" aria-label={t.photo.previous} onClick={() => step(previous)}>
-                <ChevronLeft aria-hidden="true" />
-              </button>
-            )}
-            {next && (
-              <button type="button" className="step next" aria-label={t.photo.next} onClick={() => step(next)}>
-                <ChevronRight aria-hidden="true" />
-              </button>
+            {info && (
+              <Facts
+                key={photoId}
+                card={shown}
+                photo={photo?.photo_id === photoId ? photo : undefined}
+                error={error}
+                onSimilar={similar}
+                onDissimilar={dissimilar}
+                onHide={() => {
+                  void hide([photoId]);
+                  if (next ?? previous) step(next ?? previous);
+                  else close();
+                }}
+                onStacksChanged={onStacksChanged}
+              />
             )}
           </div>
-          {info && (
-            <Facts
-              key={photoId}
-              card={shown}
-              photo={photo?.photo_id === photoId ? photo : undefined}
-              error={error}
-              onSimilar={similar}
-              onDissimilar={dissimilar}
-              onHide={() => {
-                void hide([photoId]);
-                if (next ?? previous) step(next ?? previous);
-                else close();
-              }}
-              onStacksChanged={onStacksChanged}
-            />
-          )}
-        </div>
+        </LayerContext>
       </Modal.Content>
     </Modal.Root>
   );

@@ -1,0 +1,202 @@
+"""On the page: nothing that a person wrote, chose or went to is lost, and a key does one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from served_page import photo_link, photos, playwright, served, title
+from small_library import SmallLibrary, build
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+expect = playwright.expect
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
+    return build(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def url(small: SmallLibrary) -> Iterator[str]:
+    with served(small) as address:
+        yield address
+
+
+def _box(page: Any) -> Any:
+    return page.get_by_role("combobox", name="Search your photos")
+
+
+def test_a_caption_that_is_written_outlives_keys_and_other_photos(page: Any) -> None:
+    photos(page).nth(1).click()
+    photo = page.url
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Write a caption").click()
+    field = dialog.get_by_role("textbox", name="Caption")
+    field.press_sequentially("i saw 0+0 = 0?")
+    expect(field).to_have_value("i saw 0+0 = 0?")
+    expect(dialog.locator(".stage.close")).to_have_count(0)
+    field.press("ArrowRight")
+    field.press("Escape")
+    expect(field).to_be_hidden()
+    dialog.get_by_role("button", name="Write a caption").click()
+    expect(field).to_have_value("i saw 0+0 = 0?")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(lambda address: address != photo)
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url(photo)
+    expect(field).to_have_value("i saw 0+0 = 0?")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(field).to_be_hidden()
+
+
+def test_a_key_reaches_the_uppermost_dialog_alone(page: Any) -> None:
+    photos(page).nth(1).click()
+    photo = page.url
+    viewer = page.get_by_role("dialog", name="gold.jpg")
+    viewer.get_by_role("radio", name="No stars").wait_for(state="attached")
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    keys.get_by_text("Previous and next photo").wait_for()
+    for key in ("ArrowRight", "3", "i"):
+        page.keyboard.press(key)
+    page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
+    assert page.url == photo
+    expect(viewer.get_by_role("radio", name="No stars")).to_be_checked()
+    page.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+
+    photos(page).nth(1).focus()
+    page.keyboard.press("Space")
+    bar = page.get_by_role("region", name="Chosen photos")
+    bar.get_by_role("button", name="Stars").click()
+    page.get_by_role("dialog", name="Give stars to 1 photo").wait_for()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(bar.get_by_role("status")).to_have_text("1 chosen")
+    page.keyboard.press("Escape")
+    expect(bar).to_be_hidden()
+
+
+def test_what_is_chosen_stays_when_it_cannot_be_removed(page: Any, console: list[str]) -> None:
+    page.route("**/api/v1/hidden", lambda route: route.fulfill(status=422, json={"error": {"message": "Too many."}}))
+    photos(page).nth(1).focus()
+    page.keyboard.press("Space")
+    bar = page.get_by_role("region", name="Chosen photos")
+    bar.get_by_role("button", name="Remove from the library").click()
+    page.get_by_text("Too many.").wait_for()
+    expect(bar.get_by_role("status")).to_have_text("1 chosen")
+    assert "422" in console.pop()
+
+
+def test_signs_in_names_reach_the_page_as_they_are(page: Any, url: str) -> None:
+    name = "50% off 100%25"
+    httpx.post(f"{url}/api/v1/collections", json={"name": name}).raise_for_status()
+    page.get_by_role("link", name="Collections").click()
+    page.get_by_role("link", name=name).click()
+    title(page).to_have_text(name)
+    page.goto(f"{page.url.split('/collections')[0]}/?folder={quote('/p/Sale%20Items')}")
+    expect(page.get_by_role("main")).to_contain_text("Folder: Sale%20Items")
+
+
+def test_a_view_that_cannot_be_loaded_says_so_and_leaves_the_others(page: Any, console: list[str]) -> None:
+    page.route("**/assets/DuplicatesPage*", lambda route: route.abort())
+    page.get_by_role("link", name="Duplicates").click()
+    page.get_by_role("alert").get_by_role("button", name="Load again").wait_for()
+    page.get_by_role("link", name="Collections").click()
+    title(page).to_have_text("Collections")
+    assert console
+    console.clear()
+
+
+def test_a_kept_search_that_is_changed_is_another_search(page: Any, url: str) -> None:
+    kept = {"name": "Kept", "query": {"q": "circle"}}
+    httpx.post(f"{url}/api/v1/saved-searches", json=kept).raise_for_status()
+    page.goto(f"{page.url}?saved=Kept")
+    title(page).to_have_text("Kept")
+    _box(page).fill("format:png")
+    title(page).to_contain_text("1 photo")
+    assert "saved" not in page.url
+
+
+def test_typing_holds_nobody_back_and_each_search_begins_at_its_first_photo(page: Any) -> None:
+    photos(page).nth(2).focus()
+    page.evaluate(  # at once, before the pause is over
+        """() => {
+            const box = document.querySelector("input[type=search]");
+            Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set.call(box, "circle");
+            box.dispatchEvent(new Event("input", { bubbles: true }));
+            document.querySelector("a[href='/library']").click();
+        }"""
+    )
+    title(page).to_have_text("Library")
+    page.wait_for_timeout(600)  # longer than the pause after which typing searches
+    assert page.url.endswith("/library")
+    page.go_back()
+    photos(page).nth(3).focus()
+    page.keyboard.press("/")
+    page.keyboard.type("camera:canon")
+    page.wait_for_url("**q=camera*")
+    title(page).to_have_text("3 photos")
+    page.keyboard.press("Escape")
+    page.keyboard.press("ArrowDown")
+    expect(photos(page).first).to_be_focused()
+
+
+def test_suggestions_belong_to_the_text_in_the_box(page: Any) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("cam")
+    page.get_by_role("listbox").get_by_role("option").first.wait_for()
+    page.route("**/search/suggest?**", lambda route: None)
+    page.keyboard.type("e")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def test_the_focus_never_hides_below_the_bar(page: Any) -> None:
+    page.set_viewport_size({"width": 560, "height": 420})
+    photo_link(page, "blue.png").focus()
+    page.keyboard.press("End")
+    for _ in range(2):
+        page.keyboard.press("ArrowUp")
+        bar = page.get_by_role("banner").bounding_box()
+        assert page.locator("a:focus").bounding_box()["y"] >= bar["y"] + bar["height"]
+
+
+def test_photos_stay_while_a_query_is_half_written_or_cannot_be_asked_anew(page: Any, console: list[str]) -> None:
+    _box(page).fill("camera:")
+    page.wait_for_url("**q=camera*")
+    expect(page.get_by_role("main").get_by_role("status")).not_to_be_empty()
+    expect(photos(page)).to_have_count(8)
+    _box(page).fill("")
+    page.wait_for_url(lambda address: "q=" not in address)
+    page.route("**/api/v1/search", lambda route: route.fulfill(status=500, json={"error": {"message": "Worn out."}}))
+    photos(page).nth(1).click()
+    page.get_by_role("dialog").get_by_role("radio", name="4 stars").wait_for(state="attached")
+    page.keyboard.press("4")
+    page.keyboard.press("Escape")
+    page.get_by_text("Worn out.").wait_for()
+    expect(photos(page)).to_have_count(8)
+    assert console
+    console.clear()
+
+
+def test_what_was_done_is_undone_by_a_key_and_the_focus_stays_near(page: Any, url: str) -> None:
+    photos(page).nth(1).focus()
+    page.keyboard.press("Space")
+    page.get_by_role("button", name="Remove from the library").click()
+    title(page).to_have_text("7 photos")
+    page.keyboard.press("Control+z")
+    title(page).to_have_text("8 photos")
+    for name in ("First kept", "Second kept"):
+        httpx.post(f"{url}/api/v1/saved-searches", json={"name": name, "query": {"q": "sea"}}).raise_for_status()
+    page.get_by_role("link", name="Collections").click()
+    expect(page.get_by_role("main")).to_be_focused()
+    page.get_by_role("button", name="Forget First kept").click()
+    expect(page.get_by_role("link", name="First kept")).to_be_hidden()
+    expect(page.get_by_role("region", name="Saved searches").locator(":focus")).to_have_count(1)
