@@ -17,7 +17,7 @@ from search_api.page import BUILT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect = playwright.expect
-_MAPS = ("MapPage-",)  # chunks that only a view with a map asks for
+_MAPS = ("MapPage-", "WorldMap-")  # chunks that only a view with a map asks for
 # Two groups left and right, one photo apart, one that has no place yet.
 PLACES = {
     "red.jpg": (-0.7, 0.1),
@@ -228,4 +228,4 @@ def test_what_is_loaded_before_a_map_stays_small() -> None:
         waiting += re.findall(r"""["'`]\./([\w.-]+\.js)["'`]""", (assets / name).read_text())
     packed = sum(len(gzip.compress((assets / name).read_bytes())) for name in reached)
     assert 100_000 < packed < 400_000
-    assert any(path.name.startswith(_MAPS) for path in assets.iterdir())
+    assert all(any(path.name.startswith(name) for path in assets.iterdir()) for name in _MAPS)
