@@ -4,7 +4,9 @@
 
 One process takes the pictures in, run after run of at most 2,000, as `loupe up` asks for them, without ever being
 started anew (Dagster starts a process a run: this is harder). Another owns the index and follows, as the search API
-does. Proportional set sizes are sampled from outside every second; photos done are read from the stream's own flushes.
+does. The memory that each process asked for (`Pss_Anon` of Linux: without pages of files, which the system takes back
+and of which other processes share some) is sampled from outside every second; photos done are read from the stream's
+own flushes.
 Prints a Markdown table: for the ingest (with and without its decode workers) and for the owner, the slope after
 warm-up in MB per 10,000 photos, by least squares over means of equal blocks of photos, with its 95 % interval
 (Student's t over the blocks: neighbouring samples are not independent).
@@ -37,7 +39,7 @@ _FOLDER_PHOTOS = 1000
 
 @dataclass(frozen=True)
 class Sample:
-    """At `at_s` seconds `done` photos were taken in; set sizes in MB."""
+    """At `at_s` seconds `done` photos were taken in; memory in MB."""
 
     at_s: float
     done: int
@@ -115,8 +117,8 @@ def soak(home: Path, photos: Path, captions: bool, minutes: float) -> tuple[list
             owner = subprocess.Popen([*command, "--run", "own", str(home), str(photos)], env=quiet)
         time.sleep(_EVERY_S)
         try:
-            sizes = [set_size(stream.pid), workers_size(stream.pid), set_size(owner.pid) if owner else 0.0]
-        except psutil.Error:
+            sizes = [memory_mb(stream.pid), workers_mb(stream.pid), memory_mb(owner.pid) if owner else 0.0]
+        except (psutil.Error, OSError):
             continue  # one of them ended between listing and asking
         samples.append(Sample(time.monotonic() - started, said["done"], *sizes))
     listener.join()
@@ -131,13 +133,14 @@ def soak(home: Path, photos: Path, captions: bool, minutes: float) -> tuple[list
     return [each for each in samples if each.done < said["done"]], said
 
 
-def set_size(pid: int) -> float:
-    """MB of one process, memory shared with others in its part."""
-    return float(psutil.Process(pid).memory_full_info().pss) / 1e6
+def memory_mb(pid: int) -> float:
+    """What one process asked for and holds."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:")) * 1024 / 1e6
 
 
-def workers_size(pid: int) -> float:
-    return sum(set_size(child.pid) for child in psutil.Process(pid).children(recursive=True))
+def workers_mb(pid: int) -> float:
+    return sum(memory_mb(child.pid) for child in psutil.Process(pid).children(recursive=True))
 
 
 def ingest(home: Path, folder: str, captions: bool) -> None:
@@ -226,7 +229,7 @@ def plot(samples: list[Sample], warm_up: float, path: Path) -> None:
     for name, size in _CURVES:
         axes.plot([each.done / 1000 for each in samples], [size(each) for each in samples], label=name, linewidth=1)
     axes.axvline(warm_up * samples[-1].done / 1000, color="grey", linestyle=":", label="end of warm-up")
-    axes.set(xlabel="thousand photos taken in", ylabel="proportional set size, MB", ylim=(0, None))
+    axes.set(xlabel="thousand photos taken in", ylabel="memory, MB", ylim=(0, None))
     axes.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
