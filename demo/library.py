@@ -20,6 +20,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
@@ -394,8 +395,8 @@ def make_library(
     for folder in {part / Path(name).parent for name in names}:
         folder.mkdir(parents=True, exist_ok=True)
     drawn = [photo for photo in photos if photo.kind in ("photo", "burst")]
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for _ in pool.imap_unordered(_write_drawn, [(photo, part) for photo in drawn], chunksize=4):
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        for _ in pool.map(_write_drawn, [(photo, part) for photo in drawn], chunksize=4):
             pass
     sources = {photo.path: photo for photo in drawn}
     for photo in photos:

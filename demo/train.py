@@ -20,6 +20,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,8 +183,8 @@ def render_input(card: Postcard) -> np.ndarray:
 def render_inputs(cards: list[Postcard], workers: int = 2) -> np.ndarray:
     """Model inputs uint8 [n, size, size, 3] of many cards."""
     out = np.empty((len(cards), INPUT_SPEC.size, INPUT_SPEC.size, 3), np.uint8)
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for index, pixels in enumerate(pool.imap(render_input, cards, chunksize=64)):
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        for index, pixels in enumerate(pool.map(render_input, cards, chunksize=64)):
             out[index] = pixels
     return out
 
