@@ -148,6 +148,7 @@ def ingest(home: Path, folder: str, captions: bool) -> None:
     from assets.captions import captioning
     from assets.embeddings import embedding
     from assets.photo_stream import PhotoStream, StreamCounts, StreamLimits
+    from resources.allocator import share_one_arena
     from resources.engine import LocalEngine
     from resources.inventory import add_root, take_inventory
     from resources.library import Library
@@ -156,6 +157,7 @@ def ingest(home: Path, folder: str, captions: bool) -> None:
     from resources.settings import Settings
     from resources.watching import look
 
+    share_one_arena()
     settings = Settings.load(home=home, model=DEMO_MODEL, captioner=DEMO_MODEL)
     library = Library(settings).open()
     gpu, engine = GpuResource(settings), LocalEngine(settings)

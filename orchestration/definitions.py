@@ -18,6 +18,7 @@ from assets.umap_projections import umap_projections
 from orchestration.jobs import JOBS
 from orchestration.schedules import SCHEDULES
 from orchestration.sensors import build_new_folders_sensor
+from resources.allocator import share_one_arena
 from resources.engine import LocalEngine
 from resources.library import Library
 from resources.models import GpuResource
@@ -28,6 +29,7 @@ __all__ = ["build_defs", "defs"]
 
 def build_defs(resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The code location. Loading it writes nothing; `resource_overrides` replaces resources by name in tests."""
+    share_one_arena()
     given = dict(resource_overrides or {})
     library = given.get("library") or Library(Settings.load())
     resources: dict[str, Any] = {
