@@ -214,7 +214,7 @@ class PhotoStream:
     ) -> None:
         with self._manifest.read() as tx:
             work = files.pending(tx, DECODER_VERSION, self._limits.photos, partition_keys)
-            known = photos.known_content(tx, [file.size_bytes for file in work]) if work else set()
+            known = photos.known_content(tx, [file.size_bytes for file in work])
         if not work:
             return
         embeddings = [each for each in (self._embedding, self._going) if each] if embed else []
@@ -577,8 +577,9 @@ class _Budget:
 class _Content:
     """Which bytes are known: decoded before this run, or being decoded in it by another worker."""
 
-    def __init__(self, known: set[str]) -> None:
-        self._known = known
+    def __init__(self, known: npt.NDArray[np.bytes_]) -> None:
+        self._before = known
+        self._decoded: set[str] = set()
         self._lock = threading.Lock()
         self._in_hand: set[str] = set()
         self._waiting: dict[str, list[Outcome]] = {}
@@ -587,7 +588,7 @@ class _Content:
     def claim(self, sha256: str) -> bool:
         """Whether the asker should decode these bytes."""
         with self._lock:
-            if sha256 in self._known or sha256 in self._in_hand or sha256 in self._fates:
+            if sha256 in self._in_hand or sha256 in self._fates or self._is_known(sha256):
                 return False
             self._in_hand.add(sha256)
             return True
@@ -599,7 +600,7 @@ class _Content:
             return [outcome]
         with self._lock:
             if outcome.status == "known":
-                if sha256 in self._known:
+                if self._is_known(sha256):
                     return [outcome]
                 if sha256 in self._fates:
                     return [replace(outcome, **self._fates[sha256])]
@@ -608,9 +609,16 @@ class _Content:
             self._in_hand.discard(sha256)
             copies = self._waiting.pop(sha256, [])
             if outcome.status == "decoded":
-                self._known.add(sha256)
+                self._decoded.add(sha256)
                 return [outcome, *copies]
             # The copies have the same bytes and fail the same way.
             fate: dict[str, Any] = {"status": outcome.status, "code": outcome.code, "message": outcome.message}
             self._fates[sha256] = fate
         return [outcome, *(replace(copy, **fate) for copy in copies)]
+
+    def _is_known(self, sha256: str) -> bool:
+        if sha256 in self._decoded:
+            return True
+        head = np.array([bytes.fromhex(sha256[:32])], dtype=self._before.dtype)
+        at = np.searchsorted(self._before, head)[0]
+        return bool(at < len(self._before) and self._before[at] == head[0])

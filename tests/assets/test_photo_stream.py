@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import subprocess
@@ -19,12 +20,12 @@ from drawn_photos import draw_photo, draw_photos, retouch, write_rating
 from PIL import Image
 from shelf import ALL_STAGES, CLIP, InProcessEngine, Shelf, as_numbers
 
-from assets.photo_stream import StreamCounts, _each_or_all
+from assets.photo_stream import StreamCounts, _Content, _each_or_all
 from resources.engine import DecodeTask, Outcome
 from resources.engine.tasks import Claim
 from resources.errors import LoupeError
 from resources.imaging import DECODER_VERSION
-from resources.manifest import files, integrity, problems, results
+from resources.manifest import files, integrity, photos, problems, results
 from resources.manifest.problems import Which
 from resources.photo_store import PhotoStore
 from resources.repair import forget_lost_pictures
@@ -128,6 +129,29 @@ def test_copies_are_decoded_and_embedded_once(shelf_with_workers: Shelf) -> None
     assert shelf.value("SELECT count(*) FROM photos") == 1
     assert len({shelf.photo_id(name) for name in ("a.jpg", "c.jpg", "backup/a.jpg", "backup/b.jpg")}) == 1
     assert_whole(shelf)
+
+
+def test_what_is_known_is_found_by_the_head_of_its_hash(shelf: Shelf) -> None:
+    paths = draw_photos(shelf.photos, 3)
+    shelf.watch()
+    shelf.take_in()
+    heads = {path: hashlib.sha256(path.read_bytes()).digest()[:16] for path in paths}
+    with shelf.library.manifest.read() as tx:
+        for some in (paths, paths[1:2]):
+            known = photos.known_content(tx, [path.stat().st_size for path in some])
+            assert {head.tobytes() for head in known} >= {heads[path] for path in some}
+            assert (known[:-1] < known[1:]).all()
+        assert photos.known_content(tx, []).tolist() == []
+
+
+def test_heads_that_end_in_zeros_are_told_apart() -> None:
+    def hashed(head: str) -> str:
+        return head.ljust(32, "0") + "a" * 32
+
+    heads = [bytes.fromhex(hashed(head)[:32]) for head in ("00", "61", "6100ff")]
+    content = _Content(np.sort(np.array(heads, dtype="S16")))
+    assert [content.claim(hashed(head)) for head in ("00", "61", "6100ff")] == [False, False, False]
+    assert [content.claim(hashed(head)) for head in ("01", "6100", "6101", "ff")] == [True, False, True, True]
 
 
 def test_each_flush_is_visible_and_wakes_the_index(shelf: Shelf) -> None:
