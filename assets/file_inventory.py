@@ -53,9 +53,6 @@ def file_inventory(
     with job_row(context, library, counted(len(keys), "folder"), asked_for) as progress:
         if config.thorough:
             forget_lost_pictures(library.manifest, library.store, capped=library.settings.cache_max_bytes is not None)
-            purge(library.manifest, library.store, library.settings.purge_missing_days)
-            with library.manifest.write() as tx:
-                outbox.trim(tx)
         report = take_inventory(
             library.manifest,
             keys,
@@ -64,6 +61,10 @@ def file_inventory(
             # Of what an ingest waits for, its folders are the least.
             progress=(lambda done: progress("folders", done, len(keys))) if config.thorough else lambda done: None,
         )
+        if config.thorough:
+            purge(library.manifest, library.store, library.settings.purge_missing_days, keys)
+            with library.manifest.write() as tx:
+                outbox.trim(tx)
         wake(library.home)
         if report.vanished:
             with library.manifest.write() as tx:

@@ -78,9 +78,6 @@ def ingest(
     library.open()
     with library.manifest.read() as tx:
         pauses.check_not_paused(tx)
-    # A home that no daemon looks after is looked after here.
-    if purge(library.manifest, library.store, library.settings.purge_missing_days).photos:
-        wake(library.home)
     library.use_models()  # an unknown or absent model is an error now, not in the middle of a run
     added = [
         add_root(library.manifest, library.home, path, library.settings.max_partitions) for path in dict.fromkeys(paths)
@@ -114,6 +111,9 @@ def ingest(
                 did = any(run.get(name) for name in _WORK)
                 if counts.left == 0 or counts.paused or not did:  # what a run could not lessen, another will not
                     break
+    # A home that no daemon looks after is looked after here, once it is known what came back.
+    if purge(library.manifest, library.store, library.settings.purge_missing_days, keys).photos:
+        wake(library.home)
     counts.files, counts.skipped = _files(library, keys)
     counts.seconds = round(time.monotonic() - started, 3)
     return counts, added

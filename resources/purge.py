@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from resources.clock import utc_now
@@ -16,9 +17,13 @@ __all__ = ["purge"]
 _LATELY, _EARLIER_DAY = timedelta(days=14), timedelta(days=1)
 
 
-def purge(manifest: Manifest, store: PhotoStore, after_days: int) -> Purged:
+def purge(
+    manifest: Manifest, store: PhotoStore, after_days: int, partition_keys: Collection[str] | None = None
+) -> Purged:
     """Forget what has been missing for `after_days` days; 0 forgets nothing. Vectors are left to `loupe verify`.
 
+    To be called when the folders were looked at just now, so that what came back is not forgotten; `partition_keys` are
+    those, if they are not all.
     Nothing is forgotten either while the clock may have jumped: when no job ran in the days before today.
     """
     if after_days == 0:
@@ -27,7 +32,7 @@ def purge(manifest: Manifest, store: PhotoStore, after_days: int) -> Purged:
     with manifest.write() as tx:
         if not jobs.asked_between(tx, now - _LATELY, now - _EARLIER_DAY):
             return Purged(0, 0, ())
-        purged = purge_missing(tx, now - timedelta(days=after_days))
+        purged = purge_missing(tx, now - timedelta(days=after_days), partition_keys)
     for pixel_hash in purged.pixel_hashes:
         store.remove(pixel_hash)
     return purged

@@ -358,7 +358,8 @@ def _set_motion(
     for video in videos:
         shot = ShotName.of(video["root_id"], video["rel_path"])
         given = (shot, video["size_bytes"], video["mtime_ns"], frames[shot.folder])
-        owner = motion_owner(*given) if video["present"] else None
+        # Who removes a Live Photo is told of its video too, unless another photo takes that.
+        owner = motion_owner(*given) or video["hidden_owner"] if video["present"] else None
         owners[video["root_id"], video["rel_path"]] = owner
     table.set_motion_of(
         tx,

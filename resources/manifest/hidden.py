@@ -116,7 +116,7 @@ def list_all(tx: Transaction, limit: int | None = None, offset: int = 0) -> list
     """Hidden photos, removed last first, with the paths (absolute, as stored) of their present files.
 
     `paths` are the photo's own, copies too; `beside` what belongs to these alone: sidecars that no file of another
-    photo has, and the video of a Live Photo.
+    photo has, and the video of a Live Photo where no photo of its name stays.
     """
     return tx.rows(
         """WITH listed AS (
@@ -135,6 +135,9 @@ def list_all(tx: Transaction, limit: int | None = None, offset: int = 0) -> list
                     FROM shared s WHERE s.root_id = o.root_id AND s.sidecar = o.sidecar)
             UNION SELECT l.photo_id, f.root_id, f.rel_path, true
                 FROM listed l JOIN files f ON f.motion_of = l.photo_id AND f.missing_since IS NULL
+                WHERE NOT EXISTS (
+                    FROM files n JOIN photos p USING (photo_id)
+                    WHERE n.stack_key = f.stack_key AND n.missing_since IS NULL AND p.hidden_at IS NULL)
         ), placed AS (
             SELECT f.photo_id, f.beside, r.path || '/' || f.rel_path AS path FROM found f JOIN roots r USING (root_id)
         )

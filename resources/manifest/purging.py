@@ -6,6 +6,7 @@ that it has its own again if the file comes back.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,13 +29,20 @@ class Purged:
     pixel_hashes: tuple[str, ...]
 
 
-def purge_missing(tx: Transaction, before: datetime) -> Purged:
-    """Forget files that went missing before `before` (UTC), and photos that have no other file.
+def purge_missing(tx: Transaction, before: datetime, partition_keys: Collection[str] | None = None) -> Purged:
+    """Forget files that went missing before `before` (UTC), and photos that have no other file. `partition_keys` limits
+    that to files of these folders.
 
     So are photos that were seen before then to have no file at all: their folder is watched no more, or their file
     became another photo.
     """
-    gone = "f.missing_since < $before"
+    chosen = {"partition_key": sorted(partition_keys or ())}
+    with tx.relation(chosen, {"partition_key": pa.string()}) as given:
+        here = "" if partition_keys is None else f" AND f.partition_key IN (SELECT partition_key FROM {given})"
+        return _purge(tx, f"f.missing_since < $before{here}", before)
+
+
+def _purge(tx: Transaction, gone: str, before: datetime) -> Purged:
     _note_without_files(tx)
     photos = [
         row[0]

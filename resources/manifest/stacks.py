@@ -224,11 +224,14 @@ def set_keys(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def videos(tx: Transaction, keys: Collection[int]) -> list[dict[str, Any]]:
-    """The videos under these keys, those that are gone and were not taken notice of too."""
+    """The videos under these keys, those that are gone and were not taken notice of too. `hidden_owner` is the photo
+    whose motion a video is, where a person removed that from the library."""
     with _given_keys(tx, keys) as given:
         return tx.rows(
-            f"""SELECT f.root_id, f.rel_path, f.size_bytes, f.mtime_ns, f.stack_key, f.motion_of, {_COMPARED} AS present
-            FROM files f WHERE f.photo_id IS NULL AND f.stack_key IN (SELECT key FROM {given})"""
+            f"""SELECT f.root_id, f.rel_path, f.size_bytes, f.mtime_ns, f.stack_key, f.motion_of,
+                p.photo_id AS hidden_owner, {_COMPARED} AS present
+            FROM files f LEFT JOIN photos p ON p.photo_id = f.motion_of AND p.hidden_at IS NOT NULL
+            WHERE f.photo_id IS NULL AND f.stack_key IN (SELECT key FROM {given})"""
         )
 
 

@@ -45,8 +45,20 @@ def test_photos_leave_and_come_back_with_all_that_is_theirs(loupe: Loupe, shelf:
     last = loupe("hidden", "--limit", "1")
     assert last.err == "2 photos removed from the library, the last 1 listed.\n"
 
+    # The run that follows hiding compares what stays with its neighbours anew.
+    shelf.take_in()
+    assert set(loupe("hidden").out.splitlines()) == theirs
+
     loupe("hide", str(photos / "pair.png"))
     assert str(photos / "pair.xmp") in loupe("hidden").out.splitlines(), "no photo has it any more"
+    # What the person keeps of that name has the video.
+    draw_photos(photos, ["other.jpg"])
+    (photos / "other.jpg").rename(photos / "live.jpeg")
+    shelf.take_in()
+    assert str(photos / "live.mov") not in loupe("hidden").out.splitlines()
+    (photos / "live.jpeg").unlink()
+    shelf.take_in()
+    assert str(photos / "live.mov") in loupe("hidden").out.splitlines()
     back = loupe("unhide", str(photos / "live.jpg"), str(photos / "pair.jpg"), str(photos / "pair.png"))
     assert (back.status, back.out) == (0, "3 photos back in the library.\n"), back.err
     assert loupe("hidden", "--json").json == {"total": 0, "hidden": []}

@@ -41,6 +41,22 @@ def test_second_ingest_reads_decodes_and_embeds_nothing(library: Library, tmp_pa
     assert again.files == 6
 
 
+def test_what_came_back_is_not_forgotten_by_the_ingest_that_finds_it(
+    library: Library, tmp_path: Path, draw_photos: Draw
+) -> None:
+    back, gone = draw_photos(tmp_path / "photos", 2)
+    ingest(library, [str(tmp_path / "photos")])
+    with library.manifest.write() as tx:  # both have been missing for longer than they are kept
+        tx.execute("UPDATE files SET missing_since = now() - INTERVAL 31 DAY")
+        tx.execute("UPDATE jobs SET created_at = now() - INTERVAL 7 DAY")
+    gone.unlink()
+    os.utime(back)
+    counts, _ = ingest(library, [str(tmp_path / "photos")])
+    assert (counts.files, counts.files_read, counts.decoded, counts.embedded) == (1, 1, 0, 0)
+    with library.manifest.read() as tx:
+        assert tx.value("SELECT list(file_name) FROM photos") == [back.name]
+
+
 def test_run_that_is_bounded_goes_on_in_the_next_until_nothing_is_left(
     tmp_path: Path, settings: Settings, draw_photos: Draw
 ) -> None:
