@@ -166,10 +166,10 @@ class StageProgress:
     def __call__(self, stage: str, done: int, total: int) -> None:
         self._stages[stage] = {"done": done, "total": total}
         now = time.monotonic()
-        stages = self._rates.add(self._stages, now)
         if done < total and now - self._told < _TELL_EVERY_S:
-            return
+            return  # before the rates: they keep each count that they are given for a minute
         self._told = now
+        stages = self._rates.add(self._stages, now)
         with self._library.manifest.write() as tx:
             jobs.progress(tx, self._run_id, stages, None, _time_left(stages))
 

@@ -391,6 +391,7 @@ class _Writer:
                     rows.append((kind, name, *stored))
             if done % 1000 == 0:
                 self._progress("previews", done, len(names))
+        self._progress("previews", len(names), len(names))
         _flush_all()
         columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
         table = pa.table(dict(zip(_PICTURES.names, columns, strict=True)), schema=_PICTURES)

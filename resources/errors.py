@@ -584,6 +584,20 @@ _SERVICES = (
         "Run `loupe up`.",
     ),
     ErrorCode(
+        "DAGSTER_BUSY",
+        503,
+        EX_TEMPFAIL,
+        "Dagster is slow, and as many wait for it as may.",
+        "Try again in a moment. If it stays so, look what its log says, or restart `loupe up`.",
+    ),
+    ErrorCode(
+        "SERVER_FULL",
+        503,
+        EX_TEMPFAIL,
+        "The running API has as many connections as it takes, so the command could not ask it.",
+        "Try again when less is being asked of it, or close pages and scripts that hold it.",
+    ),
+    ErrorCode(
         "INTERNAL",
         500,
         EX_SOFTWARE,

@@ -32,6 +32,7 @@ from resources.folders import (
 )
 from resources.imaging import DECODER_VERSION, kind_by_name
 from resources.sidecars import sidecar_candidates
+from resources.wording import counted
 
 __all__ = ["FolderLook", "FolderMemory", "FoundFile", "Survey", "look_at", "survey"]
 
@@ -41,6 +42,8 @@ _MAX_RULES_BYTES = 1 << 20
 # Time grows with the length of a name to the power of its pattern's wildcards: a dozen, and one name takes minutes.
 _MAX_WILDCARDS = 4
 _WILDCARD = re.compile(r"\*+")
+# Lines that cannot be used are told by so many and so far: the file may be no list of patterns at all.
+_MOST_NAMED, _MOST_QUOTED = 5, 80
 # A directory's mtime can stand still while it changes, for as long as its file system's clock ticks (2 s on FAT).
 _MTIME_GRAIN_NS = 4_000_000_000
 
@@ -58,7 +61,8 @@ class FoundFile(NamedTuple):
 
 
 class _Rules(NamedTuple):
-    """The `.loupeignore` of one folder. `unused` says which of its lines have no effect, and why.
+    """The `.loupeignore` of one folder. `unused` says which of its lines have no effect, and why:
+    the first five, and how many others.
 
     `patterns`, the last line's first, match paths relative to the folder; each leaves out (True) or takes in (False).
     """
@@ -381,15 +385,21 @@ def _rules_in(path: str, rel: str) -> _Rules | None:
         try:
             found = [each for each in pathspec.GitIgnoreSpec.from_lines([line]).patterns if each.include is not None]
         except (ValueError, re.error):
-            unused.append(f"line {number}, '{line}', is no pattern of gitignore")
+            unused.append(f"line {number}, '{_quoted(line)}', is no pattern of gitignore")
             continue
         if found and len(_WILDCARD.findall(line)) > _MAX_WILDCARDS:
-            unused.append(f"line {number}, '{line}', has more than {_MAX_WILDCARDS} wildcards")
+            unused.append(f"line {number}, '{_quoted(line)}', has more than {_MAX_WILDCARDS} wildcards")
             continue
         patterns += [
             (each.regex, each.include) for each in found if each.regex is not None and each.include is not None
         ]
+    if len(unused) > _MOST_NAMED:
+        unused[_MOST_NAMED:] = [f"and {counted(len(unused) - _MOST_NAMED, 'other line')} likewise"]
     return _Rules(rel, tuple(reversed(patterns)), text, tuple(unused))
+
+
+def _quoted(line: str) -> str:
+    return line if len(line) <= _MOST_QUOTED else f"{line[: _MOST_QUOTED - 1]}…"
 
 
 def _rules_above(root: str, start: str) -> tuple[_Rules, ...]:

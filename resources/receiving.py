@@ -150,10 +150,12 @@ class Receiver:
     def stands(self, wanted: PurePosixPath, at: str | PurePosixPath | None) -> None:
         """To be told where a photo of this sending stands, relative to the folder; None: outside it."""
         place = None if at is None else PurePosixPath(at)
-        self._by_name[wanted.parent, wanted.name.lower()] = place
-        stem = (wanted.parent, wanted.stem.lower())
+        name, stem = (wanted.parent, wanted.name.lower()), (wanted.parent, wanted.stem.lower())
+        # Sent twice, or as RAW and JPEG: the one that stands in the folder counts, in whichever order they came.
+        if self._by_name.get(name) is None:
+            self._by_name[name] = place
         # Of RAW and JPEG one may have got another name: only beside that the sidecar meets no photo of another shot.
-        if stem not in self._by_stem or (place is not None and place.name != wanted.name):
+        if self._by_stem.get(stem) is None or (place is not None and place.name != wanted.name):
             self._by_stem[stem] = place
 
     def _beside_its_photo(self, wanted: PurePosixPath) -> PurePosixPath:

@@ -79,7 +79,7 @@ class RunningApi:
             content: dict[str, Any] = response.json()
         except ValueError as none:  # the server's own words, when it has as many connections as it takes
             raise LoupeError(
-                "TOO_MANY_REQUESTS" if response.status_code == 503 else "INTERNAL",
+                "SERVER_FULL" if response.status_code == 503 else "INTERNAL",
                 f"The running API does not answer as it should (status {response.status_code}). Try again in a moment.",
             ) from none
         if response.is_success:

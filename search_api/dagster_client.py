@@ -137,7 +137,7 @@ class DagsterClient:
     The address is read before each call from `run/dagster.json` of the home, else built from
     `Settings.dagster_port`, so that a Dagster that was restarted on another port is found.
     Every method raises `DAGSTER_UNREACHABLE` when it does not answer, `JOB_FAILED` when it refuses, and
-    `TOO_MANY_REQUESTS` while it has eight to answer.
+    `DAGSTER_BUSY` while it has eight to answer.
     """
 
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
@@ -246,7 +246,7 @@ class DagsterClient:
     def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         url = self.url
         if not self._places.acquire(blocking=False):
-            raise LoupeError("TOO_MANY_REQUESTS", "Dagster is slow, and others wait for it already.", retry_after_s=5)
+            raise LoupeError("DAGSTER_BUSY", "Dagster is slow, and others wait for it already.", retry_after_s=5)
         try:
             with _reaching(url):
                 reply = self._http.post(f"{url}/graphql", json={"query": query, "variables": dict(variables)})

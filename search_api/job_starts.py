@@ -13,11 +13,13 @@ from resources.manifest import Manifest, jobs, pauses
 from resources.wording import counted
 from search_api.dagster_client import CAPTIONS_JOB, INGEST_JOB, DagsterClient
 
-__all__ = ["JobStarts"]
+__all__ = ["START_ERRORS", "JobStarts"]
+
+START_ERRORS = ("DAGSTER_UNREACHABLE", "DAGSTER_BUSY", "JOB_FAILED", "MANIFEST_BUSY")
 
 
 class JobStarts:
-    """`changed` is called after each start. Everything raises `DAGSTER_UNREACHABLE`, `JOB_FAILED`, `MANIFEST_BUSY`."""
+    """`changed` is called after each start. Everything raises what `START_ERRORS` names."""
 
     def __init__(self, manifest: Manifest, dagster: DagsterClient, changed: Callable[[], None]) -> None:
         self._manifest = manifest

@@ -98,7 +98,7 @@ def keep_best(
         asked = group or [
             each["group_id"] for each in duplicates.groups(tx, tier=chosen, photo_ids=None, limit=1_000_000, offset=0)
         ]
-        kept = keep(tx, asked)
+        kept = keep(tx, asked, dry_run=dry_run)
     if not dry_run:
         wake(library.home)
     hidden = len({photo_id for each in kept for photo_id in each.hidden})

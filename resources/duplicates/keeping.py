@@ -34,8 +34,12 @@ class Kept:
     captioned: bool
 
 
-def keep(tx: Transaction, group_ids: Sequence[str], photo_id: str | None = None) -> list[Kept]:
+def keep(
+    tx: Transaction, group_ids: Sequence[str], photo_id: str | None = None, *, dry_run: bool = False
+) -> list[Kept]:
     """Keep one photo of each group, `photo_id` or by default the one proposed, and hide the others.
+
+    With `dry_run` nothing is written; what would come of it is told.
 
     A document is hidden whole, so it is only when every page of it that can be seen stands in one of these groups and
     none is kept. Tags and collections of what is hidden are added to the kept photo; the highest stars and the caption
@@ -56,8 +60,9 @@ def keep(tx: Transaction, group_ids: Sequence[str], photo_id: str | None = None)
         gone = [each for each in others if each in go]
         left = tuple(each for each in others if each not in go)
         done.append(Kept(group["group_id"], kept, tuple(gone), left, **gifts.carry(kept, gone)))
-    gifts.put(tx)
-    hidden.hide(tx, sorted(go))
+    if not dry_run:
+        gifts.put(tx)
+        hidden.hide(tx, sorted(go))
     return done
 
 
@@ -81,7 +86,7 @@ class _Gifts:
                 by_value[value].append(kept)
             own[name] = [*(own[name] or ()), *more]
             new[name] = len(more)
-        stars = max((row["rating"] for row in rest if row["rating"]), default=None)
+        stars = max((row["rating"] for row in rest if (row["rating"] or 0) > 0), default=None)
         new["rated"] = bool(stars and not own["rating"])
         if new["rated"]:
             self._stars[kept] = own["rating"] = stars

@@ -44,6 +44,11 @@ _SHOWN = """photos p JOIN previews v USING (sha256, page)
       AND EXISTS (FROM files f
         WHERE f.photo_id = p.document_id AND f.missing_since IS NULL AND f.skip_reason IS NULL)"""
 
+_GROUPS = f"""SELECT group_id, tier, list(photo_id ORDER BY position) AS photo_ids,
+        list(score ORDER BY position) AS scores, any_value(reasons) AS reasons
+    FROM duplicate_groups WHERE {{which}} AND photo_id IN (SELECT p.photo_id FROM {_SHOWN})
+    GROUP BY group_id, tier HAVING count(*) > 1 OR tier = 'same_bytes'"""
+
 
 def pictures(tx: Transaction, made_by: str) -> list[dict[str, Any]]:
     """Every picture that a person can see, those compared already (`compared`) first."""
@@ -221,13 +226,9 @@ def groups(
     """
     with tx.relation({"photo_id": sorted(set(photo_ids or ()))}, {"photo_id": pa.string()}) as given:
         among = f"AND group_id IN (SELECT group_id FROM duplicate_groups JOIN {given} USING (photo_id))"
+        which = f"($tier IS NULL OR tier = $tier) {among if photo_ids is not None else ''}"
         return tx.rows(
-            f"""SELECT group_id, tier, list(photo_id ORDER BY position) AS photo_ids,
-                list(score ORDER BY position) AS scores, any_value(reasons) AS reasons
-            FROM duplicate_groups WHERE ($tier IS NULL OR tier = $tier) {among if photo_ids is not None else ""}
-            AND photo_id IN (SELECT p.photo_id FROM {_SHOWN})
-            GROUP BY group_id, tier HAVING count(*) > 1 OR tier = 'same_bytes'
-            ORDER BY count(*) DESC, group_id LIMIT $limit OFFSET $offset""",
+            f"{_GROUPS.format(which=which)} ORDER BY count(*) DESC, group_id LIMIT $limit OFFSET $offset",
             {"tier": tier, "limit": limit, "offset": offset},
         )
 
@@ -239,12 +240,7 @@ def chosen(tx: Transaction, group_ids: Sequence[str]) -> list[dict[str, Any]]:
     """
     wanted = list(dict.fromkeys(group_ids))
     with tx.relation({"group_id": wanted}, {"group_id": pa.string()}) as given:
-        rows = tx.rows(
-            f"""SELECT group_id, tier, list(photo_id ORDER BY position) AS photo_ids,
-                list(score ORDER BY position) AS scores, any_value(reasons) AS reasons
-            FROM duplicate_groups JOIN {given} USING (group_id) WHERE photo_id IN (SELECT p.photo_id FROM {_SHOWN})
-            GROUP BY group_id, tier HAVING count(*) > 1 OR tier = 'same_bytes'"""
-        )
+        rows = tx.rows(_GROUPS.format(which=f"group_id IN (SELECT group_id FROM {given})"))
     found = {row["group_id"]: row for row in rows}
     for group_id in wanted:
         if group_id not in found:

@@ -108,8 +108,8 @@ def require(tx: Transaction, photo_ids: Sequence[str]) -> None:
 
 
 def count(tx: Transaction) -> int:
-    """How many photos are hidden."""
-    return int(tx.value("SELECT count(*) FROM photos WHERE hidden_at IS NOT NULL"))
+    """How many photos are hidden; a document of several pages is one, as in `list_all`."""
+    return int(tx.value("SELECT count(*) FROM photos WHERE hidden_at IS NOT NULL AND page = 1"))
 
 
 def list_all(tx: Transaction, limit: int | None = None, offset: int = 0) -> list[dict[str, Any]]:

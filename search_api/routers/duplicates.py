@@ -14,6 +14,7 @@ from resources.manifest import duplicates, photos
 from resources.vector_index import wake
 from search_api.dependencies import Held, OpenLibrary, PhotoId
 from search_api.error_replies import responses
+from search_api.job_starts import START_ERRORS
 from search_api.photo_cards import photo
 from search_api.routers.jobs import job_reply
 from search_api.schemas.duplicates import (
@@ -66,7 +67,7 @@ def get_duplicates(photo_id: PhotoId, library: OpenLibrary) -> DuplicateGroups:
     return DuplicateGroups(groups=_groups(library, None, [str(photo_id)], 100, 0), next_offset=None)
 
 
-@router.post("/duplicates/find", status_code=202, responses=responses("DAGSTER_UNREACHABLE", "JOB_FAILED"))
+@router.post("/duplicates/find", status_code=202, responses=responses(*START_ERRORS))
 def find(services: Held) -> Job:
     """Compare what is new now, as happens by itself each hour. While that is done already, the answer is that run."""
     return job_reply(services.starts.over_library(DUPLICATES_JOB))
@@ -85,7 +86,8 @@ def keep_best(asked: KeepBest, library: OpenLibrary) -> KeptBest:
     if asked.photo_id and len(asked.group_ids) > 1:
         raise LoupeError("INVALID_REQUEST", "A photo can be chosen for one group at a time.")
     with library.manifest.read() if asked.dry_run else library.manifest.write() as tx:
-        done = keep(tx, asked.group_ids, str(asked.photo_id) if asked.photo_id else None)
+        chosen = str(asked.photo_id) if asked.photo_id else None
+        done = keep(tx, asked.group_ids, chosen, dry_run=asked.dry_run)
         kept = [KeptPhoto(**vars(each)) for each in done]
     if not asked.dry_run:
         wake(library.home)

@@ -60,7 +60,9 @@ def list_folders(library: OpenLibrary) -> Folders:
             "DIR_EMPTY",
             "ROOT_NESTED",
             "ROOT_IN_HOME",
+            "ROOT_OFFLINE",
             "DAGSTER_UNREACHABLE",
+            "MANIFEST_BUSY",
         ),
     },
 )

@@ -16,6 +16,7 @@ from resources.manifest import jobs
 from resources.manifest.jobs import ENDED
 from search_api.dependencies import CurrentJob, Held
 from search_api.error_replies import responses
+from search_api.job_starts import START_ERRORS
 from search_api.schemas.jobs import Job, JobLogs, Jobs, JobState, LogLine, Stage
 from search_api.services import Services
 
@@ -83,7 +84,8 @@ async def job_events(
 @router.get(
     "/{job_id}/logs",
     responses=responses(
-        "JOB_NOT_FOUND", "JOB_LOGS_NOT_KEPT", "INVALID_REQUEST", "DAGSTER_UNREACHABLE", "JOB_FAILED", "MANIFEST_BUSY"
+        *("JOB_NOT_FOUND", "JOB_LOGS_NOT_KEPT", "INVALID_REQUEST"),
+        *("DAGSTER_UNREACHABLE", "DAGSTER_BUSY", "JOB_FAILED", "MANIFEST_BUSY"),
     ),
 )
 def job_logs(
@@ -141,9 +143,7 @@ def cancel_job(job: CurrentJob, services: Held) -> Job:
 @router.post(
     "/{job_id}/retry",
     status_code=202,
-    responses=responses(
-        "JOB_NOT_FOUND", "JOB_NOT_RETRIABLE", "INGEST_PAUSED", "DAGSTER_UNREACHABLE", "JOB_FAILED", "MANIFEST_BUSY"
-    ),
+    responses=responses("JOB_NOT_FOUND", "JOB_NOT_RETRIABLE", "INGEST_PAUSED", *START_ERRORS),
 )
 def retry_job(job_id: str, services: Held) -> Job:
     """Start a run that does the work of one that failed or was cancelled; returns the new one.

@@ -21,6 +21,7 @@ from resources.search.chosen import chosen_ids
 from search_api.dependencies import Held
 from search_api.error_replies import responses
 from search_api.file_replies import RANGES, FileReply
+from search_api.job_starts import START_ERRORS
 from search_api.routers.jobs import job_reply
 from search_api.routers.search import search_request, told_why
 from search_api.schemas.jobs import Job
@@ -138,7 +139,7 @@ def find(query: SearchQuery, services: Held, v: Generation = None) -> Response:
     return Response(json.dumps(told, separators=(",", ":")), media_type="application/json")
 
 
-@router.post("/draw", status_code=202, responses=responses("DAGSTER_UNREACHABLE", "JOB_FAILED"))
+@router.post("/draw", status_code=202, responses=responses(*START_ERRORS))
 def draw(services: Held) -> Job:
     """Draw the map anew now, as happens by itself each night when a tenth of the photos is new.
 

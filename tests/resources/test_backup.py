@@ -158,8 +158,10 @@ def test_damaged_segment_is_written_anew_while_the_vectors_are_here(full_shelf: 
 
 def test_previews_are_copied_once_and_even_after_they_were_culled(full_shelf: Shelf) -> None:
     folder = full_shelf.library.home.backups
-    first = take(full_shelf, previews=True)
+    told: list[tuple[str, int, int]] = []
+    first = take(full_shelf, previews=True, progress=lambda *stage: told.append(stage))
     assert first.pictures == 12
+    assert told[-1] == ("previews", 6, 6), "each stage is seen to end"
     for path in full_shelf.library.home.previews.rglob("*.jpg"):
         path.unlink()
     second = take(full_shelf, previews=True)

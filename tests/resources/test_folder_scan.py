@@ -165,6 +165,14 @@ def test_rules_that_cannot_be_used_are_named_and_the_others_hold(tmp_path: Path)
     assert look_at(str(tmp_path), "sub", DEEP).unused_rules == {"sub": scan.unused_rules["sub"]}
 
 
+def test_of_many_rules_that_cannot_be_used_few_are_quoted_and_not_whole(tmp_path: Path) -> None:
+    (tmp_path / ".loupeignore").write_text(f"{'*a' * 50_000}\n" * 9)
+    [lines] = look_at(str(tmp_path), "", 0).unused_rules.values()
+    assert [line[:9] for line in lines[:5]] == [f"line {number}, '" for number in range(1, 6)]
+    assert lines[5:] == ("and 4 other lines likewise",)
+    assert sum(map(len, lines)) < 1000
+
+
 def test_ignore_rules_above_a_partition_hold_in_it(tmp_path: Path) -> None:
     write(tmp_path, "sub/deep/a.jpg", "sub/deep/b.png")
     (tmp_path / ".loupeignore").write_text("*.png\n")

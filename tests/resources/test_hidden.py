@@ -106,6 +106,8 @@ def test_a_document_is_hidden_with_all_its_pages(shelf: Shelf) -> None:
     shelf.watch()
     shelf.take_in()
     assert len(hide(shelf, "minutes.tif")) == 2
+    with shelf.library.manifest.read() as tx:
+        assert hidden.count(tx) == len(hidden.list_all(tx)) == 1, "what is listed once counts once"
     assert shelf.value("SELECT count(*) FROM photos WHERE hidden_at IS NULL") == 0
 
 

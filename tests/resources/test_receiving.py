@@ -118,6 +118,17 @@ def test_a_sidecar_whose_photo_is_not_there_is_refused(folder: Path) -> None:
     assert everything(folder) == ["Old", "Old/first.xmp", "a.jpg"]
 
 
+@pytest.mark.parametrize("places", [(None, "a.jpg"), ("a.jpg", None)])
+def test_of_a_photo_that_was_sent_twice_the_one_in_the_folder_has_the_sidecar(
+    folder: Path, places: tuple[str | None, str | None]
+) -> None:
+    to = receiver(folder)
+    for place in places:
+        to.stands(PurePosixPath("a.jpg"), place)
+    for name in ("a.xmp", "a.jpg.xmp"):
+        assert to.place(sidecar(to, name)).path == name
+
+
 @pytest.mark.parametrize(
     ("name", "content", "code"),
     [

@@ -17,7 +17,7 @@ from shelf import CLIP, InProcessEngine, PixelModel, Shelf
 from resources.duplicates import AREAS, ContentModel, DuplicateCounts, find_duplicates, finding, keep, regroup
 from resources.errors import LoupeError
 from resources.imaging.model_input import ModelInputSpec
-from resources.manifest import Transaction, hidden, integrity, written_captions
+from resources.manifest import Transaction, given_ratings, hidden, integrity, written_captions
 from resources.manifest import duplicates as table
 from resources.settings import Settings
 
@@ -288,6 +288,20 @@ def test_a_document_is_hidden_whole_or_not_at_all_and_never_beside_the_page_that
     assert not {kept.photo_id for kept in whole} & set(gone)
 
 
+def test_that_another_was_rejected_is_not_said_of_the_photo_that_is_kept(shelf: Shelf) -> None:
+    saved(shelf, "05-small.jpg", "05.jpg", lambda picture: picture.resize((120, 90)))
+    shelf.watch()
+    shelf.take_in()
+    find(shelf)
+    small, best = shelf.photo_id("05-small.jpg"), shelf.photo_id("05.jpg")
+    with shelf.library.manifest.write() as tx:
+        [group] = table.groups(tx, tier="same_picture", photo_ids=None, limit=9, offset=0)
+        given_ratings.give(tx, {small: -1})
+        assert [each.rated for each in keep(tx, [group["group_id"]], best, dry_run=True)] == [False]
+        given_ratings.give(tx, {small: 4})
+        assert [each.rated for each in keep(tx, [group["group_id"]], best)] == [True]
+
+
 def test_the_caption_that_was_written_last_goes_over_to_a_photo_that_has_none(shelf: Shelf) -> None:
     for name in ("05-small.jpg", "06-small.jpg"):
         saved(shelf, name, f"{name[:2]}.jpg", lambda picture: picture.resize((120, 90)))
@@ -301,7 +315,12 @@ def test_the_caption_that_was_written_last_goes_over_to_a_photo_that_has_none(sh
         for name in captioned:
             written_captions.write(tx, {ids[name]: f"of {name}"})
         asked = [each["group_id"] for each in table.groups(tx, tier="same_picture", photo_ids=None, limit=9, offset=0)]
-        kept = {each.photo_id: each.captioned for each in keep(tx, asked)}
+        told = keep(tx, asked, dry_run=True)
+        assert tx.value("SELECT count(*) FROM photos WHERE hidden_at IS NOT NULL") == 0, "told, not done"
+        assert tx.value("SELECT count(*) FROM written_captions") == len(captioned)
+        done = keep(tx, asked)
+    assert done == told
+    kept = {each.photo_id: each.captioned for each in done}
     assert kept == {shelf.photo_id("05.jpg"): True, shelf.photo_id("06.jpg"): False}
     said = shelf.rows(
         "SELECT text FROM written_captions WHERE photo_id IN (SELECT photo_id FROM photos"
