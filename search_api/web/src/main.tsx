@@ -9,6 +9,7 @@ import { createRoot } from "react-dom/client";
 
 import { makeQueries } from "./api/queries";
 import { App } from "./App";
+import { Boundary } from "./shell/Boundary";
 import { theme } from "./theme";
 
 const queries = makeQueries();
@@ -17,7 +18,9 @@ createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <MantineProvider theme={theme} withCssVariables={false} withGlobalClasses={false} defaultColorScheme="auto">
       <QueryClientProvider client={queries}>
-        <App />
+        <Boundary at="app">
+          <App />
+        </Boundary>
       </QueryClientProvider>
     </MantineProvider>
   </StrictMode>,

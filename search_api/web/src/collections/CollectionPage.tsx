@@ -10,6 +10,7 @@ import { address } from "../address";
 import { answer, asApiError, client, type CollectionInfo, type SearchQuery } from "../api/client";
 import { useMay } from "../api/library";
 import { altText } from "../grid/marks";
+import { useSearchSoon } from "../search/refresh";
 import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
@@ -21,6 +22,7 @@ export function CollectionPage({ name }: { name: string }) {
   const [, navigate] = useLocation();
   const queries = useQueryClient();
   const note = useNote();
+  const searchSoon = useSearchSoon();
   const may = useMay("write");
   const [asking, setAsking] = useState<"rename" | "split" | "delete" | null>(null);
   const path = { name };
@@ -33,9 +35,11 @@ export function CollectionPage({ name }: { name: string }) {
     document.title = `${name} · ${t.brand}`;
   }, [name]);
   const c = t.collections;
-  const refresh = () => queries.invalidateQueries({ queryKey: ["collections"] });
-  // This one is asked for under its name, which it has no longer.
-  const refreshList = () => queries.invalidateQueries({ queryKey: ["collections"], exact: true });
+  // The list at once, what shows its photos once search knows. This one, where it has lost its name, is not asked for again.
+  const refresh = (gone = false) => {
+    searchSoon();
+    return queries.invalidateQueries({ queryKey: ["collections"], exact: gone });
+  };
   const close = () => setAsking(null);
   return (
     <main id="content" tabIndex={-1} className="page collection">
@@ -88,7 +92,7 @@ export function CollectionPage({ name }: { name: string }) {
           act={async (next) => {
             await answer(client.PATCH("/api/v1/collections/{name}", { params: { path }, body: { name: next } }));
             navigate(`/collections/${encodeURIComponent(next)}`, { replace: true });
-            await refreshList();
+            await refresh(true);
           }}
         />
       )}
@@ -101,7 +105,7 @@ export function CollectionPage({ name }: { name: string }) {
           onDone={async () => {
             navigate("/collections", { replace: true });
             note({ text: c.removed(name) });
-            await refreshList();
+            await refresh(true);
           }}
         />
       )}

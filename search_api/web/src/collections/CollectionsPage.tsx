@@ -9,6 +9,7 @@ import { Link, useLocation } from "wouter";
 import { address } from "../address";
 import { answer, asApiError, client, type SavedSearch, type SearchQuery } from "../api/client";
 import { collectionsOptions, useMay } from "../api/library";
+import { useSearchSoon } from "../search/refresh";
 import { savedOptions, viewOf } from "../search/saved";
 import { useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
@@ -20,6 +21,7 @@ export function CollectionsPage() {
   const [, navigate] = useLocation();
   const queries = useQueryClient();
   const note = useNote();
+  const searchSoon = useSearchSoon();
   const may = useMay("write");
   const asked = useQuery(collectionsOptions);
   const { data } = asked;
@@ -42,6 +44,7 @@ export function CollectionsPage() {
     );
     note({ text: t.selection.made(collection.name, collection.photos) });
     setMerging(null);
+    searchSoon();
     await refresh();
   };
   return (

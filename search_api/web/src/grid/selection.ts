@@ -34,8 +34,10 @@ export function useSelection(search: Search | null, total: number, relevant: num
   const note = useNote();
   const [state, setState] = useState<{ ids: ReadonlySet<string>; all: boolean }>({ ids: new Set(), all: false });
   const anchor = useRef(0);
+  const turn = useRef(0); // each choice has its own; what is fetched for one that is not the last is let go
   const key = search?.key;
   useEffect(() => {
+    turn.current += 1;
     setState((before) => (before.ids.size || before.all ? { ids: new Set(), all: false } : before));
     anchor.current = 0;
   }, [key]);
@@ -43,7 +45,11 @@ export function useSelection(search: Search | null, total: number, relevant: num
     const { ids, all } = state;
     // Of a ranking all means what is relevant, as the API takes it.
     const most = !search || search.picture || search.saved || search.seed !== null ? null : (relevant ?? total);
-    const replace = (next: ReadonlySet<string>) => setState({ ids: next, all: false });
+    const become = (next: { ids: ReadonlySet<string>; all: boolean }) => {
+      turn.current += 1;
+      setState(next);
+    };
+    const replace = (next: ReadonlySet<string>) => become({ ids: next, all: false });
     return {
       ids,
       all,
@@ -61,31 +67,48 @@ export function useSelection(search: Search | null, total: number, relevant: num
         if (!search) return;
         const [from, to] = [Math.min(anchor.current, index), Math.max(anchor.current, index)];
         if (from === 0 && to === total - 1 && most === total && total > BLOCK) {
-          setState({ ids: new Set(), all: true });
+          become({ ids: new Set(), all: true });
           return;
         }
         // What is shown is there already; of much more than that the most is fetched at once.
         const shown = to - from < PART;
         const size = shown ? BLOCK : PART;
-        const next = new Set(ids);
+        const own = ++turn.current;
+        const isLast = () => own === turn.current;
+        const fetched = (offset: number) =>
+          queries.fetchQuery((shown ? blockOptions(search, offset / size) : partOptions(search, offset)) as ReturnType<typeof blockOptions>);
+        const tell = (done: number) => !shown && note({ text: t.selection.choosing(done, to + 1 - from) });
         try {
-          for (let offset = Math.floor(from / size) * size; offset <= to; offset += size) {
-            const options = shown ? blockOptions(search, offset / size) : partOptions(search, offset);
-            const { hits } = await queries.fetchQuery(options as ReturnType<typeof blockOptions>);
-            hits.forEach((hit, at) => {
-              if (offset + at >= from && offset + at <= to) next.add(hit.photo_id);
-            });
-            if (!shown) note({ text: t.selection.choosing(Math.min(offset + size, to + 1) - from, to + 1 - from) });
-          }
+          const added = await stretch(from, to, size, fetched, isLast, tell);
+          if (added) replace(new Set([...ids, ...added]));
         } catch (error) {
-          note({ text: asApiError(error).message });
-          return;
+          if (isLast()) note({ text: asApiError(error).message });
         }
-        replace(next);
       },
       replace,
-      chooseAll: () => most !== null && setState({ ids: new Set(), all: true }),
-      clear: () => setState({ ids: new Set(), all: false }),
+      chooseAll: () => most !== null && become({ ids: new Set(), all: true }),
+      clear: () => replace(new Set()),
     };
   }, [state, search, total, relevant, queries, note]);
+}
+
+/** The photos from one place of the results to another, part by part; null once something else was chosen meanwhile. */
+export async function stretch(
+  from: number,
+  to: number,
+  size: number,
+  fetched: (offset: number) => Promise<{ hits: { photo_id: string }[] }>,
+  isLast: () => boolean,
+  tell: (done: number) => void,
+): Promise<string[] | null> {
+  const found: string[] = [];
+  for (let offset = Math.floor(from / size) * size; offset <= to; offset += size) {
+    const { hits } = await fetched(offset);
+    if (!isLast()) return null;
+    hits.forEach((hit, at) => {
+      if (offset + at >= from && offset + at <= to) found.push(hit.photo_id);
+    });
+    tell(Math.min(offset + size, to + 1) - from);
+  }
+  return found;
 }

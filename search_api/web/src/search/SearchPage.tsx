@@ -31,7 +31,6 @@ export function SearchPage() {
   const { view, show } = useView();
   const { picture, pictureId } = usePicture();
   const searchSoon = useSearchSoon();
-  const may = useMay("read");
   const mayKeep = useMay("write");
   const [keeping, setKeeping] = useState(false);
   const grid = useRef<GridHandle>(null);
@@ -142,7 +141,7 @@ export function SearchPage() {
             search={shown}
             total={shownReply.total}
             relevant={shownRelevant}
-            selection={may ? selection : undefined}
+            selection={selection}
             labelledBy={titleId}
             hrefOf={hrefOf}
             onOpen={open}

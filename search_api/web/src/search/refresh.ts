@@ -10,6 +10,9 @@ const SOON_MS = 800;
 const SURE_MS = 2300;
 const LOOKS = 10;
 
+/** What is answered out of the index. */
+const FROM_INDEX = ["search", "facets", "collections", "similar", "map", "map-found", "map-columns"];
+
 let change = 0;
 
 /** Resolves once the index has the change for which it was called, or somebody made another, or after some time. */
@@ -40,7 +43,7 @@ export function useSearchSoon(): () => void {
       return { applied: index.applied_seq, newest: index.newest_seq };
     };
     const refresh = () => {
-      for (const key of ["search", "facets", "collections"]) void queries.invalidateQueries({ queryKey: [key] });
+      for (const key of FROM_INDEX) void queries.invalidateQueries({ queryKey: [key] });
     };
     followed(look, refresh, (ms) => new Promise((resolve) => window.setTimeout(resolve, ms))).catch(refresh);
   }, [queries]);

@@ -1,6 +1,6 @@
 // One change to all photos that are chosen: what it would do is said before it is done.
 
-import { Autocomplete, Button, Checkbox, Rating, TagsInput } from "@mantine/core";
+import { Autocomplete, Button, Checkbox, SegmentedControl, TagsInput, VisuallyHidden } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -17,6 +17,8 @@ import { useChanged } from "../viewer/Edits";
 export type Doing = "tag" | "rate" | "collect" | "hide";
 type Step = Bulk["step"];
 
+const TYPING_PAUSE_MS = 150;
+
 interface Props {
   doing: Doing;
   selection: Selection;
@@ -29,15 +31,18 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
   const changed = useChanged();
   const { data: facets } = useQuery(facetsOptions);
   const { data: collections } = useQuery(collectionsOptions);
-  const [tags, setTags] = useState<string[]>([]);
+  const [added, setAdded] = useState<string[]>([]);
+  const [typed, setTyped] = useState("");
   const [off, setOff] = useState(false);
-  const [rating, setRating] = useState(0);
+  const [rating, setRating] = useState<number | null>(null); // null: not chosen yet; 0: no stars
   const [name, setName] = useState("");
   const [leave, setLeave] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState<string | null>(null);
   const s = t.selection;
 
+  // What is still being typed counts already: leaving the field adds it, and the question stays the same.
+  const tags = [...new Set([...added, typed.trim()])].filter(Boolean);
   const wanted = name.trim();
   const isNew = wanted !== "" && !collections?.collections.some((each) => each.name === wanted);
   const from = listed(view.collection).length === 1 ? listed(view.collection)[0] : undefined;
@@ -46,7 +51,7 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
       case "tag":
         return tags.length ? { do: off ? "untag" : "tag", tags } : null;
       case "rate":
-        return { do: "rate", rating: rating || null };
+        return rating === null ? null : { do: "rate", rating: rating || null };
       case "collect":
         if (!wanted || isNew) return null;
         return leave && from ? { do: "move", source: from, collection: wanted } : { do: "add", collection: wanted };
@@ -55,16 +60,22 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
     }
   })();
   // As text: another object of the same words is no other question.
-  const [asked] = useDebouncedValue(step && JSON.stringify({ ...selection.chosen, step }), 150);
-  const { data: would, error } = useQuery({
+  const question = step && JSON.stringify({ ...selection.chosen, step });
+  const [written] = useDebouncedValue(question, TYPING_PAUSE_MS);
+  const asked = doing === "tag" || doing === "collect" ? written : question;
+  const { data, error } = useQuery({
     queryKey: ["dry-run", asked],
     queryFn: ({ signal }) => answer(client.POST("/api/v1/bulk/dry-run", { body: JSON.parse(asked ?? "") as Bulk, signal })),
     enabled: asked !== null,
     gcTime: 0,
   });
   const creates = doing === "collect" && isNew;
+  // An answer to what was asked before says nothing of this.
+  const would = asked === question ? data : undefined;
+  const ready = creates || would !== undefined;
 
   const apply = async () => {
+    if (!ready || busy) return;
     setBusy(true);
     setFailed(null);
     try {
@@ -81,7 +92,7 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
           : await answer(client.POST("/api/v1/collections", { body: { name: wanted, photos: selection.chosen } }));
         note({ text: s.made(made.name, made.photos) });
       } else if (step) {
-        const expected = would?.photos ?? null;
+        const expected = would?.photos;
         const done = await answer(client.POST("/api/v1/bulk", { body: { ...selection.chosen, step, expected } as Bulk }));
         note({ text: s.done[doing](done.changed) });
       }
@@ -108,15 +119,36 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
             <TagsInput
               data-autofocus
               label={t.photo.tags}
-              value={tags}
-              onChange={setTags}
+              value={added}
+              onChange={setAdded}
+              searchValue={typed}
+              onSearchChange={setTyped}
               data={facets?.tags.map((tag) => tag.value) ?? []}
               comboboxProps={{ zIndex: 500 }}
             />
             <Checkbox label={s.takeOff} checked={off} onChange={(event) => setOff(event.currentTarget.checked)} />
           </>
         )}
-        {doing === "rate" && <Rating size="lg" aria-label={t.photo.rating} value={rating} onChange={setRating} allowClear getSymbolLabel={t.edits.stars} />}
+        {doing === "rate" && (
+          <SegmentedControl
+            aria-label={t.photo.rating}
+            fullWidth
+            value={rating === null ? "" : String(rating)}
+            onChange={(value) => setRating(Number(value))}
+            data={[0, 1, 2, 3, 4, 5].map((stars) => ({
+              value: String(stars),
+              label:
+                stars === 0 ? (
+                  t.edits.stars(0)
+                ) : (
+                  <>
+                    <span aria-hidden="true">{`${stars} ★`}</span>
+                    <VisuallyHidden>{t.edits.stars(stars)}</VisuallyHidden>
+                  </>
+                ),
+            }))}
+          />
+        )}
         {doing === "collect" && (
           <>
             <Autocomplete
@@ -134,7 +166,7 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
         )}
         {doing === "hide" && <p>{t.duplicates.sureNote}</p>}
         <p role="status" className="muted">
-          {error ? asApiError(error).message : !creates && would && step ? s.would(would.photos, would.changed) : ""}
+          {creates || asked !== question ? "" : error ? asApiError(error).message : would ? s.would(would.photos, would.changed) : ""}
         </p>
         {failed && (
           <p role="alert" className="state">
@@ -142,7 +174,8 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
           </p>
         )}
         <div className="buttons">
-          <Button type="submit" loading={busy} disabled={!creates && (!step || !would)}>
+          {/* Not disabled, which would take it out of the way of Tab and lose a press that has begun. */}
+          <Button type="submit" loading={busy} data-disabled={!ready || undefined} aria-disabled={!ready || undefined}>
             {s.apply[doing]}
           </Button>
           <Button variant="default" onClick={onClose}>

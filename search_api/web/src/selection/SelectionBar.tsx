@@ -59,6 +59,11 @@ export function SelectionBar({ selection, view }: { selection: Selection; view: 
       await savedStream("/api/v1/handoff/zip", selection.chosen, "photos.zip", selection.count);
       return s.zipped(selection.count);
     });
+  const removeThem = () =>
+    act(async () => {
+      if (await hide([...selection.ids])) clear();
+      return null;
+    });
   const action = (label: string, icon: ReactNode, onClick: () => void) => (
     <Button size="compact-md" variant="subtle" className="action" leftSection={icon} disabled={busy} aria-label={label} title={label} onClick={onClick}>
       {label}
@@ -85,7 +90,7 @@ export function SelectionBar({ selection, view }: { selection: Selection; view: 
         {may &&
           action(s.hide, <Trash2 size={16} aria-hidden="true" />, () => {
             if (selection.all || selection.count > MOST_WITH_UNDO) setDoing("hide");
-            else void hide([...selection.ids]).then((done) => done && clear());
+            else void removeThem();
           })}
       </span>
       {doing && <BulkDialog doing={doing} selection={selection} view={view} onClose={() => setDoing(null)} />}

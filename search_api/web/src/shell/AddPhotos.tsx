@@ -4,6 +4,7 @@ import { createContext, lazy, type ReactNode, Suspense, useContext, useMemo, use
 
 import { t } from "../texts";
 import type { Choice } from "../upload/files";
+import { Boundary } from "./Boundary";
 import { Dialog } from "./Dialog";
 
 const Content = lazy(() => import("../library/AddPhotosContent").then((module) => ({ default: module.AddPhotosContent })));
@@ -29,9 +30,11 @@ export function AddPhotosProvider({ children }: { children: ReactNode }) {
     <Context value={value}>
       {children}
       <Dialog opened={shown !== null} onClose={close} title={t.add.title} size="lg">
-        <Suspense fallback={null}>
-          <Content dropped={shown?.dropped ?? null} onLeave={close} />
-        </Suspense>
+        <Boundary at={String(shown !== null)} within>
+          <Suspense fallback={null}>
+            <Content dropped={shown?.dropped ?? null} onLeave={close} />
+          </Suspense>
+        </Boundary>
       </Dialog>
     </Context>
   );

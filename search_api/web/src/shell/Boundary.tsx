@@ -8,6 +8,8 @@ import { t } from "../texts";
 interface Props {
   /** What is shown; another view is tried again. */
   at: string;
+  /** It stands in something that stays, a dialog, and is no view by itself. */
+  within?: boolean;
   children: ReactNode;
 }
 
@@ -24,13 +26,18 @@ export class Boundary extends Component<Props, { failed: boolean }> {
 
   override render() {
     if (!this.state.failed) return this.props.children;
+    const Title = this.props.within ? "h3" : "h1";
+    const said = (
+      <div className="message" role="alert">
+        <Title>{t.states.broken}</Title>
+        <p>{t.states.brokenNote}</p>
+        <Button onClick={() => window.location.reload()}>{t.states.loadAgain}</Button>
+      </div>
+    );
+    if (this.props.within) return said;
     return (
       <main id="content" tabIndex={-1} className="page">
-        <div className="message" role="alert">
-          <h1>{t.states.broken}</h1>
-          <p>{t.states.brokenNote}</p>
-          <Button onClick={() => window.location.reload()}>{t.states.loadAgain}</Button>
-        </div>
+        {said}
       </main>
     );
   }

@@ -2,7 +2,8 @@
 
 import { useEffect } from "react";
 
-const FOCUSABLE = 'a[href], button:not(:disabled), input:not(:disabled, [hidden]), select, textarea, [tabindex="0"]';
+const FOCUSABLE =
+  ':is(a[href], button:not(:disabled), input:not(:disabled, [hidden]), select, textarea, [tabindex="0"]):not([tabindex="-1"])';
 
 /** Where an element stood: in which one, as which of its children, outwards. */
 type Way = { around: Element; at: number }[];

@@ -12,17 +12,15 @@ import { useKeys } from "../shell/layers";
 import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 
+const AT_ONCE = ["photo", "tags", "status", "hidden"];
+
 /** After a change: the photo at once, search as soon as it knows. */
 export function useChanged() {
   const queries = useQueryClient();
   const searchSoon = useSearchSoon();
   return async () => {
     searchSoon();
-    await Promise.all([
-      queries.invalidateQueries({ queryKey: ["photo"] }),
-      queries.invalidateQueries({ queryKey: ["tags"] }),
-      queries.invalidateQueries({ queryKey: ["status"] }),
-    ]);
+    await Promise.all(AT_ONCE.map((key) => queries.invalidateQueries({ queryKey: [key] })));
   };
 }
 
@@ -196,7 +194,7 @@ export function useHide() {
           await changed();
         },
       });
-      await changed();
+      void changed();
       return true;
     } catch (error) {
       note({ text: asApiError(error).message });
