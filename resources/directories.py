@@ -8,12 +8,14 @@ from __future__ import annotations
 import itertools
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from resources.errors import LoupeError
+from resources.folder_probe import answers
 from resources.folders import folder_skip_reason, from_text, is_inside, to_text
 from resources.imaging import kind_by_name
 from resources.settings import Settings
@@ -52,8 +54,7 @@ class Listed:
 def browse_roots(settings: Settings) -> list[Path]:
     """The configured roots, else the home directory and mounted media: those that are there, links resolved."""
     chosen = list(settings.browse_roots) or [Path.home(), *_mounted_media()]
-    real = dict.fromkeys(Path(os.path.realpath(path)) for path in chosen)
-    return [path for path in real if path.is_dir()]
+    return [path for path in _resolved(chosen) if answers(str(path)) and path.is_dir()]
 
 
 def list_directories(settings: Settings, path: str | None) -> Listed:
@@ -92,10 +93,24 @@ def list_directories(settings: Settings, path: str | None) -> Listed:
 
 
 def check_offered(settings: Settings, path: str) -> None:
-    """Raises `DIR_NOT_ALLOWED` for a folder outside the roots that were configured. Without any, all are allowed."""
-    chosen = [str(root) for root in settings.browse_roots]
-    if chosen and ("\0" in path or not _allowed(os.path.realpath(os.path.expanduser(from_text(path))), chosen)):
+    """Raises `DIR_NOT_ALLOWED` for a folder outside the roots that were configured; without any, all are allowed.
+
+    `ROOT_OFFLINE` when it does not answer within seconds: whoever looks at it afterwards does not hang.
+    """
+    given = os.path.abspath(os.path.expanduser(from_text(path)))
+    if not answers(given):
+        text = to_text(given)
+        raise LoupeError(
+            "ROOT_OFFLINE", f"'{text}' does not answer. Is the disk or the share it is on awake? Try again.", path=text
+        )
+    chosen = [str(root) for root in _resolved(settings.browse_roots)]
+    if chosen and ("\0" in path or not _allowed(os.path.realpath(given), chosen)):
         raise LoupeError("DIR_NOT_ALLOWED", "This folder is not among those that may be watched.")
+
+
+def _resolved(roots: Sequence[Path]) -> list[Path]:
+    """Each once, links resolved, those too whose disk is away; of one that does not answer the path as it was given."""
+    return list(dict.fromkeys(Path(os.path.realpath(path)) if answers(str(path)) else path for path in roots))
 
 
 def _allowed(real: str, roots: list[str]) -> bool:

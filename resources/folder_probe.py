@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass, field
 
-__all__ = ["FolderProbe", "reachable"]
+__all__ = ["FolderProbe", "answers", "reachable"]
 
 # A local disk or a share that is awake answers within milliseconds. One that spins up is offline for a moment.
 _PATIENCE_S = 5.0
@@ -49,6 +49,10 @@ class FolderProbe:
 
     def __call__(self, path: str) -> bool:
         """Whether the folder is there and may be read."""
+        return self.ask(path) or False
+
+    def ask(self, path: str) -> bool | None:
+        """The same; None when there is no answer in time."""
         with self._lock:
             question = self._asked.get(path)
             if question is None:
@@ -58,7 +62,7 @@ class FolderProbe:
         try:
             return question.answer.result(max(0.0, left))
         except NoAnswer:
-            return False
+            return None
 
     def _ask(self, path: str, question: _Question) -> None:
         answer = self._can_be_read(path)
@@ -73,3 +77,8 @@ _probe = FolderProbe()
 def reachable(path: str) -> bool:
     """Whether the folder is there and may be read; not, when it does not answer within five seconds."""
     return _probe(path)
+
+
+def answers(path: str) -> bool:
+    """Whether anything is said of the folder within five seconds, be it that there is none."""
+    return _probe.ask(path) is not None

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from uuid import UUID
 
+from resources.lasting import Lasting
 from resources.library import Library
 from resources.manifest import outbox, photos
 from resources.place_map import Located, Rows
@@ -22,9 +23,8 @@ __all__ = ["FoundPlaces", "PlaceMap"]
 # To walk so many ids takes a fifth of a second; of more, as many are a good draw: ids are hashes.
 _MOST_WALKED = 50_000
 _KEPT = 8
-_FRESH_S = 2.0
-# Positions are used for so many times as long as they took to load: loading takes a twentieth of the time at most.
-_LASTS = 20.0
+# Loading takes a twentieth of the time at most.
+_LASTING = Lasting(20.0, at_least_s=2.0, at_most_s=60.0)
 _COVERS = SearchFilters().condition()
 
 
@@ -48,8 +48,8 @@ class PlaceMap:
         self._located: Located | None = None
         self._seq = -1
         self._good_until = 0.0
-        # By index, how far it and the positions were, and condition.
-        self._found: OrderedDict[tuple[str, int | None, int, Condition], FoundPlaces] = OrderedDict()
+        # By index, how far it and the positions were, which photos were offline, and condition.
+        self._found: OrderedDict[tuple[str, int | None, int, Condition, Condition], FoundPlaces] = OrderedDict()
 
     def found(self, index: VectorIndex, condition: Condition | None, box: InBox | None) -> FoundPlaces:
         """The photos with a place that `condition` leaves; of more than 50,000 a draw, of those in `box`.
@@ -63,7 +63,8 @@ class PlaceMap:
             return _all(located, located.found())
         if isinstance(condition, Ids):
             return _all(located, located.rows_of(condition.photo_ids))
-        key = index.generation, index.applied_seq, self._seq, condition
+        # Of folders that come and go the outbox says nothing.
+        key = index.generation, index.applied_seq, self._seq, index.offline(), condition
         with self._lock:
             kept = self._found.get(key)
         if kept is None:
@@ -81,16 +82,16 @@ class PlaceMap:
     def located(self) -> Located:
         """All positions, some seconds old at most, longer in a large library that changes."""
         with self._lock:
-            now = time.monotonic()
-            if self._located is not None and now < self._good_until:
+            if self._located is not None and time.monotonic() < self._good_until:
                 return self._located
             with self._library.manifest.read() as tx:
+                began = time.monotonic()  # not before: a backup may hold the manifest
                 seq = outbox.newest_seq(tx)
                 table = photos.located(tx) if self._located is None or seq != self._seq else None
             if table is not None:
                 self._located, self._seq = Located.of(table), seq
-            took_s = time.monotonic() - now
-            self._good_until = time.monotonic() + max(_FRESH_S, _LASTS * took_s)
+            now = time.monotonic()
+            self._good_until = now + _LASTING.seconds(now - began)
             assert self._located is not None
             return self._located
 

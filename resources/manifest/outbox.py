@@ -10,11 +10,13 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 
-__all__ = ["after", "edits_after", "newest_seq", "push", "trim"]
+__all__ = ["SAME_VECTOR", "after", "edits_after", "newest_seq", "push", "trim"]
 
 
 # What a person did to some photos and looks for now.
 _EDITS = ("tags", "collections", "rating", "caption", "hidden", "purged")
+# Changes of what is said of a photo: its picture is what it was, and so is the vector of it.
+SAME_VECTOR = frozenset([*_EDITS, "paths", "stack"])
 
 
 def push(tx: Transaction, photo_ids: Iterable[str], change: str) -> int:

@@ -7,7 +7,7 @@ is remembered only after the points are durable. The manifest is never open whil
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -104,6 +104,7 @@ def apply_outbox(
                 edits = outbox.edits_after(tx, max(ahead, rows[-1]["seq"]), BATCH_PHOTOS) if more else []
                 # A cover's point shows its mates' words and theirs its caption: whole stacks are built anew.
                 given = dict.fromkeys(row["photo_id"] for row in [*edits, *rows])
+                renewed = {row["photo_id"] for row in rows if row["change"] not in outbox.SAME_VECTOR}
                 changed = [*given, *sorted(stacks.mates(tx, given) - given.keys())] if rows else []
             if reason:
                 counts = _rebuild(manifest, vectors, index, reason, stop, progress)
@@ -112,7 +113,7 @@ def apply_outbox(
                 break
             ahead = edits[-1]["seq"] if edits else ahead
             for start in range(0, len(changed), BATCH_PHOTOS):
-                counts = _apply(manifest, vectors, index, changed[start : start + BATCH_PHOTOS], counts)
+                counts = _apply(manifest, vectors, index, changed[start : start + BATCH_PHOTOS], renewed, counts)
                 if progress and start + BATCH_PHOTOS < len(changed):
                     progress(counts)
             index.set_applied_seq(rows[-1]["seq"], mark)
@@ -236,10 +237,16 @@ def _apply(
     vectors: VectorReader | None,
     index: VectorIndex,
     photo_ids: Sequence[str],
+    renewed: Collection[str],
     counts: AppliedCounts,
 ) -> AppliedCounts:
-    """Make the index show these photos as the manifest has them now. Vectors that it holds are not read again."""
-    held = index.get(photo_ids, vectors=True) if index.model else {}
+    """Make the index show these photos as the manifest has them now.
+
+    Vectors that it holds are not read again but of those `renewed`: a vector that was damaged is computed anew from the
+    same pixels.
+    """
+    same = [photo_id for photo_id in photo_ids if photo_id not in renewed]
+    held = index.get(same, vectors=True) if index.model and same else {}
     facts, found, missing = _read(manifest, vectors, index, photo_ids, held)
     return _send(index, photo_ids, facts, found, replace(counts, vectors_missing=counts.vectors_missing + missing))
 
@@ -251,11 +258,13 @@ def _read(
     photo_ids: Sequence[str],
     held: Mapping[str, StoredPhoto] | None = None,
 ) -> tuple[dict[str, PhotoFacts], dict[str, Vector], int]:
-    """What `read_facts` and `usable_vectors` say of these photos. `held` are those that the index has."""
+    """What `read_facts` and `usable_vectors` say of these photos. Vectors of those `held` are as the index has them."""
     with manifest.read() as tx:
         index.set_roots(roots.reached(tx))  # a disk that goes while many photos are applied is not noticed after them
         facts = read_facts(tx, photo_ids, index.model)
     known = {photo.payload["pixel_hash"]: photo.vector for photo in (held or {}).values() if photo.vector is not None}
+    for photo_id in facts.keys() - (held or {}).keys():  # one that shows the same picture may be held
+        known.pop(facts[photo_id].pixel_hash, None)
     found, missing = usable_vectors(facts, vectors, index.model, known)
     return facts, found, missing
 

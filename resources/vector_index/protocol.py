@@ -52,6 +52,10 @@ class VectorIndex(Protocol):
         """
         ...
 
+    def offline(self) -> Condition:
+        """What `Offline` means now: another condition when a folder has come or gone."""
+        ...
+
     def upsert(self, points: Iterable[PhotoPoint]) -> int:
         """Insert or replace whole points. Returns how many."""
         ...

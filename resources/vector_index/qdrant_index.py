@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from resources.lasting import Lasting
 from resources.vector_index.conditions import (
     KEYWORD_KEYS,
     RANGE_KEYS,
@@ -21,8 +22,10 @@ from resources.vector_index.conditions import (
     Exists,
     Flag,
     HasVector,
+    Ids,
     Like,
     Not,
+    Or,
     Range,
 )
 from resources.vector_index.derived_keys import COUNTED, COUNTED_KEY, DERIVED, EVERY, FLAGS_KEY, UNDATED, derived
@@ -37,15 +40,16 @@ DENSE, WORDS = "image", "words"
 
 # How far past the end a run of equal scores is followed, so that it is cut at an id and not at random.
 _MOST_TIES = 256
-# So many counts are kept between changes.
+# So many counts are kept between changes, and of so many ids that conditions name: at 93 bytes each, 47 MB.
 _MOST_COUNTED = 500
+_MOST_COUNTED_IDS = 500_000
 # A median of so many cosines is off by some hundredths of their spread.
 _SAMPLED = 500
 _SAMPLE_LASTS_S = 60.0
 # More than a key has values.
 ALL_VALUES = 1_000_000
-# Spellings are used for so many times as long as they took to make: they never cost more than a twentieth of the time.
-_SPELLINGS_LAST = 20.0
+# Spellings never cost more than a twentieth of the time.
+_SPELLINGS_LAST = Lasting(20.0, at_least_s=0.0, at_most_s=60.0)
 
 
 def indexed_keys() -> dict[str, str]:
@@ -71,7 +75,7 @@ class QdrantIndex(ABC):
     def __init__(self, generation: str, model: IndexModel | None) -> None:
         self._generation = generation
         self._model = model
-        self._counted: dict[Hashable, tuple[float, Any]] = {}
+        self._counted: dict[Hashable, tuple[float, Any, int]] = {}
         self._changes_seen = 0
         self._sampled: tuple[int, float, Vector] | None = None
         self._spelled: dict[str, tuple[int, float, Spellings]] = {}
@@ -160,9 +164,13 @@ class QdrantIndex(ABC):
         changes, taken_at = self._changes_seen, time.monotonic()
         found = count()
         if changes == self._changes_seen:  # else a change came between, and the count may be of before it
-            if len(self._counted) >= _MOST_COUNTED:
+            named = _ids_named(asked)
+            if named > _MOST_COUNTED_IDS:
+                return found
+            held = sum(each[2] for each in list(self._counted.values()))
+            if len(self._counted) >= _MOST_COUNTED or held + named > _MOST_COUNTED_IDS:
                 self._counted.clear()
-            self._counted[asked] = taken_at, found
+            self._counted[asked] = taken_at, found, named
         return found
 
     def spellings(self, key: str) -> Spellings:
@@ -172,8 +180,8 @@ class QdrantIndex(ABC):
         if known and (asked_at < known[1] or (known[0] == changes and self._counts_last_s == math.inf)):
             return known[2]
         made = Spellings([value for value, _ in self.values(key, ALL_VALUES)])
-        took_s = time.monotonic() - asked_at
-        self._spelled[key] = changes, time.monotonic() + _SPELLINGS_LAST * took_s, made
+        now = time.monotonic()
+        self._spelled[key] = changes, now + _SPELLINGS_LAST.seconds(now - asked_at), made
         return made
 
     def spelled(self, like: Like) -> tuple[str, ...]:
@@ -292,6 +300,20 @@ def _best(limit: int, fetch: Callable[[int], list[Ranked]]) -> list[Ranked]:
     if len(hits) > limit and hits[limit].score == hits[limit - 1].score:
         hits = fetch(limit + _MOST_TIES)
     return sorted(hits, key=lambda hit: (-hit.score, hit.photo_id))[:limit]
+
+
+def _ids_named(asked: object) -> int:
+    """How many ids stand in a condition, or in what holds one."""
+    match asked:
+        case Ids(photo_ids):
+            return len(photo_ids)
+        case And(parts) | Or(parts):
+            return sum(map(_ids_named, parts))
+        case Not(part):
+            return _ids_named(part)
+        case tuple():
+            return sum(map(_ids_named, asked))
+    return 0
 
 
 _MEMBER = Flag("stack_member")

@@ -120,7 +120,8 @@ def list_missing(
 @router.post(
     "/move",
     responses=responses(
-        *("ROOT_NOT_FOUND", "DIR_NOT_ALLOWED", "DIR_NOT_FOUND", "NOT_A_DIRECTORY", "ROOT_NESTED", "MOVE_NOT_FOUND")
+        *("ROOT_NOT_FOUND", "DIR_NOT_ALLOWED", "DIR_NOT_FOUND", "NOT_A_DIRECTORY", "ROOT_NESTED", "MOVE_NOT_FOUND"),
+        *("ROOT_OFFLINE", "MANIFEST_BUSY"),
     ),
 )
 def move(asked: MoveFolder, services: Held) -> MovedFolder:

@@ -33,7 +33,9 @@ def list_searches(library: OpenLibrary) -> SavedSearches:
         return SavedSearches(searches=[_shown(row) for row in saved_searches.list_all(tx)])
 
 
-@router.post("", status_code=201, responses=responses("SAVED_SEARCH_EXISTS", "QUERY_INVALID", "MANIFEST_BUSY"))
+@router.post(
+    "", status_code=201, responses=responses("SAVED_SEARCH_EXISTS", "INVALID_REQUEST", "QUERY_INVALID", "MANIFEST_BUSY")
+)
 def save(asked: SaveSearch, library: OpenLibrary) -> SavedSearch:
     """Keep a search under a name. One that cannot be read is refused."""
     request = _kept(asked.query)
@@ -50,7 +52,9 @@ def get_search(name: Name, library: OpenLibrary) -> SavedSearch:
 
 @router.patch(
     "/{name}",
-    responses=responses("SAVED_SEARCH_NOT_FOUND", "SAVED_SEARCH_EXISTS", "QUERY_INVALID", "MANIFEST_BUSY"),
+    responses=responses(
+        *("SAVED_SEARCH_NOT_FOUND", "SAVED_SEARCH_EXISTS", "INVALID_REQUEST", "QUERY_INVALID", "MANIFEST_BUSY")
+    ),
 )
 def change(name: Name, asked: ChangeSearch, library: OpenLibrary) -> SavedSearch:
     """Rename it, or let it search for something else."""
@@ -85,7 +89,13 @@ def run(
 
 
 def _kept(query: SearchQuery) -> dict[str, Any]:
-    """The search without its pages. Raises `QUERY_INVALID`, `INVALID_REQUEST` for one that cannot be read."""
+    """The search without its pages. Raises `QUERY_INVALID`, `INVALID_REQUEST` for one that cannot be read, or kept."""
+    if query.filters.area is not None:
+        raise LoupeError(
+            "INVALID_REQUEST",
+            "An area belongs to one drawing of the map, which is drawn anew by itself, so it cannot be saved. Save the "
+            "search without it, or put its photos into a collection.",
+        )
     search_request(query, None)
     return query.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, exclude={"limit", "offset", "cursor", "image_weights"}

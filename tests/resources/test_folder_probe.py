@@ -9,7 +9,10 @@ import pytest
 from shelf import Shelf
 
 from resources import folder_probe
+from resources.directories import browse_roots, check_offered
+from resources.errors import LoupeError
 from resources.folder_probe import FolderProbe, reachable
+from resources.settings import Settings
 from resources.watching import look
 
 
@@ -58,3 +61,18 @@ def test_a_folder_that_never_answers_is_offline_and_holds_up_no_other(
             thread.join(10)
     report = look(shelf.library.manifest, settle=False)
     assert (report.offline_roots, len(report.due)) == ((), 2)
+
+
+def test_a_folder_that_never_answers_is_refused_before_anybody_looks_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    share = Sleeping(tmp_path / "share")
+    monkeypatch.setattr(folder_probe, "_probe", FolderProbe(share.can_be_read, patience_s=0.1))
+    for roots in ((), (tmp_path,)):
+        with pytest.raises(LoupeError) as refused:
+            check_offered(Settings(home=tmp_path / "home", browse_roots=roots), str(share.path))
+        assert refused.value.code == "ROOT_OFFLINE"
+    sleeping_root = Settings(home=tmp_path / "home", browse_roots=(Path(share.path), tmp_path / "other"))
+    check_offered(sleeping_root, str(tmp_path / "other"))
+    assert browse_roots(sleeping_root) == []
+    share.awake.set()

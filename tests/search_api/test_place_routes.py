@@ -12,7 +12,9 @@ from fastapi.testclient import TestClient
 from running_app import LOCAL, running, wait_until
 from small_library import SmallLibrary, build, draw_photo
 
+from resources.manifest import roots
 from resources.settings import Settings
+from resources.vector_index import wake
 from search_api import place_map
 from search_api.main import create_app
 
@@ -142,3 +144,19 @@ def test_only_the_server_that_was_set_may_be_asked_for_tiles(tmp_path: Path, cli
 def test_tiles_have_an_address_with_all_its_parts(value: str) -> None:
     with pytest.raises(ValueError, match="is not of the form"):
         Settings(map_tiles=value)
+
+
+def test_photos_of_a_folder_that_goes_are_offline_on_the_map_too(client: TestClient, small: SmallLibrary) -> None:
+    def to(state: str) -> None:
+        with small.library.manifest.write() as tx:
+            for root in roots.rows(tx):
+                roots.set_state(tx, root["root_id"], state)
+        wake(small.library.home)
+
+    assert _asked(client, q="is:offline")["located"] == 0
+    to("offline")
+    try:
+        wait_until(lambda: _asked(client, q="is:offline")["located"] == 6, 20)
+    finally:
+        to("online")
+    wait_until(lambda: _asked(client, q="is:offline")["located"] == 0, 20)

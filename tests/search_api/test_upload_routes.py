@@ -15,9 +15,11 @@ from running_app import LOCAL, running, wait_until
 from small_library import SmallLibrary
 from starlette.exceptions import HTTPException
 
+from resources.directories import check_offered
 from resources.errors import LoupeError
 from resources.manifest import jobs
 from resources.receiving import UNFINISHED_FOLDER, Receiver
+from resources.settings import Settings
 from search_api.main import create_app
 
 
@@ -234,3 +236,16 @@ def test_what_is_watched_is_marked(shelves: tuple[TestClient, Path], own: SmallL
     listed = client.get("/api/v1/directories", params={"path": str(place)}).json()["directories"]
     assert {each["name"] for each in listed if each["watched"]} == {"Summer"}
     assert os.path.isdir(place)
+
+
+def test_roots_may_be_links_and_disks_that_are_away(shelves: tuple[TestClient, Path], tmp_path: Path) -> None:
+    _, place = shelves
+    (tmp_path / "photos").symlink_to(place)
+    (tmp_path / "disk").symlink_to(tmp_path / "unplugged")
+    settings = Settings(home=tmp_path / "none", browse_roots=(tmp_path / "photos", tmp_path / "disk"))
+    for path in (place / "Summer", tmp_path / "photos/Summer", tmp_path / "disk/2024", tmp_path / "unplugged"):
+        check_offered(settings, str(path))
+    for path in (tmp_path, place.parent, place / "outside"):
+        with pytest.raises(LoupeError) as refused:
+            check_offered(settings, str(path))
+        assert refused.value.code == "DIR_NOT_ALLOWED"

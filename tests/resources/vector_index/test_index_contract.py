@@ -38,8 +38,10 @@ from resources.vector_index import (
     Range,
     SearchFilters,
     VectorIndex,
+    qdrant_index,
 )
 from resources.vector_index.conditions import FLAGS, wall_clock_s
+from resources.vector_index.qdrant_index import QdrantIndex
 from resources.vector_index.words import query
 
 
@@ -598,3 +600,20 @@ def test_a_sample_holds_vectors_of_the_library(home_of_index: OpenHome) -> None:
     assert sorted(map(tuple, drawn.round(4).tolist())) == sorted(
         tuple(vector(n).round(4).tolist()) for n in range(0, 9, 2)
     )
+
+
+def test_counts_are_kept_for_so_many_named_photos_at_most(
+    home_of_index: OpenHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = home_of_index(None)
+    assert isinstance(index, QdrantIndex)
+    index.upsert([PhotoPoint(photo_id(number), None, "", {}) for number in range(6)])
+    monkeypatch.setattr(qdrant_index, "_MOST_COUNTED_IDS", 4)
+    for first in range(6):
+        named = Ids(tuple(photo_id(number) for number in range(first, first + 2)))
+        assert index.counted(And((Not(Not(named)),))) == min(2, 6 - first)
+        assert index.counts(named).total == min(2, 6 - first)
+        assert sum(each[2] for each in index._counted.values()) <= 4
+    every = Ids(tuple(photo_id(number) for number in range(6)))
+    assert index.counted(every) == 6
+    assert every not in index._counted

@@ -352,3 +352,22 @@ def test_a_photo_with_other_pixels_gets_their_vector(library: Library, opened: O
     assert after.payload["pixel_hash"] == "other"
     assert after.vector is not None
     assert np.allclose(after.vector, other, atol=1e-6)
+
+
+def test_a_vector_that_was_computed_anew_takes_the_place_of_the_one_in_the_index(
+    library: Library, opened: Opened
+) -> None:
+    library.add(range(3))
+    library.embed(range(3))
+    index = opened()
+    apply_outbox(library.manifest, library.vectors(), index)
+    library.vectors().delete_file()
+    anew = {number: vector(number + 50) for number in range(3)}
+    library.vectors().put({pixel_hash(number): each for number, each in anew.items()})
+    with library.manifest.write() as tx:
+        tags.add(tx, [photo_id(0), photo_id(1)], "edited")
+        outbox.push(tx, [photo_id(1)], "photo")
+    apply_outbox(library.manifest, library.vectors(), index)
+    held = index.get([photo_id(number) for number in range(3)], vectors=True)
+    for number, expected in ((0, vector(0)), (1, anew[1]), (2, vector(2))):
+        assert np.allclose(held[photo_id(number)].vector, expected, atol=1e-5)  # type: ignore[arg-type]
