@@ -30,6 +30,7 @@ CHANGES: dict[Change, tuple[str, str]] = {
     "saved_searches": ("saved search", "saved searches"),
     "stack_separations": ("separation of photos", "separations of photos"),
     "stack_covers": ("chosen cover", "chosen covers"),
+    "not_duplicates": ("pair of photos called different", "pairs of photos called different"),
     "hidden": ("photo hidden", "photos hidden"),
     "vectors": ("vector", "vectors"),
 }

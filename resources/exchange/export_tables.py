@@ -186,6 +186,16 @@ TABLES: dict[str, ExportTable] = {
             {**_PHOTO, "decided_at": _UTC},
         ),
         ExportTable(
+            "not_duplicates",
+            "a person",
+            "Pairs of photos that a person called different: they are no duplicates.",
+            {
+                **_PHOTO,
+                "other_photo_id": "the other of the two; the same photo: its copies are meant",
+                "decided_at": _UTC,
+            },
+        ),
+        ExportTable(
             "hidden",
             "a person",
             "Content that a person removed from the library.",

@@ -22,11 +22,12 @@ from resources.errors import LoupeError
 from resources.exchange.export_tables import EXPORT_VERSION
 from resources.exchange.library_export import README
 from resources.folders import to_text
-from resources.library import Library
+from resources.library import Library, result_key
 from resources.manifest import (
     Transaction,
     VectorStore,
     collections,
+    duplicates,
     given_ratings,
     hidden,
     matching,
@@ -52,6 +53,7 @@ Change = Literal[
     "saved_searches",
     "stack_separations",
     "stack_covers",
+    "not_duplicates",
     "hidden",
     "vectors",
 ]
@@ -92,6 +94,7 @@ _READ = {
     "saved_searches": {"name": "TEXT", "request": "TEXT", "created_at": "TIMESTAMP", "updated_at": "TIMESTAMP"},
     "stack_separations": {"choice_id": "TEXT", "photo_id": "TEXT", "part": "INTEGER", "decided_at": "TIMESTAMP"},
     "stack_covers": {"photo_id": "TEXT", "decided_at": "TIMESTAMP"},
+    "not_duplicates": {"photo_id": "TEXT", "other_photo_id": "TEXT", "decided_at": "TIMESTAMP"},
     "hidden": {"sha256": "TEXT", "photo_id": "TEXT", "hidden_at": "TIMESTAMP"},
     "vectors": {
         "pixel_hash": "TEXT",
@@ -237,10 +240,15 @@ def _take_over(library: Library, sources: dict[str, str], pairs: pa.Table, dry_r
         with manifest.read() if dry_run else manifest.write() as tx:
             matching.know(tx, pairs.slice(start, _PHOTO_BATCH))
             changes.update(_of_photos(tx, sources))
-    # What names several photos at once.
+    apart: set[str] = set()
     with manifest.read() if dry_run else manifest.write() as tx:
         matching.know(tx, pairs)
-        changes.update(_of_sets(tx, sources))
+        changes.update(_of_sets(tx, sources, apart))
+    if apart and not dry_run:
+        from resources.duplicates import regroup
+
+        clip = library.clip()
+        regroup(manifest, library.home, result_key(clip) if clip else None, apart)
     return dict(changes)
 
 
@@ -256,7 +264,8 @@ def _of_photos(tx: Transaction, sources: dict[str, str]) -> dict[Change, int]:
     }
 
 
-def _of_sets(tx: Transaction, sources: dict[str, str]) -> dict[Change, int]:
+def _of_sets(tx: Transaction, sources: dict[str, str], apart: set[str]) -> dict[Change, int]:
+    """What names several photos. `apart` gets those that are newly called different."""
     changes: dict[Change, int] = {}
     if "collections" in sources and "collection_photos" in sources:
         created, added = collections.merge(
@@ -283,6 +292,14 @@ def _of_sets(tx: Transaction, sources: dict[str, str]) -> dict[Change, int]:
     for table, merge in choices.items():
         if table in sources:
             changes[table] = merge(tx, matching.translated(tx, sources[table]))
+    if "not_duplicates" in sources:
+        one = matching.translated(tx, sources["not_duplicates"])
+        both = matching.translated(
+            tx, f"(SELECT other_photo_id AS photo_id, photo_id AS other_photo_id, decided_at FROM {one})"
+        )
+        new = duplicates.merge_different(tx, both)
+        apart.update(photo_id for pair in new for photo_id in pair)
+        changes["not_duplicates"] = len(new)
     if "hidden" in sources:
         changes["hidden"] = hidden.merge(tx, sources["hidden"])
     return changes

@@ -25,6 +25,7 @@ __all__ = [
     "is_due",
     "mark_different",
     "marked_different",
+    "merge_different",
     "pairs",
     "pictures",
     "put_pairs",
@@ -286,6 +287,21 @@ def mark_different(tx: Transaction, photo_ids: Collection[str]) -> int:
     now = utc_now()
     tx.insert("not_duplicates", [{"photo_a": a, "photo_b": b, "decided_at": now} for a, b in new])
     return len(new)
+
+
+def merge_different(tx: Transaction, given: str) -> list[tuple[str, str]]:
+    """Take over the pairs that the relation `given` (photo_id, other_photo_id, decided_at) has and this one has not.
+
+    Returns those. Whether groups come apart by it is for `resources.duplicates.regroup`.
+    """
+    new = tx.execute(
+        f"""INSERT INTO not_duplicates
+        SELECT least(photo_id, other_photo_id), greatest(photo_id, other_photo_id), min(decided_at) FROM {given} g
+        WHERE NOT EXISTS (FROM not_duplicates n WHERE n.photo_a = least(g.photo_id, g.other_photo_id)
+            AND n.photo_b = greatest(g.photo_id, g.other_photo_id))
+        GROUP BY ALL RETURNING photo_a, photo_b"""
+    ).fetchall()
+    return [(row[0], row[1]) for row in new]
 
 
 def unmark_different(tx: Transaction, photo_ids: Collection[str]) -> int:

@@ -49,6 +49,8 @@ QUERIES = {
     "stack_separations": """
         SELECT choice_id, photo_id, part, decided_at FROM stack_separations ORDER BY choice_id, part, photo_id""",
     "stack_covers": "SELECT photo_id, decided_at FROM stack_covers ORDER BY photo_id",
+    "not_duplicates": """
+        SELECT photo_a AS photo_id, photo_b AS other_photo_id, decided_at FROM not_duplicates ORDER BY ALL""",
     "hidden": "SELECT sha256, photo_id, hidden_at FROM hidden_content ORDER BY sha256",
     "projections": "SELECT model, photo_id, x, y, created_at FROM projections ORDER BY model, photo_id",
 }

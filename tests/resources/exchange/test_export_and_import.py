@@ -24,6 +24,7 @@ from resources.exchange.library_export import export_library
 from resources.exchange.library_import import import_export
 from resources.manifest import (
     collections,
+    duplicates,
     given_ratings,
     hidden,
     models,
@@ -46,6 +47,8 @@ _WORDS = {
     "members": """SELECT c.name, p.sha256, m.added_at FROM collection_photos m
         JOIN collections c USING (collection_id) JOIN photos p USING (photo_id)""",
     "covers": "SELECT c.name, p.sha256 FROM collections c JOIN photos p ON p.photo_id = c.cover_photo_id",
+    "different": """SELECT least(a.sha256, b.sha256), greatest(a.sha256, b.sha256), n.decided_at FROM not_duplicates n
+        JOIN photos a ON a.photo_id = n.photo_a JOIN photos b ON b.photo_id = n.photo_b""",
     "searches": "SELECT name, request, created_at, updated_at FROM saved_searches",
 }
 
@@ -102,6 +105,8 @@ def full(tmp_path: Path) -> Shelf:
         saved_searches.create(tx, "Lakes", {"q": 'lake "Best of"', "photos": [{"photo_id": a}]})
         stacks.separate(tx, "choice", [[a], [b]])
         stacks.say_cover(tx, c)
+        duplicates.mark_different(tx, [a, b, c])
+        duplicates.mark_different(tx, [a])
         tx.insert("stacks", [{"stack_id": "s", "photo_id": a, "kind": "edit", "is_cover": True, "position": 0}])
         tx.execute("INSERT INTO hidden_content VALUES ('of a file that is gone', 'gone', now())")
         projections.replace(tx, CLIP.model, [a], np.array([[0.5, -1]], dtype=np.float32))
@@ -197,6 +202,7 @@ def test_another_home_takes_everything_over_once(full: Shelf, twin: Shelf, tmp_p
         "saved_searches": 1,
         "stack_separations": 1,
         "stack_covers": 1,
+        "not_duplicates": 4,
         "hidden": 1,
         "vectors": photos,
     }
