@@ -186,6 +186,19 @@ def test_photos_stay_while_a_query_is_half_written_or_cannot_be_asked_anew(page:
     console.clear()
 
 
+def test_a_search_is_asked_again_while_the_model_is_on_its_way(page: Any) -> None:
+    def words_only(route: Any) -> None:
+        reply = route.fetch()
+        starting = {"code": "MODEL_LOADING", "message": "Only words were searched."}
+        route.fulfill(response=reply, json={**reply.json(), "hits": [], "total": 0, "warnings": [starting]})
+
+    page.route("**/api/v1/search", words_only, times=1)
+    _box(page).fill("circle")
+    page.get_by_role("heading", name="Search by content is starting").wait_for()
+    photos(page).first.wait_for()
+    expect(page.get_by_role("heading", name="Search by content is starting")).to_be_hidden()
+
+
 def test_what_was_done_is_undone_by_a_key_and_the_focus_stays_near(page: Any, url: str) -> None:
     photos(page).nth(1).focus()
     page.keyboard.press("Space")

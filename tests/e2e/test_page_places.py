@@ -52,7 +52,7 @@ def test_the_viewer_shows_where_a_photo_was_taken_and_leads_to_what_is_near(page
     expect(where).to_be_hidden()
 
 
-def test_a_map_shows_where_photos_were_taken_and_leads_to_them(page: Any) -> None:
+def test_a_map_shows_where_photos_were_taken_and_leads_to_them(page: Any, console: list[str]) -> None:
     box = page.get_by_role("combobox", name="Search your photos")
     page.get_by_role("link", name="Places", exact=True).click()
     title(page).to_have_text("4 photos with a place")
@@ -74,9 +74,18 @@ def test_a_map_shows_where_photos_were_taken_and_leads_to_them(page: Any) -> Non
     page.goto(f"{page.url.split('?')[0]}places?q=city:sydney")
     title(page).to_have_text("1 photo found with a place")
     expect(marks).to_have_count(1, timeout=_PAINTED_MS)
+    # The same map, while a query is half written too.
+    page.locator(".map-canvas").evaluate("canvas => { canvas.dataset.first = 'yes'; }")
+    box.fill("country:")
+    page.get_by_role("button", name="Try again").wait_for()
+    expect(rows).to_have_count(1)
     box.fill("country:portugal")
     title(page).to_have_text("3 photos found with a place")
+    expect(page.get_by_role("button", name="Try again")).to_be_hidden()
     expect(rows.first).to_contain_text("Lisbon", timeout=_PAINTED_MS)
+    expect(page.locator(".map-canvas")).to_have_attribute("data-first", "yes")
+    assert all("422" in line for line in console), console
+    console.clear()
     rows.first.get_by_role("link").click()
     expect(box).to_have_value(re.compile("^country:portugal box:"))
 

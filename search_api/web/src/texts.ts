@@ -153,6 +153,7 @@ export const t = {
     byWords: "Search by words",
     opening: "Opening your library",
     openingNote: "This takes a moment after a start.",
+    startingNote: "Words and browsing work meanwhile. What you asked for is looked for again by itself.",
     noMatch: "No photo matches",
     noMatchNote: "Try fewer or other words.",
     reading: "Your photos are being read",
@@ -496,6 +497,8 @@ export const t = {
     sending: (done: number, total: number) => `Sending: ${number(done)} of ${counted(total, "file")}`,
     progress: "Files sent",
     stopped: "Stopped. What was sent is kept; sending all again is safe.",
+    goesOn: "Sending goes on; “Add photos” shows how far it is.",
+    unread: (why: string) => `What was dropped could not be read. ${why}`,
     done: (stored: number, same: number) =>
       `${counted(stored, "file")} came in${same ? `; ${number(same)} ${same === 1 ? "was" : "were"} there already` : ""}.`,
     refused: (count: number) => `${counted(count, "file")} could not be taken:`,

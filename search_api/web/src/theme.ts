@@ -23,17 +23,26 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
-    // Its way of locking the scroll writes a <style>, which a strict content security policy refuses; style.css does it.
     // Text on the accent keeps 4.5:1 in both schemes.
     Button: Button.extend({
       vars: (_, { variant = "filled" }) => ({
         root: variant === "filled" ? { "--button-color": "light-dark(#fff, #231503)" } : {},
       }),
     }),
+    // Its way of locking the scroll writes a <style>, which a strict content security policy refuses; style.css does it.
     Modal: Modal.extend({ defaultProps: { lockScroll: false } }),
     ModalRoot: ModalRoot.extend({ defaultProps: { lockScroll: false } }),
   },
 });
+
+/** What both maps of the world are drawn in. */
+export const MAP_COLOURS = {
+  light: { sea: "#e3e9ec", land: "#faf8f4", coast: "#b9b4aa", border: "#cfcac1", line: "#00000012" },
+  dark: { sea: "#14181b", land: "#2e2b28", coast: "#5a554d", border: "#4a463f", line: "#ffffff14" },
+};
+
+const mapVariables = (scheme: keyof typeof MAP_COLOURS): Record<string, string> =>
+  Object.fromEntries(Object.entries(MAP_COLOURS[scheme]).map(([name, colour]) => [`--map-${name}`, colour]));
 
 /** Text that is dimmed keeps 4.5:1 on every surface it stands on. */
 export const cssVariables: CSSVariablesResolver = () => ({
@@ -48,10 +57,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--surface-sunken": "#f2f0ec",
     "--line": "#e4e0da",
     "--placeholder": "#e9e6e1",
-    "--sea": "#e3e9ec",
-    "--land": "#faf8f4",
-    "--coast": "#b9b4aa",
-    "--map-line": "#0000000f",
+    ...mapVariables("light"),
   },
   dark: {
     "--mantine-color-body": "#191817",
@@ -61,9 +67,6 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--surface-sunken": "#272523",
     "--line": "#363330",
     "--placeholder": "#2b2926",
-    "--sea": "#14181b",
-    "--land": "#2e2b28",
-    "--coast": "#5a554d",
-    "--map-line": "#ffffff12",
+    ...mapVariables("dark"),
   },
 });

@@ -70,13 +70,14 @@ export async function answer<Data>(request: Promise<Reply<Data>>): Promise<Data>
     throw new ApiError("OFFLINE", t.states.offline, 0);
   }
   if (reply.response.ok) return reply.data as Data;
-  const said = (reply.error as { error?: { code?: string; message?: string } } | undefined)?.error;
-  throw new ApiError(
-    said?.code ?? "INTERNAL",
-    (said?.message ?? t.states.answeredWith(reply.response.status)).replaceAll("`", ""),
-    reply.response.status,
-    secondsIn(reply.response.headers.get("Retry-After")),
-  );
+  throw refusal(reply.error, reply.response.status, reply.response.headers.get("Retry-After"));
+}
+
+/** What a reply that refuses says, by its body, its status and its header Retry-After. */
+export function refusal(body: unknown, status: number, retryAfter: string | null): ApiError {
+  const said = (body as { error?: { code?: string; message?: string } } | null | undefined)?.error;
+  const message = (said?.message ?? t.states.answeredWith(status)).replaceAll("`", "");
+  return new ApiError(said?.code ?? "INTERNAL", message, status, secondsIn(retryAfter));
 }
 
 const secondsIn = (text: string | null): number | null => (text && /^\d+(\.\d+)?$/.test(text) ? Number(text) : null);

@@ -7,7 +7,7 @@ describe("asking again", () => {
   it("is for what passes by itself, and not for ever", () => {
     const busy = new ApiError("TOO_MANY_REQUESTS", "", 429, 3);
     expect([0, 3, 4].map((times) => askAgain(times, busy))).toEqual([true, true, false]);
-    expect(askAgain(100, new ApiError("INDEX_LOADING", "", 503))).toBe(true);
+    for (const code of ["INDEX_LOADING", "MODEL_LOADING"]) expect(askAgain(100, new ApiError(code, "", 503))).toBe(true);
     for (const code of ["QUERY_INVALID", "SEARCH_BY_CONTENT_OFF", "DAGSTER_UNREACHABLE"])
       expect(askAgain(0, new ApiError(code, "", code === "QUERY_INVALID" ? 400 : 503))).toBe(false);
   });

@@ -7,14 +7,15 @@ import { ApiError } from "./client";
 const TIMES = 4;
 const FIRST_WAIT_MS = 700;
 const LONGEST_WAIT_MS = 15_000;
-const PASSES: ReadonlySet<string> = new Set(["OFFLINE", "INDEX_LOADING", "INDEX_BUSY", "MANIFEST_BUSY", "UPLOADS_BUSY"]);
+/** What a start brings along is waited for as long as it takes. */
+const STARTS: ReadonlySet<string> = new Set(["INDEX_LOADING", "MODEL_LOADING"]);
+const PASSES: ReadonlySet<string> = new Set([...STARTS, "OFFLINE", "INDEX_BUSY", "MANIFEST_BUSY", "UPLOADS_BUSY"]);
 
 /** Whether it may go well a little later without anybody doing something. */
 export const passes = (error: unknown): boolean => error instanceof ApiError && (error.status === 429 || PASSES.has(error.code));
 
-/** An index that is being opened is waited for as long as it takes. */
 export const askAgain = (times: number, error: unknown): boolean =>
-  passes(error) && (times < TIMES || (error as ApiError).code === "INDEX_LOADING");
+  passes(error) && (times < TIMES || STARTS.has((error as ApiError).code));
 
 /** Milliseconds to wait after so many failures: what the reply says, else twice as long each time. */
 export function waitBefore(times: number, error: unknown): number {

@@ -7,18 +7,25 @@ import { type FormEvent, useState } from "react";
 import { answer, asApiError, client } from "../api/client";
 import { foldersOptions, statusOptions, useMay } from "../api/library";
 import { t } from "../texts";
-import type { Choice } from "../upload/files";
+import type { Upload } from "../upload/upload";
 import { Uploading } from "../upload/Uploading";
 import { FolderList } from "./Folders";
 import { FolderPicker } from "./FolderPicker";
 
-export function AddPhotosContent({ dropped, onLeave }: { dropped: Choice | null; onLeave: () => void }) {
+interface Props {
+  upload: Upload;
+  /** It was opened by what was dropped on the page. */
+  dropped: boolean;
+  onLeave: () => void;
+}
+
+export function AddPhotosContent({ upload, dropped, onLeave }: Props) {
   const mayAdd = useMay("admin");
   const maySend = useMay("write");
   const sending = maySend && (
     <section aria-label={t.upload.title}>
       <h3>{t.upload.title}</h3>
-      <Uploading dropped={dropped} />
+      <Uploading upload={upload} />
     </section>
   );
   return (

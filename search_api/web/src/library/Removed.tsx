@@ -1,47 +1,74 @@
 // Photos that were removed from the library: bringing them back, or taking their paths along to delete the files oneself.
 
 import { Button, Checkbox } from "@mantine/core";
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { answer, asApiError, client, type HiddenPhoto } from "../api/client";
 import { useMay } from "../api/library";
-import { useSearchSoon } from "../search/refresh";
-import { saved } from "../selection/save";
+import { copied, saved } from "../selection/save";
 import { useNote } from "../shell/Notes";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
+import { useChanged } from "../viewer/Edits";
 import { folderOf, moment, nameOf } from "../wording";
 
 const PAGE = 100;
-const KEY = ["hidden"];
 
 export function Removed() {
-  const { data, error, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
-    queryKey: KEY,
+  const asked = useInfiniteQuery({
+    queryKey: ["hidden"],
     queryFn: ({ pageParam, signal }) =>
       answer(client.GET("/api/v1/hidden", { params: { query: { limit: PAGE, offset: pageParam } }, signal })),
     initialPageParam: 0,
     getNextPageParam: (last, all) => (last.photos.length === PAGE ? all.length * PAGE : undefined),
   });
+  const { data, hasNextPage, fetchNextPage, isFetchingNextPage } = asked;
   const may = useMay("write");
+  const changed = useChanged();
+  const [busy, setBusy] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [problem, setProblem] = useState<string | null>(null);
   const say = useNote();
-  const tryTo = (act: () => Promise<void>) => {
+  const tryTo = async (act: () => Promise<void>) => {
     setProblem(null);
-    act().catch((failed: unknown) => setProblem(asApiError(failed).message));
+    setBusy(true);
+    try {
+      await act();
+    } catch (failed) {
+      setProblem(asApiError(failed).message);
+    } finally {
+      setBusy(false);
+    }
   };
-  const restore = useRestore((restored) => {
-    setChosen(new Set());
-    say({ text: t.removed.restored(restored) });
-  });
-  if (error) return <p className="muted">{asApiError(error).message}</p>;
-  if (!data) return null;
+  if (!data) return <Trouble of={asked} />;
   const photos = data.pages.flatMap((page) => page.photos);
   const total = data.pages[0]?.total ?? 0;
-  if (total === 0) return <p className="muted">{t.removed.none}</p>;
+  if (total === 0) {
+    return (
+      <>
+        <Trouble of={asked} />
+        <p className="muted">{t.removed.none}</p>
+      </>
+    );
+  }
   const picked = photos.filter((photo) => chosen.has(photo.photo_id));
   const whole = picked.length === photos.length;
+  const paths = async () => (picked.length > 0 ? picked.flatMap((photo) => photo.paths) : await everyPath());
+  const asText = (each: string[]) => each.map((path) => `${path}\n`).join("");
+  const restore = async () => {
+    const body = { photo_ids: picked.map((photo) => photo.photo_id) };
+    const { photo_ids: restored } = await answer(client.POST("/api/v1/hidden/show", { body }));
+    await changed();
+    setChosen(new Set());
+    say({ text: t.removed.restored(restored.length) });
+  };
+  const copy = async () => {
+    const all = await paths();
+    const inClipboard = await copied(asText(all), t.removed.listName);
+    say({ text: inClipboard ? t.selection.copied(all.length) : t.selection.pathsSaved(all.length) });
+  };
+  const download = async () => saved(new Blob([asText(await paths())], { type: "text/plain" }), t.removed.listName);
   const choose = (photoId: string, on: boolean) => {
     const next = new Set(chosen);
     if (on) next.add(photoId);
@@ -62,35 +89,19 @@ export function Removed() {
         />
         <span className="buttons">
           {may && (
-            <Button disabled={picked.length === 0} onClick={() => tryTo(() => restore(picked.map((photo) => photo.photo_id)))}>
+            <Button disabled={busy || picked.length === 0} onClick={() => void tryTo(restore)}>
               {picked.length > 0 ? t.removed.restore(picked.length) : t.removed.restoreNone}
             </Button>
           )}
-          <Button
-            variant="default"
-            onClick={() =>
-              tryTo(async () => {
-                const paths = picked.length > 0 ? picked.flatMap((photo) => photo.paths) : await everyPath();
-                await navigator.clipboard.writeText(paths.join("\n"));
-                say({ text: t.selection.copied(paths.length) });
-              })
-            }
-          >
+          <Button variant="default" disabled={busy} onClick={() => void tryTo(copy)}>
             {picked.length > 0 ? t.removed.copy(picked.length) : t.removed.copyAll}
           </Button>
-          <Button
-            variant="default"
-            onClick={() =>
-              tryTo(async () => {
-                const paths = picked.length > 0 ? picked.flatMap((photo) => photo.paths) : await everyPath();
-                saved(new Blob([paths.map((path) => `${path}\n`).join("")], { type: "text/plain" }), t.removed.listName);
-              })
-            }
-          >
+          <Button variant="default" disabled={busy} onClick={() => void tryTo(download)}>
             {t.removed.download}
           </Button>
         </span>
       </div>
+      <Trouble of={asked} />
       <div role="status" className="said">
         {problem}
       </div>
@@ -126,15 +137,4 @@ function Row({ photo, chosen, onChoose }: { photo: HiddenPhoto; chosen: boolean;
 async function everyPath(): Promise<string[]> {
   const text = await answer(client.GET("/api/v1/hidden/paths", { parseAs: "text" }));
   return String(text).split("\n").filter(Boolean);
-}
-
-function useRestore(onRestored: (photos: number) => void): (photoIds: string[]) => Promise<void> {
-  const queries = useQueryClient();
-  const searchSoon = useSearchSoon();
-  return async (photoIds) => {
-    const { photo_ids } = await answer(client.POST("/api/v1/hidden/show", { body: { photo_ids: photoIds } }));
-    await queries.invalidateQueries({ queryKey: KEY });
-    searchSoon();
-    onRestored(photo_ids.length);
-  };
 }

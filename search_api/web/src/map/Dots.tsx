@@ -14,13 +14,6 @@ interface Props {
   size: Size;
 }
 
-/** Whether this browser can paint them. */
-export function canPaint(): boolean {
-  const context = document.createElement("canvas").getContext("webgl2");
-  context?.getExtension("WEBGL_lose_context")?.loseContext();
-  return context !== null;
-}
-
 export function Dots({ drawn, colours, scheme, viewport, size }: Props) {
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EmbeddingView | null>(null);

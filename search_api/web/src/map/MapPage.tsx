@@ -13,6 +13,7 @@ import { ENDED, useFollowed, useMay } from "../api/library";
 import type { Selection } from "../grid/selection";
 import { useSearchSoon } from "../search/refresh";
 import { hasFilters, hasQuery, queryOf } from "../search/request";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { number } from "../wording";
 import { readArea, writtenArea } from "./area";
@@ -28,6 +29,8 @@ const Viewer = lazy(() => import("../viewer/Viewer").then((module) => ({ default
 
 const NEIGHBOURS = 120; // photos to step through from the one that was opened
 const KEPT_AFTER_MS = 600;
+/** A reply may have a row for each of a million photos. */
+const FORGOTTEN_AFTER_MS = 10_000;
 
 export function MapPage() {
   const queries = useQueryClient();
@@ -62,14 +65,14 @@ export function MapPage() {
           <p>{t.map.notDrawnNote}</p>
           <Draw onDrawn={again} />
         </div>
+      ) : map.data && points.data ? (
+        <Drawing key={map.data.generation} map={map.data} points={points.data} again={again} trouble={<Trouble of={map} />} />
       ) : error && code !== "MAP_CHANGED" ? (
         <div className="message">
           <h1>{t.states.titles[code ?? ""] ?? t.states.failed}</h1>
           <p>{asApiError(error).message}</p>
           <Button onClick={() => void (map.isError ? map : points).refetch()}>{t.tryAgain}</Button>
         </div>
-      ) : map.data && points.data ? (
-        <Drawing key={map.data.generation} map={map.data} points={points.data} again={again} />
       ) : (
         <div className="map-loading">
           <h1 className="muted">{t.map.title}</h1>
@@ -80,7 +83,14 @@ export function MapPage() {
   );
 }
 
-function Drawing({ map, points, again }: { map: SimilarityMap; points: Points; again: () => void }) {
+interface DrawingProps {
+  map: SimilarityMap;
+  points: Points;
+  again: () => void;
+  trouble: ReactNode;
+}
+
+function Drawing({ map, points, again, trouble }: DrawingProps) {
   const { view, show } = useView();
   const scheme = useComputedColorScheme("light", { getInitialValueInEffect: false });
   const { ref: place, width, height } = useElementSize();
@@ -164,6 +174,7 @@ function Drawing({ map, points, again }: { map: SimilarityMap; points: Points; a
       </div>
       <div className="map-side">
         <h1>{t.map.title}</h1>
+        {trouble}
         <p className="muted">{t.map.intro(map.photos)}</p>
         <Found view={view} map={map} found={found} lit={lit} onClear={() => show({ area: null, q: null, ...noExtras(view) })} />
         <NativeSelect
@@ -199,18 +210,21 @@ function useFound(map: SimilarityMap, view: View, again: () => void) {
   const asks = hasQuery({ ...view, saved: undefined } as View, null) || hasFilters(view);
   const body = bodyOf(view);
   const current = !view.area || readArea(view.area)?.generation === map.generation;
-  const { data, error, isFetching } = useQuery({
+  const { data, error, isPlaceholderData } = useQuery({
     queryKey: ["map-found", map.generation, JSON.stringify(body)],
     queryFn: ({ signal }) => answer(client.POST("/api/v1/map/found", { params: { query: { v: map.generation } }, body, signal })),
     enabled: asks && current,
     placeholderData: keepPreviousData,
     staleTime: 30_000,
+    gcTime: FORGOTTEN_AFTER_MS,
   });
   const code = error && asApiError(error).code;
   useEffect(() => {
     if (code === "MAP_CHANGED") again();
   }, [code, again]);
-  return { asks, body, error: asks ? error : null, isFetching, rows: asks && !error ? data?.rows : undefined, total: data?.found ?? 0 };
+  const rows = asks && !error ? data?.rows : undefined;
+  // What the search before found stays lit while it is asked, and is not counted for this one.
+  return { asks, body, error: asks ? error : null, rows, known: rows !== undefined && !isPlaceholderData, total: data?.found ?? 0 };
 }
 
 function useShading(map: SimilarityMap, points: Points, colour: ColourKey, scheme: "light" | "dark", again: () => void): Shading {
@@ -250,11 +264,12 @@ function Found({ view, map, found, lit, onClear }: { view: View; map: Similarity
   const may = useMay("write");
   const [collecting, setCollecting] = useState(false);
   if (!found.asks) return <p className="map-tip">{t.map.tip}</p>;
-  const count = lit?.reduce((sum, each) => sum + each, 0) ?? 0;
+  const count = found.known ? (lit?.reduce((sum, each) => sum + each, 0) ?? 0) : 0;
   const area = readArea(view.area);
   const group = area?.cluster != null ? map.clusters.find((each) => each.cluster === area.cluster) : undefined;
   const what = group ? nameOf(group) : area ? t.map.insideLine : null;
-  const selection = { ids: new Set(), all: true, count, most: count, chosen: { query: found.body }, clear: () => undefined } as unknown as Selection;
+  const most = found.total; // those that are not on the map too
+  const selection = { ids: new Set(), all: true, count: most, most, chosen: { query: found.body }, clear: () => undefined } as unknown as Selection;
   const results = { ...view, stacks: view.stacks ?? (view.area ? "all" : undefined), colour: undefined, at: undefined, photo: undefined } as View;
   return (
     <section className="map-found" aria-label={t.map.lit}>
@@ -264,9 +279,9 @@ function Found({ view, map, found, lit, onClear }: { view: View; map: Similarity
         </p>
       ) : (
         <p role="status">
-          <strong>{lit ? t.map.found(count) : t.map.searching}</strong>
+          <strong>{found.known ? t.map.found(count) : t.map.searching}</strong>
           {[what, view.q && `“${view.q}”`].filter(Boolean).map((each) => ` · ${each}`)}
-          {lit && found.total > (found.rows?.length ?? 0) && <span className="muted">{t.map.notPlaced(found.total - (found.rows?.length ?? 0))}</span>}
+          {found.known && found.total > (found.rows?.length ?? 0) && <span className="muted">{t.map.notPlaced(found.total - (found.rows?.length ?? 0))}</span>}
         </p>
       )}
       <span className="buttons">

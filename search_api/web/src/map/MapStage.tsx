@@ -1,17 +1,18 @@
 // The map as it is looked at and drawn on: points, pictures and names, moved and zoomed by pointer, fingers and keys.
 
-import { ActionIcon, Tooltip } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Lasso, Maximize, Minus, Plus } from "lucide-react";
-import { type KeyboardEvent, type PointerEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, useEffect, useMemo, useRef, useState } from "react";
 
 import { photoOptions } from "../api/library";
+import { canPaint } from "../graphics";
 import { altText } from "../grid/marks";
+import { Tool } from "../shell/Tool";
 import { t } from "../texts";
 import { wallClock } from "../wording";
 import { type Place, simplified } from "./area";
 import { type Drawn, groupColour, type Scheme } from "./colours";
-import { canPaint, Dots } from "./Dots";
+import { Dots } from "./Dots";
 import { type Named, placedNames, placedPictures } from "./placing";
 import { type Grid, photoIdAt, type Points } from "./points";
 import { moved, type Size, toPixel, toPlace, unitPx, type Viewport, zoomed } from "./viewport";
@@ -234,16 +235,16 @@ export function MapStage(props: Props) {
       ))}
       {hovered && !drag.current && <Card points={points} size={size} {...hovered} />}
       <div className="map-tools">
-        <Tool label={drawing ? t.map.lassoOff : t.map.lasso} pressed={drawing} onClick={() => setDrawing(!drawing)}>
+        <Tool raised label={drawing ? t.map.lassoOff : t.map.lasso} pressed={drawing} onClick={() => setDrawing(!drawing)}>
           <Lasso size={18} aria-hidden="true" />
         </Tool>
-        <Tool label={t.photo.zoomIn} onClick={() => zoom(STEP_ZOOM)}>
+        <Tool raised label={t.photo.zoomIn} onClick={() => zoom(STEP_ZOOM)}>
           <Plus size={18} aria-hidden="true" />
         </Tool>
-        <Tool label={t.photo.zoomOut} onClick={() => zoom(1 / STEP_ZOOM)}>
+        <Tool raised label={t.photo.zoomOut} onClick={() => zoom(1 / STEP_ZOOM)}>
           <Minus size={18} aria-hidden="true" />
         </Tool>
-        <Tool label={t.map.whole} onClick={() => onViewport(whole)}>
+        <Tool raised label={t.map.whole} onClick={() => onViewport(whole)}>
           <Maximize size={17} aria-hidden="true" />
         </Tool>
       </div>
@@ -253,16 +254,6 @@ export function MapStage(props: Props) {
 }
 
 const thumbnailOf = (points: Points, row: number): string => `/api/v1/images/${photoIdAt(points, row)}/thumbnail`;
-
-function Tool({ label, pressed, onClick, children }: { label: string; pressed?: boolean; onClick: () => void; children: ReactNode }) {
-  return (
-    <Tooltip label={label} openDelay={500} position="left">
-      <ActionIcon size="lg" variant={pressed ? "filled" : "default"} aria-label={label} aria-pressed={pressed} onClick={onClick}>
-        {children}
-      </ActionIcon>
-    </Tooltip>
-  );
-}
 
 /** The photo under the pointer. */
 function Card({ points, row, left, top, size }: { points: Points; row: number; left: number; top: number; size: Size }) {

@@ -2,7 +2,7 @@
 
 import { type Data, tableFromIPC, type Vector } from "apache-arrow";
 
-import { ApiError } from "../api/client";
+import { ApiError, refusal } from "../api/client";
 import { t } from "../texts";
 import type { Points } from "./points";
 
@@ -43,6 +43,5 @@ async function fetched(url: string, signal: AbortSignal): Promise<Uint8Array> {
     throw new ApiError("OFFLINE", t.states.offline, 0);
   });
   if (reply.ok) return new Uint8Array(await reply.arrayBuffer());
-  const said = ((await reply.json().catch(() => null)) as { error?: { code: string; message: string } } | null)?.error;
-  throw new ApiError(said?.code ?? "INTERNAL", said?.message ?? t.states.answeredWith(reply.status), reply.status);
+  throw refusal(await reply.json().catch(() => null), reply.status, reply.headers.get("Retry-After"));
 }

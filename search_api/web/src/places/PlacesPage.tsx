@@ -3,14 +3,16 @@
 import { Button, useComputedColorScheme } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useCallback, useEffect, useId, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 
 import { address, type Changes, useView, type View } from "../address";
 import { asApiError, type PlaceCell } from "../api/client";
+import { canPaint } from "../graphics";
 import { TextChips } from "../search/Chips";
 import { ActiveFilters } from "../search/SearchPage";
 import { hasFilters, queryOf } from "../search/request";
+import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { counted, position } from "../wording";
 import { type Box, boxOf, rounder } from "./mercator";
@@ -29,10 +31,10 @@ export function PlacesPage() {
   const { view, show } = useView();
   const scheme = useComputedColorScheme("light", { getInitialValueInEffect: false });
   const titleId = useId();
-  const [drawn, setDrawn] = useState(canDraw);
+  const [drawn, setDrawn] = useState(canPaint);
   const [looking, setLooking] = useState<{ box: Box | null; zoom: number } | null>(null);
   const [pointed, setPointed] = useState<string | null>(null);
-  const { data: world } = useQuery({ ...worldOptions, enabled: drawn });
+  const world = useQuery({ ...worldOptions, enabled: drawn });
   const question = JSON.stringify(queryOf(view));
   const everywhere = useQuery(placesOptions(view, null, drawn ? 1 : LIST_ZOOM));
   const [seen] = useDebouncedValue(looking, MOVE_PAUSE_MS);
@@ -50,10 +52,16 @@ export function PlacesPage() {
     [show],
   );
   const failed = useCallback(() => setDrawn(false), []);
+  // The map and the list stay while something else is asked for, and where that fails.
+  const known = useLast(everywhere.data);
+  const inViewLast = useLast(inView.data);
   const whole = everywhere.isPlaceholderData ? undefined : everywhere.data;
-  const told = (drawn ? inView.data : whole) ?? whole;
+  const told = (drawn ? inViewLast : known) ?? known;
   const cells = useMemo(() => told?.cells ?? [], [told]);
-  const error = everywhere.error ?? inView.error;
+  const failures = [everywhere, inView, world].filter((asked) => asked.error);
+  const error = failures[0] && asApiError(failures[0].error);
+  const refetch = () => failures.forEach((asked) => void asked.refetch());
+  const halfWritten = error?.code.startsWith("QUERY_");
   const narrow = view.q || hasFilters(view) || view.like;
   const box = drawn ? (seen?.box ?? null) : null;
   return (
@@ -67,31 +75,32 @@ export function PlacesPage() {
           <ActiveFilters view={view} show={show} />
         </span>
       </div>
-      {error ? (
+      {error && known && <Trouble of={{ data: halfWritten ? undefined : known, error, refetch }} />}
+      {error && !known ? (
         <div className="message">
-          <h2>{t.states.titles[asApiError(error).code] ?? t.states.failed}</h2>
-          <p>{asApiError(error).message}</p>
-          <Button onClick={() => void everywhere.refetch()}>{t.tryAgain}</Button>
+          <h2>{t.states.titles[error.code] ?? t.states.failed}</h2>
+          <p>{error.message}</p>
+          <Button onClick={() => refetch()}>{t.tryAgain}</Button>
         </div>
-      ) : whole?.located === 0 ? (
+      ) : whole?.located === 0 && !narrow ? (
         <div className="message">
-          <h2>{narrow ? t.places.noneFound : t.places.none}</h2>
-          <p>{narrow ? t.states.noMatchNote : t.places.noneNote}</p>
+          <h2>{t.places.none}</h2>
+          <p>{t.places.noneNote}</p>
         </div>
       ) : (
         <div className={drawn ? "places-body" : "places-body without-map"}>
           {drawn ? (
             <div className="place-map">
-              {world && whole && (
+              {world.data && known && (
                 <Suspense fallback={null}>
                   <WorldMap
-                    world={world}
+                    world={world.data}
                     dark={scheme === "dark"}
-                    tiles={whole.tiles}
+                    tiles={known.tiles}
                     cells={cells}
                     pointed={pointed}
                     start={readPlace(view.at)}
-                    bounds={whole.bounds}
+                    bounds={whole?.bounds ?? null}
                     question={question}
                     photosOf={(cell) => photosIn(view, cell.box)}
                     onMove={moved}
@@ -110,7 +119,7 @@ export function PlacesPage() {
                   {t.places.show(told.found, told.exact)}
                 </Button>
               ) : (
-                <p className="muted">{t.places.noneHere}</p>
+                <p className="muted">{whole?.located === 0 ? `${t.places.noneFound}. ${t.states.noMatchNote}` : t.places.noneHere}</p>
               )}
               <ul>
                 {cells.slice(0, MOST_LISTED).map((cell) => (
@@ -162,11 +171,9 @@ function photosIn(view: View, box: Box | null): string {
   return address(view, { ...ELSEWHERE, q: narrowed(view.q, box ? boxField(box) : "has:gps") }, "/");
 }
 
-/** Whether this browser can draw the map. */
-function canDraw(): boolean {
-  try {
-    return document.createElement("canvas").getContext("webgl2") !== null;
-  } catch {
-    return false;
-  }
+/** What was known last, where it is not known now. */
+function useLast<Known>(now: Known | undefined): Known | undefined {
+  const last = useRef(now);
+  if (now !== undefined) last.current = now;
+  return last.current;
 }

@@ -10,6 +10,7 @@ import { useLocation } from "wouter";
 
 import type { MapTiles, PlaceCell } from "../api/client";
 import { t } from "../texts";
+import { MAP_COLOURS } from "../theme";
 import { short } from "../wording";
 import { type Box, graticule, lineStep } from "./mercator";
 import type { Place, World } from "./query";
@@ -49,6 +50,7 @@ export function WorldMap({ world, dark, tiles, cells, pointed, start, bounds, qu
   latest.current = { photosOf, onMove, onFailed, navigate };
   const fitted = useRef<string | null>(null);
   const painted = useRef(dark);
+  const lines = useRef<Lines>({ type: "MultiLineString", coordinates: [] });
 
   useEffect(() => {
     if (!place.current) return undefined;
@@ -57,7 +59,7 @@ export function WorldMap({ world, dark, tiles, cells, pointed, start, bounds, qu
     try {
       made = new MapLibre({
         container: place.current,
-        style: styleOf(world, dark, tiles),
+        style: styleOf(world, dark, tiles, lines.current),
         maxZoom: CLOSEST,
         maxPitch: 0,
         dragRotate: false,
@@ -70,7 +72,8 @@ export function WorldMap({ world, dark, tiles, cells, pointed, start, bounds, qu
       latest.current.onFailed();
       return undefined;
     }
-    fitted.current = question;
+    // Where its photos lie may not be known yet; then the map goes there once it is.
+    fitted.current = start || bounds ? question : "";
     made.touchZoomRotate.disableRotation();
     made.keyboard.disableRotation();
     made.addControl(new NavigationControl({ showCompass: false }), "top-right");
@@ -79,8 +82,9 @@ export function WorldMap({ world, dark, tiles, cells, pointed, start, bounds, qu
       const shown = made.getBounds();
       const middle = made.getCenter().wrap();
       const box = { south: shown.getSouth(), west: shown.getWest(), north: shown.getNorth(), east: shown.getEast() };
-      const lines = made.getSource("lines");
-      if (lines && "setData" in lines) (lines as { setData: (data: unknown) => void }).setData(linesOf(box, made.getZoom()));
+      lines.current = linesOf(box, made.getZoom());
+      const source = made.getSource("lines");
+      if (source && "setData" in source) (source as { setData: (data: unknown) => void }).setData(lines.current);
       latest.current.onMove(box, { lat: middle.lat, lon: middle.lng, zoom: made.getZoom() });
     };
     made.on("moveend", say);
@@ -95,7 +99,7 @@ export function WorldMap({ world, dark, tiles, cells, pointed, start, bounds, qu
 
   useEffect(() => {
     // A new map was made in these colours already.
-    if (painted.current !== dark) map.current?.setStyle(styleOf(world, dark, tiles), { diff: false });
+    if (painted.current !== dark) map.current?.setStyle(styleOf(world, dark, tiles, lines.current), { diff: false });
     painted.current = dark;
   }, [world, dark, tiles]);
 
@@ -163,23 +167,22 @@ function fitOf({ south, west, north, east }: Box) {
   return { bounds, fitBoundsOptions: { padding: PADDING_PX, maxZoom: CLOSEST_FIT } };
 }
 
-const linesOf = (box: Box, zoom: number) => ({
-  type: "MultiLineString" as const,
-  coordinates: graticule(box, lineStep(zoom)),
-});
+interface Lines {
+  type: "MultiLineString";
+  coordinates: number[][][];
+}
+
+const linesOf = (box: Box, zoom: number): Lines => ({ type: "MultiLineString", coordinates: graticule(box, lineStep(zoom)) });
 
 /** What is painted, in the colours of the page. */
-function styleOf(world: World, dark: boolean, tiles: MapTiles | null): StyleSpecification {
-  const [sea, land, coast, border, line] = dark
-    ? ["#14181b", "#2e2b28", "#5a554d", "#4a463f", "#ffffff14"]
-    : ["#e3e9ec", "#faf8f4", "#b9b4aa", "#cfcac1", "#00000012"];
-  const none = { type: "MultiLineString" as const, coordinates: [] };
+function styleOf(world: World, dark: boolean, tiles: MapTiles | null, lines: Lines): StyleSpecification {
+  const { sea, land, coast, border, line } = MAP_COLOURS[dark ? "dark" : "light"];
   return {
     version: 8,
     sources: {
       land: { type: "geojson", data: world.land as never },
       borders: { type: "geojson", data: world.borders },
-      lines: { type: "geojson", data: none },
+      lines: { type: "geojson", data: lines },
       ...(tiles && { tiles: { type: "raster", tiles: [tiles.url], tileSize: 256, attribution: tiles.attribution } as const }),
     },
     layers: [

@@ -4,8 +4,10 @@
 import { type DragEvent as ReactDragEvent, useEffect, useState } from "react";
 
 import { useView } from "../address";
+import { asApiError } from "../api/client";
 import { useMay } from "../api/library";
 import { useAddPhotos } from "../shell/AddPhotos";
+import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 import { ofDrop } from "../upload/files";
 import { usePicture } from "./picture";
@@ -14,6 +16,7 @@ export function DropTarget() {
   const { go } = useView();
   const { setPicture } = usePicture();
   const { offer } = useAddPhotos();
+  const note = useNote();
   const mayAdd = useMay("write");
   const [over, setOver] = useState<"one" | "many" | null>(null);
   const [at, setAt] = useState<"find" | "add" | null>(null);
@@ -46,8 +49,9 @@ export function DropTarget() {
         event.preventDefault();
         const adding = (event.target as HTMLElement).closest?.("[data-drop=add]");
         const isFolder = event.dataTransfer.items[0]?.webkitGetAsEntry()?.isDirectory;
-        if (mayAdd && (adding || isFolder || event.dataTransfer.files.length > 1)) void ofDrop(event.dataTransfer).then(offer);
-        else searchWith(file);
+        if (mayAdd && (adding || isFolder || event.dataTransfer.files.length > 1)) {
+          ofDrop(event.dataTransfer).then(offer, (error: unknown) => note({ text: t.upload.unread(asApiError(error).message) }));
+        } else searchWith(file);
       },
       paste: (event: ClipboardEvent) => {
         const file = [...(event.clipboardData?.files ?? [])].find((item) => item.type.startsWith("image/"));
@@ -62,7 +66,7 @@ export function DropTarget() {
         window.removeEventListener(name, listener as EventListener);
       }
     };
-  }, [go, setPicture, offer, mayAdd]);
+  }, [go, setPicture, offer, note, mayAdd]);
   if (!over) return null;
   const zone = (name: "find" | "add", text: string) => (
     <p

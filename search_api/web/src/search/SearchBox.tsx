@@ -190,6 +190,7 @@ function useSuggestions(text: string, take: (written: Written, whole: boolean) =
   };
   /** Whether the key was for the list. */
   const onKey = (event: KeyboardEvent): boolean => {
+    if (event.key === "Escape" && options.length === 0) close(); // what is still being asked for does not come up later
     if (options.length === 0) return false;
     const option = options[active];
     if (event.key === "ArrowDown") setActive((active + 1) % options.length);

@@ -1,6 +1,6 @@
 // Photos: what was searched for, or all of them, newest first.
 
-import { ActionIcon, Anchor, Button, CloseButton, Drawer, NativeSelect, Tooltip } from "@mantine/core";
+import { Anchor, Button, CloseButton, Drawer, NativeSelect } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Bookmark, Gauge, Shuffle } from "lucide-react";
@@ -14,6 +14,7 @@ import { useSelection } from "../grid/selection";
 import { readArea } from "../map/area";
 import { useAddPhotos } from "../shell/AddPhotos";
 import { LayerContext, useLayer } from "../shell/layers";
+import { Tool } from "../shell/Tool";
 import { t } from "../texts";
 import { nameOf } from "../wording";
 import { TextChips } from "./Chips";
@@ -26,6 +27,8 @@ const FacetPanel = lazy(() => import("./Facets").then((module) => ({ default: mo
 const SelectionBar = lazy(() => import("../selection/SelectionBar").then((module) => ({ default: module.SelectionBar })));
 const SaveSearch = lazy(() => import("./SaveSearch").then((module) => ({ default: module.SaveSearch })));
 const Viewer = lazy(() => import("../viewer/Viewer").then((module) => ({ default: module.Viewer })));
+
+const STARTING_MS = 2000;
 
 export function SearchPage() {
   const { view, show } = useView();
@@ -49,12 +52,16 @@ export function SearchPage() {
     if (shown) window.scrollTo({ top: 0 });
   }, [shown?.key]); // eslint-disable-line
 
+  const wordsOnly = first.data?.warnings.some(({ code }) => code === "MODEL_LOADING") ?? false;
+  useAskedAgain(wordsOnly);
   useFreshness(view, picture);
   const failed = first.isError ? asApiError(first.error) : null;
   // A query that is half written is no reason to take away what is shown, nor is a list that could not be asked anew.
   const kept = failed && (first.data !== undefined || (shown !== null && failed.status >= 400 && failed.status < 500 && failed.code.startsWith("QUERY_")));
   const error = kept ? null : failed;
-  const opening = first.failureReason ? asApiError(first.failureReason).code === "INDEX_LOADING" : false;
+  const waiting = first.isPending && first.failureReason ? asApiError(first.failureReason).code : null;
+  const opening = waiting === "INDEX_LOADING";
+  const starting = waiting === "MODEL_LOADING" || (wordsOnly && first.data?.total === 0);
   const reply = error ? undefined : shownReply;
   const title = error || !settled ? t.results.photos : settled.title(reply);
   useEffect(() => {
@@ -132,6 +139,8 @@ export function SearchPage() {
           <Failed error={error} again={() => void first.refetch()} />
         ) : opening ? (
           <Message title={t.states.opening} note={t.states.openingNote} />
+        ) : starting ? (
+          <Message title={t.states.titles.MODEL_LOADING ?? ""} note={t.states.startingNote} />
         ) : empty ? (
           <Empty view={view} picture={picture} clear={() => show(withoutFilters())} />
         ) : null}
@@ -149,7 +158,7 @@ export function SearchPage() {
             scores={Boolean(view.scores) && ranked}
           />
         ) : (
-          !error && !empty && !opening && <GridPlaceholder />
+          !error && !empty && !opening && !starting && <GridPlaceholder />
         )}
         <GridKeys grid={grid} />
         {visible && shown.body.sort !== "relevance" && shown.seed === null && !narrow && (
@@ -184,16 +193,6 @@ export function SearchPage() {
 }
 
 const newSeed = (): string => String(Math.floor(Math.random() * 1e9));
-
-function Tool({ label, pressed, onClick, children }: { label: string; pressed?: boolean; onClick: () => void; children: ReactNode }) {
-  return (
-    <Tooltip label={label} openDelay={500}>
-      <ActionIcon variant={pressed ? "light" : "subtle"} color={pressed ? undefined : "gray"} aria-label={label} aria-pressed={pressed} onClick={onClick}>
-        {children}
-      </ActionIcon>
-    </Tooltip>
-  );
-}
 
 /** What photos can be narrowed by: beside them, over them where the window is narrow. */
 function Panel({ narrow, total, onClose, children }: { narrow: boolean; total: number | undefined; onClose: () => void; children: ReactNode }) {
@@ -246,6 +245,18 @@ function titleOf(reply: SearchReply | undefined, view: View, picture: File | nul
   if (picture) return t.results.likePicture;
   if (view.q && reply.relevant != null) return t.results.matches(reply.relevant, view.q);
   return reply.mode !== "browse" && hasQuery(view, picture) ? t.results.bestFirst(reply.total) : t.results.count(reply.total);
+}
+
+/** While the model is on its way only words are searched: the same is asked for until it is there. */
+function useAskedAgain(wordsOnly: boolean) {
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (!wordsOnly) return;
+    const timer = window.setInterval(() => {
+      for (const key of ["search", "facets"]) void queries.invalidateQueries({ queryKey: [key] });
+    }, STARTING_MS);
+    return () => window.clearInterval(timer);
+  }, [wordsOnly, queries]);
 }
 
 /** What comes in while somebody looks: shown at once where it cannot disturb, marked old elsewhere. */

@@ -1,6 +1,8 @@
-// The picture a person searches with: dropped, pasted or chosen. It lives as long as the page.
+// The picture a person searches with: dropped, pasted or chosen. It lives as long as the view of photos: no other view
+// searches with it, and who comes back by a link asks for what the link says.
 
-import { createContext, type ReactNode, useContext, useMemo, useState } from "react";
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from "react";
+import { usePathname } from "wouter/use-browser-location";
 
 interface Chosen {
   picture: File | null;
@@ -13,6 +15,10 @@ const Context = createContext<Chosen>({ picture: null, pictureId: 0, setPicture:
 
 export function PictureProvider({ children }: { children: ReactNode }) {
   const [chosen, setChosen] = useState<{ picture: File | null; pictureId: number }>({ picture: null, pictureId: 0 });
+  const path = usePathname();
+  useEffect(() => {
+    if (path !== "/") setChosen((before) => (before.picture ? { ...before, picture: null } : before));
+  }, [path]);
   const value = useMemo<Chosen>(
     () => ({
       ...chosen,

@@ -144,10 +144,10 @@ function scaled(picture: File): Promise<Blob> {
 async function drawnSmall(picture: File): Promise<Blob> {
   const whole = await createImageBitmap(picture);
   const scale = SENT_PX / Math.max(whole.width, whole.height);
-  if (scale >= 1) return picture;
   const canvas = new OffscreenCanvas(Math.round(whole.width * scale), Math.round(whole.height * scale));
-  canvas.getContext("2d")?.drawImage(whole, 0, 0, canvas.width, canvas.height);
+  if (scale < 1) canvas.getContext("2d")?.drawImage(whole, 0, 0, canvas.width, canvas.height);
   whole.close();
+  if (scale >= 1) return picture;
   // As PNG where parts of it may be transparent.
   return canvas.convertToBlob({ type: picture.type === "image/jpeg" ? "image/jpeg" : "image/png", quality: 0.92 });
 }

@@ -13,7 +13,7 @@ import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 import { useHide } from "../viewer/Edits";
 import { BulkDialog, type Doing } from "./BulkDialog";
-import { saved, savedStream } from "./save";
+import { copied, savedStream } from "./save";
 
 const MOST_EXAMPLES = 20;
 // As many as the API hides by their ids; more are asked about and hidden as one change.
@@ -44,15 +44,9 @@ export function SelectionBar({ selection, view }: { selection: Selection; view: 
   const copyPaths = () =>
     act(async () => {
       const body = { ...selection.chosen, end: "newline" as const };
-      const text = await answer(client.POST("/api/v1/handoff/paths", { body, parseAs: "text" }));
-      const count = (text as string).split("\n").filter(Boolean).length;
-      try {
-        await navigator.clipboard.writeText(text as string);
-        return s.copied(count);
-      } catch {
-        saved(new Blob([text as string], { type: "text/plain" }), "paths.txt");
-        return s.pathsSaved(count);
-      }
+      const text = (await answer(client.POST("/api/v1/handoff/paths", { body, parseAs: "text" }))) as string;
+      const count = text.split("\n").filter(Boolean).length;
+      return (await copied(text, "paths.txt")) ? s.copied(count) : s.pathsSaved(count);
     });
   const zip = () =>
     act(async () => {

@@ -1,6 +1,6 @@
 // Files that the browser keeps: at once, or as they come.
 
-import { ApiError } from "../api/client";
+import { ApiError, refusal } from "../api/client";
 import { t } from "../texts";
 
 // So many photos at most are held in memory on their way to a file.
@@ -18,6 +18,17 @@ export function saved(blob: Blob, name: string): void {
   window.setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+/** Text to the clipboard; to a file where the browser does not allow that, as over plain http. Says whether it was copied. */
+export async function copied(text: string, name: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    saved(new Blob([text], { type: "text/plain" }), name);
+    return false;
+  }
+}
+
 /** The reply to a POST as a file. Large ones go to the disk as they come, where the browser can. */
 export async function savedStream(address: string, body: unknown, name: string, photos: number): Promise<void> {
   const { showSaveFilePicker } = window as Picker;
@@ -29,10 +40,7 @@ export async function savedStream(address: string, body: unknown, name: string, 
   }).catch(() => {
     throw new ApiError("OFFLINE", t.states.offline, 0);
   });
-  if (!reply.ok) {
-    const said = ((await reply.json().catch(() => null)) as { error?: { code: string; message: string } } | null)?.error;
-    throw new ApiError(said?.code ?? "INTERNAL", said?.message ?? t.states.answeredWith(reply.status), reply.status);
-  }
+  if (!reply.ok) throw refusal(await reply.json().catch(() => null), reply.status, reply.headers.get("Retry-After"));
   if (file && reply.body) await reply.body.pipeTo(await file.createWritable());
   else saved(await reply.blob(), name);
 }

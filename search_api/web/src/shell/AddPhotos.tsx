@@ -1,11 +1,13 @@
 // "Add photos", from wherever it is pressed or whatever is dropped on the page.
 
-import { createContext, lazy, type ReactNode, Suspense, useContext, useMemo, useState } from "react";
+import { createContext, lazy, type ReactNode, Suspense, useContext, useEffect, useMemo, useRef, useState } from "react";
 
 import { t } from "../texts";
 import type { Choice } from "../upload/files";
+import { useUpload } from "../upload/upload";
 import { Boundary } from "./Boundary";
 import { Dialog } from "./Dialog";
+import { useNote } from "./Notes";
 
 const Content = lazy(() => import("../library/AddPhotosContent").then((module) => ({ default: module.AddPhotosContent })));
 
@@ -20,19 +22,36 @@ const Context = createContext<Adding>({ open: () => undefined, offer: () => unde
 export const useAddPhotos = () => useContext(Context);
 
 export function AddPhotosProvider({ children }: { children: ReactNode }) {
-  const [shown, setShown] = useState<{ dropped: Choice | null } | null>(null);
+  const note = useNote();
+  const [shown, setShown] = useState<"asked" | "dropped" | null>(null);
+  const isShown = useRef(false);
+  useEffect(() => {
+    isShown.current = shown !== null;
+  }, [shown]);
+  const upload = useUpload((said) => !isShown.current && note({ text: said }));
+  const { choose } = upload;
   const value = useMemo<Adding>(
-    () => ({ open: () => setShown({ dropped: null }), offer: (dropped) => setShown({ dropped }) }),
-    [],
+    () => ({
+      open: () => setShown("asked"),
+      offer: (dropped) => {
+        choose(dropped);
+        setShown("dropped");
+      },
+    }),
+    [choose],
   );
-  const close = () => setShown(null);
+  const close = () => {
+    setShown(null);
+    if (upload.sending) note({ text: t.upload.goesOn });
+    else choose(null);
+  };
   return (
     <Context value={value}>
       {children}
       <Dialog opened={shown !== null} onClose={close} title={t.add.title} size="lg">
         <Boundary at={String(shown !== null)} within>
           <Suspense fallback={null}>
-            <Content dropped={shown?.dropped ?? null} onLeave={close} />
+            <Content upload={upload} dropped={shown === "dropped"} onLeave={close} />
           </Suspense>
         </Boundary>
       </Dialog>

@@ -1,7 +1,7 @@
 // What was just done, said at the foot of the page for a while, with the way back.
 
 import { Button, CloseButton } from "@mantine/core";
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useState } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useRef, useState } from "react";
 
 import { asApiError } from "../api/client";
 import { t } from "../texts";
@@ -15,19 +15,23 @@ interface Note {
   undo?: () => Promise<void>;
 }
 
+/** Each line has its own time. */
+type Said = Note & { at: number };
+
 const Context = createContext<(note: Note) => void>(() => undefined);
 
 export const useNote = () => useContext(Context);
 
 export function NotesProvider({ children }: { children: ReactNode }) {
-  const [notes, setNotes] = useState<Note[]>([]);
+  const [notes, setNotes] = useState<Said[]>([]);
+  const count = useRef(0);
   // What only tells something leaves the way back that stands there.
-  const say = useCallback(
-    (next: Note) => setNotes((before) => [...before.filter(({ undo }) => undo && !next.undo), next]),
-    [],
-  );
-  const drop = useCallback((note: Note) => setNotes((before) => before.filter((each) => each !== note)), []);
-  const undo = (note: Note) => {
+  const say = useCallback((next: Note) => {
+    const said = { ...next, at: ++count.current };
+    setNotes((before) => [...before.filter(({ undo }) => undo && !said.undo), said]);
+  }, []);
+  const drop = useCallback(({ at }: Said) => setNotes((before) => before.filter((each) => each.at !== at)), []);
+  const undo = (note: Said) => {
     drop(note);
     note.undo?.().catch((error: unknown) => say({ text: asApiError(error).message }));
   };
@@ -45,15 +49,15 @@ export function NotesProvider({ children }: { children: ReactNode }) {
     <Context value={say}>
       {children}
       <div role="status" aria-label={t.notes} className="note-place">
-        {notes.map((note, at) => (
-          <Line key={at} note={note} onGone={drop} onUndo={undo} />
+        {notes.map((note) => (
+          <Line key={note.at} note={note} onGone={drop} onUndo={undo} />
         ))}
       </div>
     </Context>
   );
 }
 
-function Line({ note, onGone, onUndo }: { note: Note; onGone: (note: Note) => void; onUndo: (note: Note) => void }) {
+function Line({ note, onGone, onUndo }: { note: Said; onGone: (note: Said) => void; onUndo: (note: Said) => void }) {
   const [held, setHeld] = useState(false); // by the mouse or the focus: somebody is about to use it
   useEffect(() => {
     if (held) return;

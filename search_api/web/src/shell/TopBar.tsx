@@ -58,7 +58,7 @@ export function TopBar() {
             <span className="short">{number(problems || warned)}</span>
           </Link>
         )}
-        <View href="/" icon={Images}>
+        <View href="/" icon={Images} onClick={() => setPicture(null)}>
           {t.nav.photos}
         </View>
         <View href={address(path === "/" ? view : {}, OFF_THE_MAP, "/map")} path="/map" icon={Orbit}>
@@ -87,10 +87,18 @@ export function TopBar() {
   );
 }
 
-function View({ href, path = href, icon: Icon, children }: { href: string; path?: string; icon: ComponentType<{ size: number; "aria-hidden"?: "true" }>; children: ReactNode }) {
+interface ViewProps {
+  href: string;
+  path?: string;
+  icon: ComponentType<{ size: number; "aria-hidden"?: "true" }>;
+  onClick?: () => void;
+  children: ReactNode;
+}
+
+function View({ href, path = href, icon: Icon, onClick, children }: ViewProps) {
   const [here] = useRoute(path === "/library" || path === "/collections" ? `${path}/*?` : path);
   return (
-    <Link href={href} className="view" aria-current={here ? "page" : undefined} aria-label={String(children)} title={String(children)}>
+    <Link href={href} onClick={onClick} className="view" aria-current={here ? "page" : undefined} aria-label={String(children)} title={String(children)}>
       <Icon size={19} aria-hidden="true" />
       <span>{children}</span>
     </Link>

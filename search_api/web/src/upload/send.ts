@@ -1,6 +1,6 @@
 // Sends files to the library, batch by batch; says how far it is. XMLHttpRequest, because fetch does not tell what was sent.
 
-import { ApiError, type UploadedFile, type Uploads } from "../api/client";
+import { ApiError, refusal, type UploadedFile, type Uploads } from "../api/client";
 import { t } from "../texts";
 import { batched, type Chosen } from "./files";
 
@@ -48,10 +48,7 @@ function request(batch: Chosen[], signal: AbortSignal, tell: (bytes: number) => 
     asked.upload.onprogress = (event) => tell(event.loaded);
     asked.onload = () => {
       if (asked.status < 300) resolve(asked.response as Uploads);
-      else {
-        const said = (asked.response as { error?: { code?: string; message?: string } } | null)?.error;
-        reject(new ApiError(said?.code ?? "INTERNAL", said?.message ?? t.states.answeredWith(asked.status), asked.status));
-      }
+      else reject(refusal(asked.response, asked.status, asked.getResponseHeader("Retry-After")));
     };
     asked.onerror = () => reject(new ApiError("OFFLINE", t.states.offline, 0));
     asked.onabort = () => reject(new DOMException("", "AbortError"));

@@ -11,6 +11,7 @@ import { similarOptions, useMay } from "../api/library";
 import { altText } from "../grid/marks";
 import { nearField } from "../places/query";
 import { SmallMap } from "../places/SmallMap";
+import { usePicture } from "../search/picture";
 import { t } from "../texts";
 import { bytes, exposure, moment, number, offset, position, wallClock } from "../wording";
 import { Caption, Stars, Tags } from "./Edits";
@@ -115,10 +116,11 @@ function Known({ photo }: { photo: Photo }) {
 
 /** On a small map, with what else was taken there. */
 function TakenAt({ location: { lat, lon } }: { location: NonNullable<Photo["location"]> }) {
+  const { setPicture } = usePicture();
   return (
     <section className="taken-at" aria-label={t.photo.takenHere}>
       <SmallMap lat={lat} lon={lon} />
-      <Button component={Link} href={address({}, { q: nearField(lat, lon) })} variant="default" size="compact-sm">
+      <Button component={Link} href={address({}, { q: nearField(lat, lon) })} onClick={() => setPicture(null)} variant="default" size="compact-sm">
         {t.places.near}
       </Button>
     </section>

@@ -3,7 +3,7 @@
 import { ActionIcon, Modal } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { ChevronLeft, ChevronRight, Info, X } from "lucide-react";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { useView } from "../address";
 import type { PhotoCard } from "../api/client";
@@ -38,8 +38,11 @@ export function Viewer({ photoId, search, total, around, onClosed, onStacksChang
   const { data: photo, error } = useQuery(photoOptions(photoId));
   const { card, ...beside } = useNeighbours(search, total, photoId);
   const at = around?.indexOf(photoId) ?? -1;
-  const previous = around ? named(around[at - 1]) : beside.previous;
-  const next = around ? named(around[at < 0 ? -1 : at + 1]) : beside.next;
+  const placed = useMemo(
+    () => ({ previous: named(around?.[at - 1]), next: named(around?.[at < 0 ? -1 : at + 1]) }),
+    [around, at],
+  );
+  const { previous, next } = around ? placed : beside;
   const shown = photo?.photo_id === photoId ? photo : card;
 
   const close = useCallback(() => {
