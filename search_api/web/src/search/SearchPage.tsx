@@ -397,7 +397,7 @@ function Empty({ view, picture, clear }: { view: View; picture: File | null; cle
 function Failed({ error, again }: { error: ApiError; again: () => void }) {
   const { show } = useView();
   const { setPicture } = usePicture();
-  const byWords = ["SEARCH_BY_CONTENT_OFF", "MODEL_NOT_FETCHED", "MODEL_LOADING"].includes(error.code);
+  const byWords = ["SEARCH_BY_CONTENT_OFF", "MODEL_NOT_FETCHED"].includes(error.code);
   return (
     <Message title={t.states.titles[error.code] ?? t.states.failed} note={error.message}>
       {byWords ? (
