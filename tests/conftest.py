@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from drawn_photos import draw_photos
 from shelf import InProcessEngine, Shelf
+from small_library import SmallLibrary, build
 
 from resources.home import Home
 from resources.library import Library
@@ -71,6 +72,12 @@ def shelf(tmp_path: Path) -> Shelf:
 def shelf_with_workers(shelf: Shelf) -> Shelf:
     """The same with two decode worker processes, which take a second or two to start for each run."""
     return replace(shelf, engine=None)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
+    """A dozen photos that were taken in with a model; never changed by a test: those change a copy of its home."""
+    return build(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="session")

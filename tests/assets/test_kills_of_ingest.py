@@ -2,6 +2,7 @@
 
 With `-s` the figures are printed. A moment is a step drawn at random (the look at the folders, a file read, a batch
 embedded or captioned, the index) and up to 0.3 s after it. Between two lives photos arrive and a person tags, rates and
+describes them.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from served_page import names, playwright, served, title
-from small_library import PRESET, SmallLibrary, build
+from running_app import wait_until
+from served_page import names, playwright, search_box, title
+from small_library import PRESET, SmallLibrary
 
 from resources.manifest import projections
 from search_api.page import BUILT
@@ -43,17 +43,11 @@ def draw_map(small: SmallLibrary, places: dict[str, tuple[float, float]] = PLACE
         projections.replace(tx, PRESET, [photo_id for photo_id, _ in named], points, cluster, groups)
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
-    small = build(tmp_path_factory.mktemp("page"))
+@pytest.fixture
+def page(page: Any, small: SmallLibrary) -> Any:
+    """With the map as it is at first, whatever the test before made of it."""
     draw_map(small)
-    return small
-
-
-@pytest.fixture(scope="module")
-def url(small: SmallLibrary) -> Iterator[str]:
-    with served(small) as address:
-        yield address
+    return page
 
 
 def _lit(page: Any) -> Any:
@@ -100,7 +94,7 @@ def test_the_map_opens_and_says_in_words_what_it_shows(page: Any) -> None:
     expect(groups).to_have_text(["circle, sea3", "Group 23"])
     expect(page.locator(".map-picture")).to_have_count(7)
     expect(page.get_by_role("application", name="Map of 7 photos by likeness")).to_be_visible()
-    assert _painted(page) > 2
+    wait_until(lambda: _painted(page) > 2)
 
     page.get_by_label("Colour by").select_option("Camera")
     legend = page.get_by_role("list", name="What the colours mean").get_by_role("listitem")
@@ -113,7 +107,7 @@ def test_the_map_opens_and_says_in_words_what_it_shows(page: Any) -> None:
 
 def test_what_is_searched_for_is_lit(page: Any) -> None:
     _open(page)
-    page.get_by_role("combobox", name="Search your photos").fill("camera:X-T5")
+    search_box(page).fill("camera:X-T5")
     _says(page, "3 photos")
     expect(page.locator(".map-picture.unlit")).to_have_count(4)
     _says(page, "(1 more not on the map)")
@@ -202,6 +196,7 @@ def test_a_map_that_is_drawn_anew_or_gone_is_told(page: Any, small: SmallLibrary
     page.get_by_label("Colour by").select_option("Kind of file")  # the page learns of it by asking
     page.get_by_text("8 photos. Those that look alike").wait_for()
     expect(_lit(page)).to_be_hidden()
+    assert console, "it was told when it asked"
     assert all("409" in line for line in console), console
     console.clear()
 
@@ -211,6 +206,8 @@ def test_a_map_that_is_drawn_anew_or_gone_is_told(page: Any, small: SmallLibrary
     title(page).to_have_text("The map is not drawn yet")
     page.get_by_role("button", name="Draw the map").click()
     page.get_by_text("Dagster does not answer").wait_for()
+    assert any("404" in line for line in console), console
+    assert any("503" in line for line in console), console
     assert all("404" in line or "503" in line for line in console), console
     console.clear()
 

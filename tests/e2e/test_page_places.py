@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from served_page import names, photo_link, playwright, served, title
-from small_library import SmallLibrary, build, draw_photo
+from served_page import choose, chosen, names, photo_link, playwright, search_box, title
+from small_library import SmallLibrary, draw_photo
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect = playwright.expect
 # Without a graphics card a map is painted by the processor, each step of its flight.
-_PAINTED_MS = 30_000
+_PAINTED_MS = 60_000
 JOURNEYS = {
     "rua.jpg": (38.7167, -9.1333),
     "tejo.jpg": (38.711, -9.14),
@@ -24,18 +23,17 @@ JOURNEYS = {
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
-    small = build(tmp_path_factory.mktemp("page"))
+def small(small: SmallLibrary) -> SmallLibrary:
+    folder = _journeys(small)
     for seed, (name, place) in enumerate(JOURNEYS.items(), start=200):
-        draw_photo(small.photos / "Journeys" / name, "red", "white", seed, (160, 120), place)
+        draw_photo(folder / name, "red", "white", seed, (160, 120), place)
+    small.add_folder(folder)
     small.take_in()
     return small
 
 
-@pytest.fixture(scope="module")
-def url(small: SmallLibrary) -> Iterator[str]:
-    with served(small) as address:
-        yield address
+def _journeys(small: SmallLibrary) -> Path:
+    return small.settings.home.parent / "Journeys"
 
 
 def test_the_viewer_shows_where_a_photo_was_taken_and_leads_to_what_is_near(page: Any) -> None:
@@ -45,7 +43,7 @@ def test_the_viewer_shows_where_a_photo_was_taken_and_leads_to_what_is_near(page
     where.get_by_role("link", name="Photos near here").click()
     title(page).to_have_text("2 photos")
     assert set(names(page)) == {"rua.jpg", "tejo.jpg"}
-    expect(page.get_by_role("combobox", name="Search your photos")).to_have_value("near:38.71670,-9.13330,1km")
+    expect(search_box(page)).to_have_value("near:38.71670,-9.13330,1km")
     page.goto(page.url.split("?")[0])
     photo_link(page, "gold.jpg").first.click()
     page.get_by_role("region", name="Similar photos").wait_for()
@@ -53,12 +51,13 @@ def test_the_viewer_shows_where_a_photo_was_taken_and_leads_to_what_is_near(page
 
 
 def test_a_map_shows_where_photos_were_taken_and_leads_to_them(page: Any, console: list[str]) -> None:
-    box = page.get_by_role("combobox", name="Search your photos")
+    box = search_box(page)
     page.get_by_role("link", name="Places", exact=True).click()
     title(page).to_have_text("4 photos with a place")
     marks, rows = page.locator(".place-mark"), page.get_by_role("region", name="Places in view").locator("li")
     expect(marks).to_have_count(2, timeout=_PAINTED_MS)
-    expect(rows).to_have_text([re.compile("^Lisbon, Portugal.*3 photos$"), re.compile("^Sydney.*1 photo$")])
+    seen = [re.compile("^Lisbon, Portugal.*3 photos$"), re.compile("^Sydney.*1 photo$")]
+    expect(rows).to_have_text(seen, timeout=_PAINTED_MS)
     rows.first.get_by_role("link").click()
     title(page).to_have_text("3 photos")
     expect(box).to_have_value(re.compile(r"^box:[-\d.]+(,[-\d.]+){3}$"))
@@ -108,9 +107,9 @@ def test_without_graphics_the_places_are_a_list(page: Any) -> None:
 def test_removed_photos_are_listed_taken_along_and_brought_back(page: Any, small: SmallLibrary) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     for name in ("opera.jpg", "ponte.jpg"):
-        photo_link(page, name).focus()
-        page.keyboard.press("Space")
-    page.get_by_role("region", name="Chosen photos").get_by_role("button", name="Remove from the library").click()
+        choose(page, photo_link(page, name))
+    chosen(page).get_by_role("button", name="Remove from the library").click()
+    page.get_by_text("2 photos removed from the library.").wait_for()
     page.get_by_role("link", name="Library").click()
     page.get_by_role("tab", name="Removed").click()
     rows = page.get_by_role("tabpanel").locator("li")
@@ -118,11 +117,11 @@ def test_removed_photos_are_listed_taken_along_and_brought_back(page: Any, small
     page.get_by_role("button", name="Copy all paths").click()
     page.get_by_text("2 paths copied.").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()").splitlines()
-    assert sorted(copied) == [str(small.photos / "Journeys" / name) for name in ("opera.jpg", "ponte.jpg")]
+    assert sorted(copied) == [str(_journeys(small) / name) for name in ("opera.jpg", "ponte.jpg")]
     page.get_by_role("checkbox", name="Choose opera.jpg").check()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save the list").click()
-    assert Path(download.value.path()).read_text() == f"{small.photos}/Journeys/opera.jpg\n"
+    assert Path(download.value.path()).read_text() == f"{_journeys(small)}/opera.jpg\n"
     page.get_by_role("button", name="Bring back 1 photo").click()
     page.get_by_text("1 photo is back in your library.").wait_for()
     expect(rows).to_have_count(1)

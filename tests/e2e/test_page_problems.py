@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from related_photos import draw_related
-from served_page import playwright, served
-from small_library import SmallLibrary, build, draw_photo
+from related_photos import related_folder
+from served_page import playwright
+from small_library import SmallLibrary, draw_photo
 
 from resources.imaging import DECODER_VERSION
 from resources.manifest import failures, jobs
@@ -18,12 +17,9 @@ expect = playwright.expect
 
 
 @pytest.fixture(scope="module")
-def rough(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
+def small(small: SmallLibrary) -> SmallLibrary:
     """With a cut photo, four broken files of three kinds, and a folder that may not be read."""
-    small = build(tmp_path_factory.mktemp("page"))
-    folder = small.settings.home.parent / "Rough"
-    folder.mkdir()
-    draw_related(folder)
+    folder = related_folder(small)
     (folder / "zero.jpg").write_bytes(b"")
     (folder / "deep").mkdir()
     (folder / "deep/text.jpg").write_text("not a photo at all")
@@ -45,12 +41,6 @@ def rough(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
     return small
 
 
-@pytest.fixture(scope="module")
-def url(rough: SmallLibrary) -> Iterator[str]:
-    with served(rough) as address:
-        yield address
-
-
 def test_problem_files_stand_by_kind_with_their_reason_and_what_to_do(page: Any) -> None:
     page.get_by_role("link", name="Problem files 5").click()
     panel = page.get_by_role("tabpanel", name="Problem files 5")
@@ -63,10 +53,10 @@ def test_problem_files_stand_by_kind_with_their_reason_and_what_to_do(page: Any)
     two = panel.get_by_role("region", name="The content is not an image.")
     two.get_by_text("text.jpg").first.wait_for()
     assert two.locator("li strong").all_inner_texts() == ["größer.jpg", "text.jpg"]
-    assert "/Rough/deep" in two.locator("li code").first.inner_text()
+    assert "/Related/deep" in two.locator("li code").first.inner_text()
 
 
-def test_one_file_a_kind_and_all_are_tried_again(page: Any, rough: SmallLibrary) -> None:
+def test_one_file_a_kind_and_all_are_tried_again(page: Any, small: SmallLibrary) -> None:
     page.get_by_role("link", name="Problem files 5").click()
     panel = page.get_by_role("tabpanel")
     panel.get_by_role("button", name="Try again: größer.jpg").click()
@@ -80,9 +70,9 @@ def test_one_file_a_kind_and_all_are_tried_again(page: Any, rough: SmallLibrary)
     panel.get_by_role("button", name="Try all again").click()
     expect(said).to_contain_text("5 files will be tried again.")
     page.get_by_role("tab", name="Problem files 5").wait_for()  # they stay listed until it is done
-    with rough.library.manifest.write() as tx:  # what the inventory does that Dagster would have run
+    with small.library.manifest.write() as tx:  # what the inventory does that Dagster would have run
         tx.execute("DELETE FROM failures WHERE stage = 'file_inventory'")
-    rough.take_in()  # as the run does that Dagster would have started
+    small.take_in()  # as the run does that Dagster would have started
     page.get_by_role("link", name="Problem files 4").wait_for()
 
 
@@ -112,28 +102,28 @@ def test_what_is_left_out_stands_by_reason_and_is_reached_from_its_folder(page: 
     panel.get_by_text("cut.jpg").wait_for()
 
 
-def test_a_run_that_failed_is_said_until_one_goes_well(page: Any, rough: SmallLibrary) -> None:
-    manifest = rough.library.manifest
+def test_a_run_that_failed_is_said_until_one_goes_well(page: Any, small: SmallLibrary) -> None:
+    manifest = small.library.manifest
     with manifest.write() as tx:
         jobs.start(tx, "run-full", "ingest", "1 folder")
         jobs.finish(tx, "run-full", "failed", "DISK_FULL", "No space is left for /home/me.")
     banner = page.get_by_role("alert")
-    expect(banner).to_contain_text("The last run stopped: No space is left for /home/me.", timeout=15_000)
+    expect(banner).to_contain_text("The last run stopped: No space is left for /home/me.", timeout=60_000)
     with manifest.write() as tx:
         jobs.start(tx, "run-well", "ingest", "1 folder")
         jobs.finish(tx, "run-well", "done")
-    expect(banner).to_be_hidden(timeout=15_000)
+    expect(banner).to_be_hidden(timeout=60_000)
 
 
-def test_stopping_a_run_says_what_is_left(page: Any, rough: SmallLibrary) -> None:
-    draw_photo(rough.settings.home.parent / "Rough/late.jpg", "red", "white", 41)
-    with rough.library.manifest.write() as tx:
+def test_stopping_a_run_says_what_is_left(page: Any, small: SmallLibrary) -> None:
+    draw_photo(small.settings.home.parent / "Related/late.jpg", "red", "white", 41)
+    with small.library.manifest.write() as tx:
         jobs.start(tx, "run-page", "ingest", "1 folder")
     stop = page.get_by_role("region", name="Progress").get_by_role("button", name="Stop")
     stop.wait_for()
 
     def cancelled(route: Any) -> None:  # Dagster does not run here: its part is played
-        with rough.library.manifest.write() as tx:
+        with small.library.manifest.write() as tx:
             jobs.finish(tx, "run-page", "cancelled")
         route.fulfill(status=202, json={})
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running_app import free_port, serving, wait_until
-from served_page import CHROMIUM, photos, playwright
+from served_page import photos, watched
 from small_library import build
 
 from resources import keys
@@ -24,34 +25,33 @@ def _link(library: Library, port: int) -> str:
     return f"http://127.0.0.2:{port}/sign-in.html#{made.text}"
 
 
-def test_a_link_signs_in_once_and_leaves_no_secret_behind(tmp_path: Path) -> None:
+def test_a_link_signs_in_once_and_leaves_no_secret_behind(browser: Any, tmp_path: Path) -> None:
     small = build(tmp_path, with_model=False)
     settings = small.settings.model_copy(update={"host": "0.0.0.0", "port": free_port()})
-    with serving(settings), playwright.sync_playwright() as driver:
+    address = f"http://127.0.0.2:{settings.port}/"
+    with serving(settings):
         api = RunningApi.of(small.library.home)
         assert api is not None
         wait_until(lambda: api.get("/status")["points"] == 8)
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        context = browser.new_context()
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        complaints: list[str] = []
-        page.on("console", lambda entry: complaints.append(entry.text) if entry.type == "error" else None)
-
-        page.goto(f"http://127.0.0.2:{settings.port}/")
+        console: list[str] = []
+        page = watched(browser, address, console)
+        page.goto(address)
         page.get_by_text("Sign in first").first.wait_for()
-        complaints.clear()  # each refused request stands in the console
+        assert console
+        assert all("401" in line for line in console), console  # a browser writes each refused request
+        console.clear()
 
         link = _link(small.library, settings.port)
         page.goto(link)
         photos(page).first.wait_for()
-        assert page.url == f"http://127.0.0.2:{settings.port}/"
+        assert page.url == address
         assert photos(page).count() == 8
         assert page.evaluate("document.cookie") == "", "no script can read the session"
-        assert [each for each in complaints if "Content Security Policy" in each or "Refused" in each] == []
+        assert console == []
+        page.context.close()
 
-        other = browser.new_context().new_page()
+        other = watched(browser, address, console)
         other.goto(link)
         other.get_by_text("used already").wait_for()
         assert "#" not in other.url
-        browser.close()
+        other.context.close()

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from related_photos import PEOPLE, draw_related
-from served_page import photo_link, playwright, served, title
-from small_library import SmallLibrary, build
+from related_photos import PEOPLE, related_folder
+from served_page import photo_link, playwright, title
+from small_library import SmallLibrary
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect = playwright.expect
 
 
 @pytest.fixture(scope="module")
-def related(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
-    small = build(tmp_path_factory.mktemp("page"))
-    folder = small.settings.home.parent / "Related"
-    folder.mkdir()
-    draw_related(folder)
-    small.add_folder(folder)
+def small(small: SmallLibrary) -> SmallLibrary:
+    small.add_folder(related_folder(small))
     small.take_in()
     return small
-
-
-@pytest.fixture(scope="module")
-def url(related: SmallLibrary) -> Iterator[str]:
-    with served(related) as address:
-        yield address
 
 
 def test_tiles_say_that_they_stand_for_several_are_a_page_or_move(page: Any) -> None:
@@ -45,15 +34,15 @@ def test_tiles_say_that_they_stand_for_several_are_a_page_or_move(page: Any) -> 
     assert page.get_by_alt_text("harbour-edit.jpg, 2 versions").count() == 1
 
 
-def test_a_photo_shows_people_place_label_and_where_its_date_is_from(page: Any, related: SmallLibrary) -> None:
-    page.goto(f"{page.url.rstrip('/')}/?photo={related.photo_id('harbour.jpg')}")
+def test_a_photo_shows_people_place_label_and_where_its_date_is_from(page: Any, small: SmallLibrary) -> None:
+    page.goto(f"{page.url.rstrip('/')}/?photo={small.photo_id('harbour.jpg')}")
     facts = page.get_by_role("dialog")
     facts.get_by_text(PEOPLE[0]).wait_for()
     said = facts.inner_text()
     assert PEOPLE[1] in said
     assert "Lisboa, Portugal" in said
     assert "Red" in said
-    page.goto(f"{page.url.partition('/?')[0]}/?photo={related.photo_id('letter.tif')}")
+    page.goto(f"{page.url.partition('/?')[0]}/?photo={small.photo_id('letter.tif')}")
     facts.get_by_text("when the file was last changed").wait_for()
     assert "TIFF · page 1 of 3" in facts.inner_text()
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from PIL import Image
-from small_library import draw_photo
+from small_library import SmallLibrary, draw_photo
 
-__all__ = ["PEOPLE", "draw_related", "xmp"]
+__all__ = ["PEOPLE", "draw_related", "related_folder", "xmp"]
 
 PEOPLE = ("Ada Lovelace", "Jürgen Größer")
 
@@ -28,6 +28,14 @@ def xmp() -> bytes:
     people = "".join(f"<rdf:li>{escape(name)}</rdf:li>" for name in PEOPLE)
     text = _XMP.format(label="Red", city="Lisboa", region="Lisboa", country="Portugal", code="PT", people=people)
     return text.encode()
+
+
+def related_folder(small: SmallLibrary) -> Path:
+    """A folder beside the home with these photos in it, which the library does not watch yet."""
+    folder = small.settings.home.parent / "Related"
+    folder.mkdir()
+    draw_related(folder)
+    return folder
 
 
 def draw_related(folder: Path) -> None:

@@ -16,10 +16,27 @@ import pytest
 from running_app import free_port
 from small_library import PRESET, SmallLibrary
 
-__all__ = ["names", "opened", "photo_link", "photos", "playwright", "served", "title"]
+__all__ = [
+    "choose",
+    "chosen",
+    "chromium",
+    "names",
+    "opened",
+    "photo_link",
+    "photos",
+    "playwright",
+    "press",
+    "search_box",
+    "served",
+    "title",
+    "watched",
+]
 
 playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium")
+# A busy machine needs many seconds for what an idle one does at once: no wait may be what fails.
+_WAIT_MS = 30_000
+playwright.expect.set_options(timeout=_WAIT_MS)
+_CHROMIUM = shutil.which("chromium")
 # A browser without a graphics card says this of each canvas that it paints with WebGL, whatever the page does.
 _PAINTS_WITHOUT_CARD = "GL Driver Message (OpenGL, Performance"
 
@@ -41,7 +58,7 @@ def served(small: SmallLibrary) -> Iterator[str]:
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 400
         while not _searchable(address):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
@@ -49,12 +66,76 @@ def served(small: SmallLibrary) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=60)
+        finally:
+            process.kill()
+
+
+def _searchable(address: str) -> bool:
+    try:
+        ready = httpx.get(f"{address}/api/v1/health/ready", timeout=5)
+        if not ready.is_success or ready.json()["model"] != "ready":
+            return False
+        # Not what /status says: that may be two seconds old.
+        index = httpx.get(f"{address}/api/v1/status/index", timeout=10)
+        return bool(index.is_success and index.json()["same"])
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser. One a module: its driver keeps the thread's event loop, so that no `asyncio.run` works meanwhile."""
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+def watched(browser: Any, address: str, console: list[str]) -> Any:
+    """An empty page with cookies and a cache of its own; what it complains of, or asks of other hosts, is in `console`.
+
+    Whoever calls closes its context.
+    """
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    page.set_default_timeout(_WAIT_MS)
+    page.on(
+        "console",
+        lambda entry: (
+            console.append(entry.text)
+            if entry.type in ("error", "warning") and _PAINTS_WITHOUT_CARD not in entry.text
+            else None
+        ),
+    )
+    page.on("pageerror", lambda error: console.append(str(error)))
+    page.on(
+        "request",
+        lambda request: None if request.url.startswith((address, "data:", "blob:")) else console.append(request.url),
+    )
+    return page
+
+
+@contextmanager
+def opened(browser: Any, url: str, console: list[str]) -> Iterator[Any]:
+    """The page with its photos. Its console must stay empty, and it must ask no other host for anything."""
+    page = watched(browser, url, console)
+    page.goto(url)
+    photos(page).first.wait_for()
+    yield page
+    page.context.close()
+    assert console == []
 
 
 def title(page: Any) -> Any:
     """Assertions on the line above the photos, which wait for it."""
     return playwright.expect(page.get_by_role("heading", level=1))
+
+
+def search_box(page: Any) -> Any:
+    return page.get_by_role("combobox", name="Search your photos")
 
 
 def photos(page: Any) -> Any:
@@ -73,41 +154,22 @@ def names(page: Any) -> list[str]:
     return found
 
 
-def _searchable(address: str) -> bool:
-    try:
-        ready = httpx.get(f"{address}/api/v1/health/ready", timeout=5)
-        if not ready.is_success or ready.json()["model"] != "ready":
-            return False
-        status = httpx.get(f"{address}/api/v1/status", timeout=10).json()
-        return bool(status["points"] == status["photos"] > 0)
-    except httpx.HTTPError:
-        return False
+def chosen(page: Any) -> Any:
+    """The bar of what may be done with the chosen photos."""
+    return page.get_by_role("region", name="Chosen photos")
 
 
-@contextmanager
-def opened(url: str, console: list[str], scheme: str = "light") -> Iterator[Any]:
-    """A page whose console must stay free of errors, and which must ask no other host for anything."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
-        page.set_default_timeout(15_000)
-        page.on(
-            "console",
-            lambda entry: (
-                console.append(entry.text)
-                if entry.type in ("error", "warning") and _PAINTS_WITHOUT_CARD not in entry.text
-                else None
-            ),
-        )
-        page.on("pageerror", lambda error: console.append(str(error)))
-        page.on(
-            "request",
-            lambda request: None if request.url.startswith((url, "data:", "blob:")) else console.append(request.url),
-        )
-        page.goto(url)
-        photos(page).first.wait_for()
-        yield page
-        browser.close()
-    assert console == []
+def choose(page: Any, photo: Any) -> None:
+    """Choose a photo of the grid by its key."""
+    box = photo.locator("xpath=..").locator("input[data-choose]")
+    box.wait_for(state="attached")
+    photo.focus()
+    page.keyboard.press("Space")
+    playwright.expect(box).to_be_checked()
+
+
+def press(field: Any) -> None:
+    """Press the space bar on a radio or a box of a dialog that has just opened, once that has taken the focus."""
+    within = field.page.locator("[role=dialog]:focus, [role=dialog] :focus")
+    playwright.expect(within).to_have_count(1)
+    field.press(" ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ CAPTIONS = {
     "blue.png": "a blue square beside the sea",
 }
 WORDS = ["a", "red", "green", "blue", "circle", "square", "beside", "the", "wall", "sky", "sea", "yellow", "of"]
+_BLUE_WRITTEN = datetime(2026, 5, 1, 12)
 _CAPTIONER = ResultKey("captions-by-hand", "1", "1")
 
 
@@ -46,6 +48,11 @@ class SmallLibrary:
     @property
     def library(self) -> Library:
         return Library(self.settings)
+
+    def copied(self, home: Path) -> SmallLibrary:
+        """The same library in a home of its own; its photos are those of this one."""
+        shutil.copytree(self.settings.home, home, ignore=shutil.ignore_patterns("run", "*.lock"))
+        return SmallLibrary(self.settings.model_copy(update={"home": home}), self.photos)
 
     def photo_id(self, file_name: str) -> str:
         """The id of the photo whose file has this name."""
@@ -164,6 +171,8 @@ def _draw_all(photos: Path) -> None:
     for seed, (name, colour, background) in enumerate(drawn, start=1):
         size = (480, 640) if seed % 3 == 0 else (640, 480)
         draw_photo(photos / name, colour, background, seed, size)
+    # It says no date: its file's counts.
+    os.utime(photos / "Lisbon 2023/blue.png", (_BLUE_WRITTEN.timestamp(),) * 2)
     shutil.copy(photos / "Garden/gold.jpg", photos / "Lisbon 2023/gold again.jpg")
     (photos / "Garden/broken.jpg").write_bytes((photos / "Garden/pink.jpg").read_bytes()[:400])
     (photos / "Garden/notes.txt").write_text("not a photo")

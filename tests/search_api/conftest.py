@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -14,19 +13,13 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 from running_app import free_port, running
-from small_library import SmallLibrary, build
+from small_library import SmallLibrary
 
 from demo.evidence import distinct_cards
 from resources.models import DEMO_MODEL
 from resources.settings import Settings
 
 _WORKSPACE = Path(__file__).with_name("dagster_workspace.py")
-
-
-@pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> SmallLibrary:
-    """Never changed by a test."""
-    return build(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +32,7 @@ def client(small: SmallLibrary) -> Iterator[TestClient]:
 @pytest.fixture
 def own(small: SmallLibrary, tmp_path: Path) -> SmallLibrary:
     """A copy of the home, for a test that changes it; the photos are those of `small`."""
-    home = tmp_path / "home"
-    shutil.copytree(small.settings.home, home, ignore=shutil.ignore_patterns("run", "*.lock"))
-    return SmallLibrary(small.settings.model_copy(update={"home": home}), small.photos)
+    return small.copied(tmp_path / "home")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from dagster import DagsterInstance
+from dagster import DagsterEventType, DagsterInstance
 from fastapi.testclient import TestClient
 from qdrant_client import QdrantClient
 from qdrant_client.http.exceptions import ResponseHandlingException
@@ -88,7 +88,7 @@ def test_photos_that_are_sent_start_a_run_whose_log_can_be_read(with_dagster: Te
 
 @pytest.mark.slow
 def test_adding_a_folder_watches_it_and_starts_its_run(
-    with_dagster: TestClient, own: SmallLibrary, webserver: str
+    with_dagster: TestClient, own: SmallLibrary, dagster_home: Path
 ) -> None:
     folder = own.settings.home.parent / "Größe & Ünïcode"
     draw_photo(folder / "2019/one.jpg", "red", "white", 51)
@@ -99,8 +99,11 @@ def test_adding_a_folder_watches_it_and_starts_its_run(
     assert (added["folder"]["path"], added["photo_files"]) == (str(folder), 2)
     job = with_dagster.get(f"/api/v1/jobs/{added['job_id']}").json()
     assert (job["state"], job["kind"], job["target"]) == ("queued", "ingest", "2 folders")
-    time.sleep(4)  # Dagster does not stop a run in the moment in which it starts, and then not at all
-    wait_until(lambda: with_dagster.post(f"/api/v1/jobs/{added['job_id']}/cancel").status_code == 202, 20)
+    with DagsterInstance.from_config(str(dagster_home)) as instance:
+        # Dagster does not stop a run in the moment in which it starts, and then not at all.
+        begun = DagsterEventType.STEP_START
+        wait_until(lambda: bool(instance.all_logs(added["job_id"], of_type=begun)), 120)
+    wait_until(lambda: with_dagster.post(f"/api/v1/jobs/{added['job_id']}/cancel").status_code == 202, 60)
     assert with_dagster.get(f"/api/v1/jobs/{added['job_id']}").json()["state"] == "cancelled"
 
 
