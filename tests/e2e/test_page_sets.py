@@ -108,8 +108,10 @@ def test_what_is_chosen_is_tagged_rated_and_handed_out(page: Any, small: SmallLi
     with zipfile.ZipFile(Path(download.value.path())) as packed:
         assert [Path(name).name for name in packed.namelist()] == ["violet.jpg"]
     bar.get_by_role("button", name="Remove from the library").click()
+    undo = page.get_by_role("status", name="What was done").get_by_role("button", name="Undo")
+    undo.focus()  # it stays as long as somebody is about to use it
     title(page).to_have_text("3 photos")
-    page.get_by_role("status", name="What was done").get_by_role("button", name="Undo").click()
+    undo.click()
     title(page).to_have_text("4 photos")
 
 

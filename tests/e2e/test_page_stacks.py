@@ -94,9 +94,11 @@ def test_a_stack_opens_gets_another_cover_and_is_taken_apart_and_back(page: Any)
 
     stack.get_by_role("button", name="Take the stack apart").click()
     expect(notice).to_contain_text("These photos stand alone now.")
+    undo = notice.get_by_role("button", name="Undo")
+    undo.focus()  # it stays as long as somebody is about to use it
     expect(stack).to_be_hidden()
     expect(photo_link(page, "harbour-edit.jpg")).to_have_count(1)
-    notice.get_by_role("button", name="Undo").click()
+    undo.click()
     expect(notice).to_contain_text("They stand together again.")
     expect(stack).to_be_visible()
     title(page).to_have_text("14 photos")
