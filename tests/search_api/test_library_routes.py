@@ -226,11 +226,12 @@ def test_events_tell_the_progress_of_a_job_and_end_with_it(changing: TestClient,
         jobs.start(tx, "run-1", "ingest", "1 folder")
 
     def work() -> None:
-        for done in (40, 100):
-            time.sleep(1.2)
-            with manifest.write() as tx:
-                jobs.progress(tx, "run-1", {"decoded": {"done": done, "total": 100}}, 33.5, 100.0 - done)
         with manifest.write() as tx:
+            jobs.progress(tx, "run-1", {"decoded": {"done": 40, "total": 100}}, 33.5, 60.0)
+        wait_until(lambda: changing.get("/api/v1/jobs").json()["jobs"][0]["done"] == 40)
+        time.sleep(3)  # several looks of the stream
+        with manifest.write() as tx:
+            jobs.progress(tx, "run-1", {"decoded": {"done": 100, "total": 100}}, 33.5, 0.0)
             jobs.finish(tx, "run-1", "done")
 
     worker = threading.Thread(target=work)
