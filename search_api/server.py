@@ -18,6 +18,9 @@ from search_api.main import create_app
 __all__ = ["PatientProtocol", "server"]
 
 _GRACE_S = 3  # for replies that are under way when the server stops
+# For the next request of a connection. Clients give up idle ones after 5 s (httpx) to minutes (browsers): were it as
+# short as theirs, they would ask on connections that are closed just then.
+_IDLE_S = 30
 _CONNECTIONS = 1000  # of all clients together, below the usual limit of 1,024 open files
 
 
@@ -64,6 +67,11 @@ class PatientProtocol(HttpToolsProtocol):
                 return
         super().data_received(data)
 
+    def on_message_begin(self) -> None:
+        if self._head is None:
+            self._await_head()  # of a request whose head came in part with the one before it
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         if self._head:
             self._head.cancel()
@@ -96,6 +104,7 @@ def server(settings: Settings, **options: Any) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         limit_concurrency=_CONNECTIONS,
+        timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=_GRACE_S,
         **options,
     )
