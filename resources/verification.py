@@ -180,6 +180,7 @@ def verify_previews(library: Library, *, repair: bool = False, idle: bool = Fals
     part = Part("previews", "pictures")
     with library.manifest.read() as tx:
         part.checked = len(integrity.pixel_hashes(tx))
+        awaited = previews.awaited(tx)
     lost = lost_pictures(library.manifest, library.store, capped=library.settings.cache_max_bytes is not None)
     here = lost & remakeable_pictures(library.manifest) if lost else set()
     orphans = orphan_pictures(library.manifest, library.home, idle=idle)
@@ -187,9 +188,16 @@ def verify_previews(library: Library, *, repair: bool = False, idle: bool = Fals
         if here:
             with library.manifest.write() as tx:
                 previews.read_again(tx, here)
+            awaited |= here
         for path in orphans:
             path.unlink(missing_ok=True)
-    part.found("previews_missing", "previews are gone and can be made again", sorted(here), mended=len(here) * repair)
+    part.found("previews_missing", "previews are gone and can be made again", sorted(here - awaited))
+    part.found(
+        "previews_awaited",
+        "previews are gone; the next `loupe ingest` of their folder makes them again, or `loupe up`",
+        sorted(here & awaited),
+        fault=False,
+    )
     part.found(
         "previews_lost",
         "previews are gone and wait for their originals, which cannot be reached",

@@ -13,7 +13,17 @@ import pyarrow as pa
 
 from resources.manifest.database import Transaction
 
-__all__ = ["IS_READ", "metadata", "newest", "originals", "put", "read_again", "read_content_again", "remakeable"]
+__all__ = [
+    "IS_READ",
+    "awaited",
+    "metadata",
+    "newest",
+    "originals",
+    "put",
+    "read_again",
+    "read_content_again",
+    "remakeable",
+]
 
 # Of a row `v`: whether its bytes need not be read again.
 IS_READ = "(v.metadata IS NOT NULL AND v.decoder_version <> '')"
@@ -36,6 +46,13 @@ def read_again(tx: Transaction, pixel_hashes: Iterable[str]) -> None:
             f"""UPDATE previews SET decoder_version = '' WHERE sha256 IN
                 (SELECT sha256 FROM previews JOIN {given} USING (pixel_hash))"""
         )
+
+
+def awaited(tx: Transaction) -> set[str]:
+    """The pictures that `read_again` was asked for and that no run has made again yet."""
+    return {
+        row[0] for row in tx.execute("SELECT DISTINCT pixel_hash FROM previews WHERE decoder_version = ''").fetchall()
+    }
 
 
 def read_content_again(tx: Transaction, hashes: Iterable[str]) -> None:

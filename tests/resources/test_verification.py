@@ -76,7 +76,16 @@ def test_sound_library_has_nothing_to_say(full_shelf: Shelf) -> None:
 def test_lost_previews_are_pending_again(full_shelf: Shelf) -> None:
     for path in list(full_shelf.library.home.previews.rglob("*.jpg"))[:2]:
         path.unlink()
-    assert_mended(full_shelf, "previews_missing", 2)
+    before = originals(full_shelf)
+    missing = problems(verify(full_shelf))
+    assert {problem: each.open for problem, each in missing.items()} == {"previews_missing": 2}
+    for repair in (True, False):  # what waits for the next run is no fault any more
+        awaited = verify(full_shelf, repair=repair)
+        assert {problem: each.count for problem, each in problems(awaited).items()} == {"previews_awaited": 2}
+        assert all(part.ok for part in awaited.values())
+    full_shelf.take_in()
+    assert problems(verify(full_shelf)) == {}
+    assert originals(full_shelf) == before
     assert full_shelf.model.embedded == 6, "no picture was shown to the model twice"
 
 
