@@ -60,12 +60,12 @@ class PatientProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._head is None and (self.cycle is None or self.cycle.response_complete):
             self._await_head()  # the next request of a connection that is kept
-        if self._head:
-            self._head_bytes += len(data)
-            if self._head_bytes > self.head_bytes + (1 << 16):  # a body may begin in the same read
-                self.transport.abort()
-                return
+        awaited = self._head
         super().data_received(data)
+        if awaited and self._head is awaited:  # else it is whole, and a body may have begun in the same read
+            self._head_bytes += len(data)
+            if self._head_bytes > self.head_bytes:
+                self.transport.abort()
 
     def on_message_begin(self) -> None:
         if self._head is None:
