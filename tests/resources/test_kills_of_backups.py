@@ -1,11 +1,14 @@
-"""SIGKILL at seeded random moments during a backup, a restore and an upgrade, and started again."""
+"""SIGKILL at chosen steps and at seeded random moments of a backup, a restore and an upgrade, and started again."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -25,6 +28,16 @@ from resources.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * KILLS)]
 
+_STEP = """
+import os
+import sys
+def step():  # say that something is about to begin, and wait until it may
+    print("step", flush=True)
+    sys.stdin.readline()
+def stepwise(do):
+    return lambda *arguments, **named: (step(), do(*arguments, **named))[1]
+os.rename, os.replace, os.link = stepwise(os.rename), stepwise(os.replace), stepwise(os.link)
+"""
 _BACKUP = """
 from pathlib import Path
 from resources import backup
@@ -32,55 +45,99 @@ from resources.home import Home
 from resources.manifest import Manifest
 backup._SHORT_SEGMENT = 1
 home = Home(Path(sys.argv[1]))
-print("go", flush=True)
+step()
 backup.back_up(Manifest(home), home, home.backups, keep=3, previews=True)
 """
 _RESTORE = """
 from pathlib import Path
 from resources.home import Home
 from resources.restore import find_backup, restore
-rename = Path.rename
-def slowly(path, target):  # the few moments in which the home is neither old nor new are made as long as the rest
-    time.sleep(0.02)
-    return rename(path, target)
-Path.rename = slowly
 home = Home(Path(sys.argv[1]))
-print("go", flush=True)
+step()
 restore(find_backup("1", home.backups), home)
 """
 _UPGRADE = """
 from pathlib import Path
 from resources.home import Home
-from resources.manifest import Manifest
-print("go", flush=True)
+from resources.manifest import Manifest, manifest
+execute = manifest.Transaction.execute
+def migrate(transaction, sql, *arguments, **named):
+    if "INSERT INTO schema_migrations" in sql:
+        step()
+    return execute(transaction, sql, *arguments, **named)
+manifest.Transaction.execute = migrate
+step()
 Manifest(Home(Path(sys.argv[1]))).prepare()
 """
 
 
 class Kills:
-    """Runs a program again and again and kills it, each time at another moment of its whole run."""
+    """Runs a program again and again and kills it, each time at another moment of its whole run.
+
+    `whole()` comes first: it counts the steps and takes the time of a run that nobody kills.
+    """
 
     def __init__(self, program: str, home: Path) -> None:
-        self._command = [sys.executable, "-c", "import sys, time\n" + program, str(home)]
+        self.home = home
+        self._program = _STEP + program
         self._moments = random.Random(SEED)
-        self.took_s = 0.0
-        self.in_the_middle = 0
+        self._took_s = 0.0
+        self._number = 0
+        self.steps = 0
+        self.killed = 0
 
-    def once(self, kill: bool = True) -> None:
-        """Run it to its end, or kill it somewhere on the way."""
+    def whole(self) -> None:
+        """Run it to its end."""
+        code, self.steps, self._took_s = self._run(None, None)
+        assert code == 0
+
+    def once(self) -> None:
+        """Kill it on the way: in turn before one of its steps, the last one first, and at a random moment.
+
+        A run that ended first, because it had less to do or was faster, says how many steps and seconds it has now.
+        """
+        number, self._number = self._number, self._number + 1
+        if number % 2 == 0:
+            earlier = min(1.0, number / 2 / max(1, KILLS // 2 - 1))
+            code, steps, took_s = self._run(None, round((self.steps - 1) * (1 - earlier)))
+        else:
+            code, steps, took_s = self._run(self._moments.uniform(0, self._took_s), None)
+        assert code in (0, -signal.SIGKILL)
+        if code == 0:
+            self.steps, self._took_s = steps, min(self._took_s, took_s)
+        self.killed += code != 0
+
+    def _run(self, after_s: float | None, at_step: int | None) -> tuple[int, int, float]:
+        """How it ended, the steps that it came to, and the seconds from the first of them to its end."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        with subprocess.Popen(self._command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        command = [sys.executable, "-c", self._program, str(self.home)]
+        steps, started, timer = 0, 0.0, None
+        with subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdin is not None
             assert process.stdout is not None
-            assert process.stdout.readline() == "go\n"
-            started = time.monotonic()
-            if kill:
-                time.sleep(self._moments.uniform(0, self.took_s))
-                self.in_the_middle += process.poll() is None
-                process.kill()
-            process.stdout.read()
-        if not kill:
-            assert process.returncode == 0
-            self.took_s = time.monotonic() - started
+            for line in process.stdout:
+                if line != "step\n":
+                    continue  # what it logs
+                if steps == at_step:
+                    process.kill()
+                    break
+                if steps == 0:
+                    started = time.monotonic()
+                    if after_s is not None:
+                        timer = threading.Timer(after_s, process.kill)
+                        timer.start()
+                steps += 1
+                with contextlib.suppress(BrokenPipeError):  # killed meanwhile
+                    process.stdin.write("\n")
+                    process.stdin.flush()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+            process.wait()
+        if timer is not None:
+            timer.cancel()
+        return process.returncode, steps, time.monotonic() - started
 
 
 @pytest.fixture
@@ -128,7 +185,7 @@ def assert_whole(folder: Path, path: Path) -> Backup:
 def test_killed_backup_leaves_the_backups_before_it_and_no_half_one(full_shelf: Shelf, tmp_path: Path) -> None:
     folder = full_shelf.library.home.backups
     kills = Kills(_BACKUP, full_shelf.settings.home)
-    kills.once(kill=False)
+    kills.whole()
     before = content(full_shelf)
     for _ in range(KILLS):
         earlier = {path.name for path in list_backups(folder)}
@@ -139,8 +196,8 @@ def test_killed_backup_leaves_the_backups_before_it_and_no_half_one(full_shelf: 
             assert_whole(folder, path)
         assert {path.name for path in now[1:]} <= earlier, "at most the one that was begun is new"
         assert len(now) >= min(3, len(earlier))
-    assert kills.in_the_middle >= KILLS // 2, "too few were killed on the way; the test shows little"
-    kills.once(kill=False)
+    assert kills.killed >= KILLS // 2
+    kills.whole()
     last = assert_whole(folder, list_backups(folder)[0])
     assert last.pictures == 60
     assert not list(folder.rglob(".unfinished*")), "what the killed ones left is gone"
@@ -169,14 +226,14 @@ def test_killed_restore_leaves_the_old_the_new_or_a_refusal(full_shelf: Shelf) -
     library = full_shelf.library
     wanted = content(full_shelf)
     back_up(library.manifest, library.home, library.home.backups)
-    timing = Kills(_RESTORE, library.home.path)
-    timing.once(kill=False)
+    kills = Kills(_RESTORE, library.home.path)
+    kills.whole()
     refused = 0
     for number in range(KILLS):
         with library.manifest.write() as tx:
             tags.add(tx, [tx.value("SELECT min(photo_id) FROM photos")], f"after {number}")
         changed = content(full_shelf)
-        timing.once()
+        kills.once()
         if (library.home.restoring / "commit.json").exists():
             with pytest.raises(LoupeError, match="interrupted half way"):
                 Manifest(library.home).prepare()
@@ -189,8 +246,7 @@ def test_killed_restore_leaves_the_old_the_new_or_a_refusal(full_shelf: Shelf) -
         assert not library.home.restoring.exists()
         kept = sorted((library.home.path / "set-aside").glob("*/manifest.duckdb"))
         assert any(f"after {number}" in tags_of(path) for path in kept), "what was there is kept"
-    assert refused, "no kill fell between two renames; the test shows little"
-    assert refused < KILLS, "every kill fell between two renames; the test shows little"
+    assert 0 < refused < KILLS, "some fell between two renames, some did not"
 
 
 def tags_of(manifest: Path) -> set[str]:
@@ -210,15 +266,12 @@ def test_killed_upgrade_leaves_a_whole_manifest_and_a_copy_of_the_old(tmp_path: 
         home.manifest.write_bytes(template.read_bytes())
         return home
 
-    first = old_home()
-    took = Kills(_UPGRADE, first.path)
-    took.once(kill=False)
-    moments = random.Random(SEED)
+    kills = Kills(_UPGRADE, old_home().path)
+    kills.whole()
     cut: list[int] = []
     for _ in range(KILLS):
         home = old_home()
-        kills = Kills(_UPGRADE, home.path)
-        kills.took_s = moments.uniform(0, took.took_s)
+        kills.home = home.path
         kills.once()
         cut.append(schema_of(home.manifest))
         for copy in home.backups.glob("manifest-schema-*.duckdb"):
@@ -227,7 +280,7 @@ def test_killed_upgrade_leaves_a_whole_manifest_and_a_copy_of_the_old(tmp_path: 
         assert (schema_of(home.manifest), count_of(home.manifest)) == (newest_schema(), photos)
         if cut[-1] < newest_schema():
             assert list(home.backups.glob("manifest-schema-*.duckdb")), "the old one is kept"
-    assert set(cut) - {newest_schema()}, "every upgrade had ended before its kill; the test shows nothing"
+    assert len(set(cut) - {newest_schema()}) > 1, "killed between two migrations, at several of them"
 
 
 def write_first_schema(path: Path, photos: int) -> None:
