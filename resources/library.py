@@ -158,7 +158,6 @@ class Library:
         with self.manifest.read() as tx:
             row = tx.one(
                 """SELECT count(*) FILTER (missing_since IS NULL) AS files,
-                    count(*) FILTER (missing_since IS NOT NULL AND skip_reason IS NULL) AS missing,
                     (SELECT count(DISTINCT p.photo_id) FROM photos p JOIN files f ON f.photo_id = p.document_id
                         WHERE f.missing_since IS NULL AND f.skip_reason IS NULL) AS photos
                 FROM files"""
@@ -178,7 +177,7 @@ class Library:
                 points=points,
                 failures=sum(by_code.values()),
                 skipped=problems.skip_reasons(tx),
-                missing=row["missing"],
+                missing=sum(files.count_lost(tx).values()),
                 hidden=hidden.count(tx),
                 pending=pending,
                 failures_by_code=by_code,

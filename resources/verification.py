@@ -133,7 +133,7 @@ def verify_manifest(library: Library, *, repair: bool = False) -> Part:
         with library.manifest.write() as tx:
             integrity.drop_duplicates(tx)
             left = integrity.duplicate_rows(tx)
-    part = Part("manifest", "rows", sum(rows.values()))
+    part = Part("manifest", "row", sum(rows.values()))
     for table, count in twice.items():
         part.found("rows_twice", f"keys stand twice in the table {table}", count, mended=count - left[table])
     part.found("files_unaccounted", "files are neither photos nor problem files, and do not wait either", lost)
@@ -147,7 +147,7 @@ def verify_vectors(
 
     Unless the home is `idle`, vectors without a row are not counted: a run writes them a moment before the row.
     """
-    part = Part("vectors", "vectors")
+    part = Part("vectors", "vector")
     with library.manifest.read() as tx:
         by_model = integrity.embedded_by_model(tx)
     owners: dict[Path, dict[ResultKey, tuple[int, set[str]]]] = {}
@@ -177,7 +177,7 @@ def verify_vectors(
 
 def verify_previews(library: Library, *, repair: bool = False, idle: bool = False) -> Part:
     """Every decoded picture has preview and thumbnail (culled previews aside), and every file there its picture."""
-    part = Part("previews", "pictures")
+    part = Part("previews", "picture")
     with library.manifest.read() as tx:
         part.checked = len(integrity.pixel_hashes(tx))
         awaited = previews.awaited(tx)
@@ -218,7 +218,7 @@ def verify_index(library: Library, *, repair: bool = False) -> Part:
     model = _index_model(library)
     publish(library.manifest, library.settings, model)
     found = verify_through_owner(library.manifest, library.settings, model)
-    part = Part("index", "photos", found.photos)
+    part = Part("index", "photo", found.photos)
     left = found
     if repair and not found.same:
         listed = [*found.missing, *found.unexpected, *found.unembedded]
@@ -248,7 +248,7 @@ def verify_files(library: Library, *, repair: bool = False, progress: Progress =
     gone: list[str] = []
     changed: list[str] = []
     keys: set[str] = set()
-    part = Part("files", "files")
+    part = Part("files", "file")
     for path, row in _present(library, progress):
         part.checked += 1
         try:
@@ -285,8 +285,9 @@ def verify_originals(library: Library, *, progress: Progress = lambda *at: None)
     """Read every original and compare its hash: other bytes at the same size and time are bit rot, which stays."""
     rotten: list[tuple[str, str]] = []
     unreadable: list[str] = []
+    changed: list[str] = []
     whole: dict[str, str] = {}
-    part = Part("originals", "files")
+    part = Part("originals", "file")
 
     def look(each: tuple[str, _Present]) -> tuple[str, _Present, str | None]:
         return (*each, _hash_of(*each))
@@ -295,6 +296,7 @@ def verify_originals(library: Library, *, progress: Progress = lambda *at: None)
         known = ((path, row) for path, row in _present(library, progress) if row.sha256)
         for path, row, digest in _in_order(readers, look, known):
             if digest == _CHANGED:
+                changed.append(path)
                 continue
             part.checked += 1
             if digest is None:
@@ -306,6 +308,9 @@ def verify_originals(library: Library, *, progress: Progress = lambda *at: None)
     said = [f"{path} (a whole copy: {whole[sha256]})" if sha256 in whole else path for path, sha256 in rotten]
     part.found("originals_rotten", "originals hold other bytes at the same size and time: put back a copy", said)
     part.found("originals_unreadable", "originals cannot be read", unreadable)
+    part.found(
+        "originals_not_compared", "files are gone or changed since they were read: not compared", changed, fault=False
+    )
     return part
 
 

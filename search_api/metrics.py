@@ -135,7 +135,9 @@ def _library(now: LibraryNow) -> Iterator[GaugeMetricFamily]:
     )
     yield _labelled("loupe_waiting", "Files and photos that wait, by stage.", "stage", dict(counts.pending))
     yield _gauge("loupe_problem_files", "Files that could not be read.", counts.failures)
-    yield _gauge("loupe_missing_files", "Files that were there once.", counts.missing)
+    yield _gauge(
+        "loupe_missing_files", "Files that were there once, and no other file of their photo is.", counts.missing
+    )
     yield _labelled(
         "loupe_index_points", "Photos in the index.", "kind", {"all": index.points, "content": index.embedded}
     )

@@ -10,6 +10,7 @@ import typer
 
 from orchestration.cli.options import JsonOption, print_json, progress_line, settings_from
 from resources.errors import CODES
+from resources.wording import counted
 
 __all__ = ["verify_command"]
 
@@ -33,10 +34,10 @@ def verify_command(
         print_json({"ok": ok, "parts": [{**asdict(part), "ok": part.ok} for part in parts]})
     else:
         for part in parts:
-            print(f"{'ok ' if part.ok else 'BAD'} {part.name:<10} {part.checked:,} {part.unit}")
+            print(f"{'ok ' if part.ok else 'BAD'} {part.name:<10} {counted(part.checked, part.unit)}")
             for finding in part.findings:
                 mended = f"; {finding.mended:,} mended" if finding.mended else ""
-                print(f"    {finding.count:,} {finding.sentence}{mended}")
+                print(f"    {finding.sentence} ({finding.count:,}{mended})")
                 for example in finding.examples:
                     print(f"        {example}")
         if not ok and not repair:

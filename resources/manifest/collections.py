@@ -94,7 +94,11 @@ def get(tx: Transaction, name: str) -> dict[str, Any]:
     """The collection with its count, size and cover. Raises `COLLECTION_NOT_FOUND`."""
     row = tx.one(_COUNTED.format(where="WHERE k.name = $name", whose="WHERE c.name = $name"), {"name": name})
     if row is None:
-        raise LoupeError("COLLECTION_NOT_FOUND", f"There is no collection named '{name}'.", name=name)
+        raise LoupeError(
+            "COLLECTION_NOT_FOUND",
+            f"There is no collection named '{name}'; create it first, or see which there are.",
+            name=name,
+        )
     return row
 
 
@@ -312,7 +316,11 @@ def members(tx: Transaction, name: str, limit: int | None = None, offset: int = 
 def _id(tx: Transaction, name: str) -> str:
     found = tx.value("SELECT collection_id FROM collections WHERE name = ?", [name])
     if found is None:
-        raise LoupeError("COLLECTION_NOT_FOUND", f"There is no collection named '{name}'.", name=name)
+        raise LoupeError(
+            "COLLECTION_NOT_FOUND",
+            f"There is no collection named '{name}'; create it first, or see which there are.",
+            name=name,
+        )
     return str(found)
 
 

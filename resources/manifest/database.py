@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,13 +22,12 @@ from filelock import FileLock, Timeout
 
 from resources.errors import LoupeError
 from resources.home import storage_error
+from resources.manifest.engine_pool import opened
 
 __all__ = ["Database", "Transaction"]
 
 T = TypeVar("T")
 
-# Same for every open: DuckDB refuses a second connection with another configuration in one process.
-_CONFIG: dict[str, Any] = {"threads": 2, "memory_limit": "2GB", "preserve_insertion_order": False}
 _LOCK_POLL_S = 0.004
 # What DuckDB says of a file that is none of its own, cut or altered.
 _DAMAGED = ("not a valid DuckDB database", "Could not read enough bytes", "Corrupt database file", "checksum")
@@ -218,28 +217,25 @@ class Database:
 
     @contextmanager
     def _connected(self, deadline: float) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self._connect(deadline)
-        try:
-            yield connection
-        except duckdb.Error as error:
-            raise self._translated(error) from error
-        finally:
-            connection.close()
+        with ExitStack() as stack:
+            try:
+                yield self._connect(deadline, stack)
+                stack.close()
+            except duckdb.Error as error:
+                raise self._translated(error) from error
 
-    def _connect(self, deadline: float) -> duckdb.DuckDBPyConnection:
+    def _connect(self, deadline: float, stack: ExitStack) -> duckdb.DuckDBPyConnection:
         while True:
             try:
-                return duckdb.connect(str(self.path), config=_CONFIG)
+                return stack.enter_context(opened(self.path))
             except duckdb.IOException as error:
                 # Only a lock held by a program that does not know our lock file is worth waiting for. The message
                 # also names the path, which may say anything.
                 if not any(sign in str(error) for sign in _HELD_ELSEWHERE):
-                    raise self._translated(error) from error
+                    raise
                 if time.monotonic() > deadline:
                     raise self._busy() from error
                 time.sleep(random.uniform(0.01, 0.05))
-            except duckdb.Error as error:
-                raise self._translated(error) from error
 
     def _busy(self) -> LoupeError:
         return LoupeError(

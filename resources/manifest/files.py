@@ -27,11 +27,12 @@ __all__ = [
     "Relocated",
     "apply_inventory",
     "below",
+    "count_lost",
     "count_pending",
     "count_pending_by_root",
     "follow_moves",
+    "lost",
     "lost_at",
-    "missing",
     "pending",
     "pending_partitions",
     "photo_at",
@@ -333,19 +334,26 @@ def relocate(tx: Transaction, moves: Sequence[Relocated]) -> list[str]:
     return documents
 
 
-def missing(tx: Transaction, limit: int, offset: int = 0) -> list[dict[str, Any]]:
-    """Folders from which files are missing, the latest loss first, with how many: files that may be photos.
+# Not one that was moved or renamed: its photo has another file.
+_LOST = """(FROM files AS gone WHERE missing_since IS NOT NULL AND skip_reason IS NULL
+    AND NOT EXISTS (FROM files g WHERE g.photo_id = gone.photo_id AND g.missing_since IS NULL))"""
 
-    `root_id`, `path` (absolute), `files`, `photos` (those with no file left anywhere), `first_at`, `last_at` (UTC).
+
+def count_lost(tx: Transaction) -> dict[str, int]:
+    """By root id, where any: how many files that may be photos are missing, with no other file of their photo left."""
+    return dict(tx.execute(f"SELECT root_id, count(*) FROM {_LOST} GROUP BY root_id").fetchall())
+
+
+def lost(tx: Transaction, limit: int, offset: int = 0) -> list[dict[str, Any]]:
+    """Folders from which files are missing, the latest loss first, with how many: those that `count_lost` counts.
+
+    `root_id`, `path` (absolute), `files`, `photos`, `first_at`, `last_at` (UTC).
     """
     return tx.rows(
-        """SELECT f.root_id, rtrim(r.path || '/' || regexp_replace(f.rel_path, '/?[^/]*$', ''), '/') AS path,
-            count(*) AS files,
-            count(DISTINCT f.photo_id) FILTER (NOT EXISTS (
-                FROM files g WHERE g.photo_id = f.photo_id AND g.missing_since IS NULL)) AS photos,
+        f"""SELECT f.root_id, rtrim(r.path || '/' || regexp_replace(f.rel_path, '/?[^/]*$', ''), '/') AS path,
+            count(*) AS files, count(DISTINCT f.photo_id) AS photos,
             min(f.missing_since) AS first_at, max(f.missing_since) AS last_at
-        FROM files f JOIN roots r USING (root_id)
-        WHERE f.missing_since IS NOT NULL AND f.skip_reason IS NULL
+        FROM {_LOST} f JOIN roots r USING (root_id)
         GROUP BY ALL ORDER BY last_at DESC, path LIMIT ? OFFSET ?""",
         [limit, offset],
     )

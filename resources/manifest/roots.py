@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from resources.clock import utc_now
-from resources.manifest import stacks
+from resources.manifest import files, stacks
 from resources.manifest.database import Transaction
 
 __all__ = ["add", "can_be_reached", "list_all", "photo_ids", "reached", "remove", "rows", "set_path", "set_state"]
@@ -30,13 +30,14 @@ def add(tx: Transaction, path: str, partition_depth: int) -> dict[str, Any]:
 
 def list_all(tx: Transaction) -> list[dict[str, Any]]:
     """Every root with how many files and photos it has, oldest first."""
-    return tx.rows(
+    lost = files.count_lost(tx)
+    listed = tx.rows(
         """SELECT r.*, count(f.rel_path) FILTER (f.skip_reason IS NULL AND f.missing_since IS NULL) AS files,
             count(DISTINCT f.photo_id) FILTER (f.missing_since IS NULL) AS photos,
-            count(f.rel_path) FILTER (f.missing_since IS NOT NULL AND f.skip_reason IS NULL) AS missing,
             count(f.rel_path) FILTER (f.skip_reason IS NOT NULL AND f.missing_since IS NULL) AS skipped
         FROM roots r LEFT JOIN files f USING (root_id) GROUP BY ALL ORDER BY r.added_at, r.path"""
     )
+    return [{**root, "missing": lost.get(root["root_id"], 0)} for root in listed]
 
 
 def rows(tx: Transaction) -> list[dict[str, Any]]:

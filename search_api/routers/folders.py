@@ -106,7 +106,7 @@ def list_missing(
 ) -> MissingFiles:
     """Where files are missing, and watched folders that cannot be reached or believed."""
     with library.manifest.read() as tx:
-        rows = files.missing(tx, limit, offset)
+        rows = files.lost(tx, limit, offset)
     watched = _folders(library)
     return MissingFiles(
         total=sum(folder.missing for folder in watched),

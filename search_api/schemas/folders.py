@@ -31,7 +31,7 @@ class Folder(BaseModel):
     )
     files: int = Field(description="Files that may be photos, present now.")
     photos: int
-    missing: int = Field(description="Files that were there once.")
+    missing: int = Field(description="Files that were there once, and no other file of their photo is.")
     skipped: int = Field(description="Files not taken in: videos, sidecars, ignored.")
     waiting: int = Field(description="Files not read yet.")
 

@@ -37,6 +37,20 @@ def test_a_folder_that_moved_is_named_and_nothing_is_read(loupe: Loupe, filled: 
     assert (unknown.status, unknown.json["error"]["code"]) == (66, "ROOT_NOT_FOUND")
 
 
+def test_a_renamed_file_is_not_missing_but_one_that_went_is(loupe: Loupe, filled: Shelf) -> None:
+    (filled.photos / "a.jpg").rename(filled.photos / "z.jpg")
+    gone = filled.photos / "2001" / "b.jpg"
+    content = gone.read_bytes()
+    gone.unlink()
+    filled.take_in()
+    (row,) = loupe("folders", "list", "--json").json["folders"]
+    assert (row["photos"], row["missing"]) == (1, 1)
+    assert loupe("status", "--json").json["missing"] == 1
+    (filled.photos / "c.jpg").write_bytes(content)
+    filled.take_in()
+    assert (loupe("status", "--json").json["missing"], "missing" in loupe("status").out) == (0, False)
+
+
 def test_files_that_vanished_are_gone_when_a_person_says_so(loupe: Loupe, filled: Shelf) -> None:
     (filled.photos / "a.jpg").unlink()
     shutil.rmtree(filled.photos / "2001")

@@ -224,6 +224,7 @@ def test_files_that_changed_or_went_are_the_next_inventorys(full_shelf: Shelf) -
     assert {name: each.examples for name, each in found.items()} == {
         "files_gone": (str(first),),
         "files_changed": (str(second),),
+        "originals_not_compared": (str(first), str(second)),
     }
     assert all(part.ok for part in parts.values())
     verify(full_shelf, repair=True)
