@@ -52,7 +52,8 @@ class _Pool:
 
 _POOL = _Pool()
 atexit.register(_POOL.end)
-os.register_at_fork(after_in_child=_POOL.forget)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_POOL.forget)
 
 
 @contextmanager

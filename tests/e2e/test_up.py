@@ -191,7 +191,7 @@ def test_tree_killed_in_mid_run_goes_on_where_it_was(up: Up) -> None:
 
 
 def test_cancelled_run_keeps_what_is_done_and_leaves_no_child(up: Up) -> None:
-    _draw(up.photos / "2024 Lofoten", 400, seed=4)
+    _draw(up.photos / "2024 Lofoten", 240, seed=4)
     up.start()
     up.wait(lambda: any(job["state"] == "running" for job in up.get("/jobs")["jobs"]), 60)
     up.wait(lambda: bool(_workers(up)), 60)
@@ -204,10 +204,10 @@ def test_cancelled_run_keeps_what_is_done_and_leaves_no_child(up: Up) -> None:
     # A cancelled run has stopped when the row says so; its processes have ten seconds to be gone.
     up.wait(lambda: all(not process.is_running() for process in family), 10)
     # The sensor asks again for what is left: pausing is not asking.
-    up.wait(lambda: up.searchable() == 400, 240)
-    up.wait(lambda: up.get("/status")["captions"] == 400, 240)
+    up.wait(lambda: up.searchable() == 240, 240)
+    up.wait(lambda: up.get("/status")["captions"] == 240, 240)
     up.stop()
-    _exactly_once(up, 400)
+    _exactly_once(up, 240)
 
 
 def _states(up: Up) -> list[str]:
