@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import traceback
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 import typer.main
@@ -52,6 +53,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"loupe {version('loupe-photos')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    asked: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None: ...
+
+
 app.command("up")(up.up)
 app.command("ingest")(ingest.ingest_command)
 app.command("pause")(pause.pause_command)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,11 @@ def test_a_fault_of_loupes_own_is_an_error_too_and_the_log_has_the_rest(loupe: L
     (line,) = map(json.loads, log.read_text().splitlines())
     assert line["command"] == "status"
     assert "Traceback" in line["exception"]
+
+
+def test_version_is_told(loupe: Loupe) -> None:
+    told = loupe("--version")
+    assert (told.status, told.out) == (0, f"loupe {version('loupe-photos')}\n")
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",), ("folders", "--help")])
