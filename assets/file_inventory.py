@@ -15,7 +15,7 @@ from resources.repair import forget_lost_pictures
 from resources.vector_index import wake
 from resources.wording import counted
 
-__all__ = ["HELD_BACK", "NO_MASS_VANISH", "InventoryConfig", "file_inventory"]
+__all__ = ["HELD_BACK", "NO_MASS_VANISH", "InventoryConfig", "doubted_folders", "file_inventory", "mass_vanish_check"]
 
 NO_MASS_VANISH = dg.AssetCheckSpec(
     "no_mass_vanish",
@@ -71,13 +71,19 @@ def file_inventory(
                 jobs.held_back(tx, context.run.run_id, " ".join(loss.sentence for loss in report.vanished.values()))
         for root, why in report.unreadable.items():
             context.log.warning(f"{root}: {why}")
-    return dg.MaterializeResult(metadata=_metadata(report, library), check_results=[_no_mass_vanish(library)])
+    return dg.MaterializeResult(
+        metadata=_metadata(report, library), check_results=[mass_vanish_check(doubted_folders(library))]
+    )
 
 
-def _no_mass_vanish(library: Library) -> dg.AssetCheckResult:
-    """Asked of all watched folders: a run that looked at others does not make one whole."""
+def doubted_folders(library: Library) -> list[str]:
+    """Of all watched folders those whose loss waits for a person's word."""
     with library.manifest.read() as tx:
-        waiting = [root["path"] for root in roots.rows(tx) if root["state"] == "vanished"]
+        return [root["path"] for root in roots.rows(tx) if root["state"] == "vanished"]
+
+
+def mass_vanish_check(waiting: list[str]) -> dg.AssetCheckResult:
+    """Asked of all watched folders: a run that looked at others does not make one whole."""
     advice = "Check the disk. If the files are gone for good: loupe folders accept-missing PATH"
     return dg.AssetCheckResult(
         check_name=NO_MASS_VANISH.name, passed=not waiting, metadata={"folders": waiting, "what to do": advice}

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 import dagster as dg
 
+from assets.file_inventory import NO_MASS_VANISH, doubted_folders, mass_vanish_check
 from assets.partitions import folders
 from orchestration.active_runs import active_runs, close_ended_jobs
 from orchestration.jobs import ingest_job
@@ -25,22 +26,26 @@ _MOST_DOUBLINGS = 20
 
 @dataclass(frozen=True)
 class Asked:
-    """The sensor's memory: what it last asked for, how often in a row, when, and how many requests it ever made."""
+    """The sensor's memory: what it last asked for, how often in a row, when, and how many requests it ever made.
+
+    `doubted`: the loss of a folder waited for a person's word.
+    """
 
     fingerprint: str = ""
     attempt: int = 0
     at: float = 0.0
     requests: int = 0
+    doubted: bool = False
 
 
 def next_request(asked: Asked, fingerprint: str, now: float) -> Asked | None:
     """The request to make now, or None while the same work was asked for in vain a short time ago."""
     if fingerprint != asked.fingerprint:
-        return Asked(fingerprint, 0, now, asked.requests + 1)
+        return replace(asked, fingerprint=fingerprint, attempt=0, at=now, requests=asked.requests + 1)
     wait = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(asked.attempt, _MOST_DOUBLINGS))
     if 0 <= now - asked.at < wait:  # one of the future was made by a clock that was wrong
         return None
-    return Asked(fingerprint, asked.attempt + 1, now, asked.requests + 1)
+    return replace(asked, attempt=asked.attempt + 1, at=now, requests=asked.requests + 1)
 
 
 def build_new_folders_sensor(interval_s: int) -> dg.SensorDefinition:
@@ -66,6 +71,14 @@ def build_new_folders_sensor(interval_s: int) -> dg.SensorDefinition:
             # What was asked for in vain before the pause is asked for at once after it.
             forgotten = replace(asked, fingerprint="", attempt=0)
             return dg.SensorResult(skip_reason=f"paused since {paused} UTC", cursor=json.dumps(asdict(forgotten)))
+        doubted = doubted_folders(library)
+        if bool(doubted) != asked.doubted:
+            # A person's word does not come through a run, and the check would stay red until the next one.
+            return dg.SensorResult(
+                skip_reason="noted whether the loss of a folder waits for a person's word",
+                cursor=json.dumps(asdict(replace(asked, doubted=bool(doubted)))),
+                asset_events=[_evaluated(mass_vanish_check(doubted))],
+            )
         report = look(library.manifest, memory=library.watch_memory)
         wanted, fingerprint = _work(library, report)
         if not wanted:
@@ -90,6 +103,17 @@ def build_new_folders_sensor(interval_s: int) -> dg.SensorDefinition:
         )
 
     return new_folders
+
+
+def _evaluated(check: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    """What a check found, as it is told outside of a run."""
+    return dg.AssetCheckEvaluation(
+        asset_key=NO_MASS_VANISH.asset_key,
+        check_name=NO_MASS_VANISH.name,
+        passed=check.passed,
+        metadata=check.metadata,
+        severity=check.severity,
+    )
 
 
 def _work(library: Library, report: WatchReport) -> tuple[list[str], str]:

@@ -13,8 +13,9 @@ from orchestration.definitions import build_defs
 from orchestration.partitions import add_partitions
 from orchestration.sensors import Asked, build_new_folders_sensor, next_request
 from resources.folder_runs import folder_run
-from resources.inventory import add_root
+from resources.inventory import accept_missing, add_root, take_inventory
 from resources.library import Library
+from resources.watching import look
 
 Draw = Callable[..., list[Path]]
 
@@ -65,6 +66,30 @@ def test_sensor_waits_while_a_run_is_active(
     waiting = _tick(instance, library, None)
     assert isinstance(waiting, dg.SkipReason)
     assert waiting.skip_message == "a run is active"
+
+
+def test_a_person_s_word_about_a_loss_turns_the_check(
+    instance: dg.DagsterInstance, library: Library, tmp_path: Path, draw_photos: Draw
+) -> None:
+    photos = draw_photos(tmp_path / "photos", 24)
+    root = add_root(library.manifest, library.home, str(tmp_path / "photos"), 5000)
+    take_inventory(library.manifest, look(library.manifest, settle=False, every_file=True).due)
+    for path in photos[:22]:
+        path.unlink()
+    assert take_inventory(library.manifest, look(library.manifest, settle=False, every_file=True).due).vanished
+    cursor, said = None, []
+    for expected in (False, True):
+        answer = _tick(instance, library, cursor)
+        assert isinstance(answer, dg.SensorResult)
+        (event,) = answer.asset_events
+        assert isinstance(event, dg.AssetCheckEvaluation)
+        instance.report_runless_asset_event(event)
+        said.append(event.passed)
+        assert event.passed is expected
+        cursor = answer.cursor
+        assert not getattr(_tick(instance, library, cursor), "asset_events", []), "told once"
+        accept_missing(library.manifest, root.root_id)
+    assert said == [False, True]
 
 
 def test_vain_requests_come_ever_more_seldom_and_news_comes_at_once() -> None:
