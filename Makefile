@@ -4,8 +4,8 @@ SERVE ?= 1
 PORT ?= 8000
 DAGSTER_PORT ?= 3000
 BIN := .venv/bin
-# Files of tests side by side, one process a core.
-PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
+# Files of tests side by side, one process a core, in their order: the long ones do not come last.
+PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 STAMP := .venv/.constraints
 
 .PHONY: demo test lint unit setup clean

@@ -122,7 +122,7 @@ def test_verify_says_what_is_wrong_and_ends_with_its_status(loupe: Loupe, small:
     found = loupe("verify")
     assert found.status == 65
     assert "BAD previews" in found.out
-    assert "1 previews are gone" in found.out
+    assert "previews are gone and can be made again (1)" in found.out
     assert loupe("verify", "--repair").status == 0
     assert loupe("ingest", str(small.photos), "--json").json["embedding_model_images"] == 0
     assert loupe("verify").status == 0
