@@ -30,7 +30,7 @@ from resources.manifest.results import ResultKey, Stage
 from resources.models import GpuResource
 from resources.purge import purge
 from resources.repair import forget_lost_pictures
-from resources.vector_index import wake
+from resources.vector_index import publish, shows_all
 from resources.watching import look
 
 __all__ = ["IngestCounts", "ingest", "raise_if_interrupted"]
@@ -112,8 +112,10 @@ def ingest(
                 if counts.left == 0 or counts.paused or not did:  # what a run could not lessen, another will not
                     break
     # A home that no daemon looks after is looked after here, once it is known what came back.
-    if purge(library.manifest, library.store, library.settings.purge_missing_days, keys).photos:
-        wake(library.home)
+    purge(library.manifest, library.store, library.settings.purge_missing_days, keys)
+    # Edits made while no owner ran, and what was purged now; a run shows what it did by itself.
+    if not shows_all(library.manifest, library.settings, library.clip()):
+        publish(library.manifest, library.settings, library.clip())
     counts.files, counts.skipped = _files(library, keys)
     counts.seconds = round(time.monotonic() - started, 3)
     return counts, added

@@ -150,6 +150,10 @@ class Home:
         """Held by whoever executes an ingest run."""
         return FileLock(self.run / "ingest.lock")
 
+    def holds_results(self) -> bool:
+        """Whether something is here that only a manifest can explain: vectors or previews of photos."""
+        return any(self.path.glob("vectors-*.duckdb")) or any(self.previews.glob("*/*"))
+
     def prepare(self) -> Home:
         """Create the folders. Raises `HOME_ON_NETWORK`, `HOME_NOT_WRITABLE` or `DISK_FULL`."""
         try:

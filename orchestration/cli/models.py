@@ -164,10 +164,14 @@ def prune_command(
 
 
 def _say(library: Library, chosen: Sequence[Chosen], as_json: bool) -> None:
-    """Wake the index, and tell what a choice did, what waits and how to watch it."""
-    from resources.vector_index import wake
+    """Have the index follow, and tell what a choice did, what waits and how to watch it."""
+    from resources.vector_index import publish, shows_all, wake
 
     wake(library.home)
+    clip = next((each for each in chosen if each.kind == "clip"), None)
+    alone = RunningApi.of(library.home) is None
+    if clip and alone and not clip.behind and not shows_all(library.manifest, library.settings, library.clip()):
+        publish(library.manifest, library.settings, library.clip())  # nobody else is there to switch
     notes = [note for each in chosen for note in _overrides(library, each.kind, each.name)]
     if as_json:
         print_json({"chosen": [asdict(each) for each in chosen], "notes": notes})
@@ -181,7 +185,7 @@ def _say(library: Library, chosen: Sequence[Chosen], as_json: bool) -> None:
         if each.behind and each.before:
             goes_on = "search goes on with" if each.kind == "clip" else "the captions shown are those of"
             print(f"  Until then {goes_on} {each.before}; `loupe status` says how far it is.")
-    if any(each.waiting for each in chosen) and RunningApi.of(library.home) is None:
+    if any(each.waiting for each in chosen) and alone:
         print("`loupe up` does the work.")
     for note in notes:
         print(f"note: {note}", file=sys.stderr)

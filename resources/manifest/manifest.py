@@ -26,14 +26,22 @@ class Manifest(Database):
         """Create the file or apply the migrations it lacks, each in its own transaction.
 
         A file that an older Loupe wrote is first copied to `backups/manifest-schema-N-before-M.duckdb`, unless the
-        caller has a copy. Raises `HOME_TOO_NEW` when a newer Loupe wrote it, `RESTORE_UNFINISHED` when a restore was
-        killed half way, and `DISK_FULL` or `HOME_NOT_WRITABLE` when the copy cannot be made.
+        caller has a copy. Raises `MANIFEST_MISSING` when there is none and the home holds what one described,
+        `HOME_TOO_NEW` when a newer Loupe wrote it, `RESTORE_UNFINISHED` when a restore was killed half way, and
+        `DISK_FULL` or `HOME_NOT_WRITABLE` when the copy cannot be made.
         """
         if (self.home.restoring / "commit.json").exists():
             raise LoupeError(
                 "RESTORE_UNFINISHED",
                 f"A restore of {self.home.path} was interrupted half way. Run the same `loupe restore` again.",
                 path=str(self.home.path),
+            )
+        if not self.path.exists() and self.home.holds_results():
+            raise LoupeError(
+                "MANIFEST_MISSING",
+                f"{self.path} is gone, but the vectors or previews of its photos are there. Your photos are not "
+                f"affected. `loupe restore latest` puts a backup in its place; to begin anew move these away.",
+                path=str(self.path),
             )
         migrations = _migrations()
         newest = max(migrations)

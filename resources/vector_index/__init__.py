@@ -29,7 +29,7 @@ from resources.vector_index.opening import IndexPosition, open_index, read_posit
 from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
 from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, StoredPhoto
 from resources.vector_index.protocol import VectorIndex
-from resources.vector_index.publishing import publish, wake
+from resources.vector_index.publishing import publish, shows_all, wake
 from resources.vector_index.rebuilding import rebuild_index
 from resources.vector_index.verifying import verify_through_owner
 
@@ -70,6 +70,7 @@ __all__ = [
     "read_position",
     "rebuild_index",
     "served_model",
+    "shows_all",
     "verify",
     "verify_through_owner",
     "wake",

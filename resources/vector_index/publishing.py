@@ -9,13 +9,13 @@ from resources.errors import LoupeError
 from resources.home import Home
 from resources.manifest import Manifest, outbox
 from resources.settings import Settings
-from resources.vector_index.follower import current_model, owner_file, takes_over
-from resources.vector_index.opening import IndexFolder, open_index
+from resources.vector_index.follower import current_model, owner_file, served_model, takes_over
+from resources.vector_index.opening import IndexFolder, open_index, read_position
 from resources.vector_index.outbox import AppliedCounts, apply_outbox
 from resources.vector_index.photo_points import vector_store
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 
-__all__ = ["Patience", "publish", "wake"]
+__all__ = ["Patience", "publish", "shows_all", "wake"]
 
 _LOOK_S = 0.05
 # How long an owner may take to notice another model before it is taken to serve its own on purpose.
@@ -54,6 +54,19 @@ def publish(manifest: Manifest, settings: Settings, model: ModelKey | None, time
         reached = _wait_for_owner(home, target, generation_name(wanted), patience)
         if reached is not None:
             return AppliedCounts(applied_seq=reached)
+
+
+def shows_all(manifest: Manifest, settings: Settings, model: ModelKey | None) -> bool:
+    """Whether search serves the index of `model` and that shows everything. Nothing is opened or waited for.
+
+    Raises `INDEX_UNREACHABLE` when the server of `Settings.qdrant_url` is.
+    """
+    with manifest.read() as tx:
+        newest = outbox.newest_seq(tx)
+    if newest == 0:
+        return True  # there is nothing to show yet
+    wanted = None if model is None else IndexModel.of(model)
+    return (read_position(settings, model).applied_seq or 0) >= newest and served_model(settings) == wanted
 
 
 class Patience:
