@@ -26,6 +26,7 @@ from resources.errors import LoupeError
 
 __all__ = [
     "Home",
+    "disk_bytes",
     "free_bytes",
     "process_lives",
     "storage_error",
@@ -244,6 +245,14 @@ def storage_error(error: OSError, path: Path) -> LoupeError:
 def free_bytes(path: Path) -> int:
     """Free bytes on the disk that holds `path` or its nearest existing parent."""
     return shutil.disk_usage(_existing(path)).free
+
+
+def disk_bytes(path: Path) -> int:
+    """What a file, or all in a folder, takes on the disk, without the holes of sparse files; 0 when it is not there."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    found = [each.stat() for each in files if each.is_file()]
+    # Windows does not tell blocks.
+    return sum(info.st_blocks * 512 if hasattr(info, "st_blocks") else info.st_size for info in found)
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True, begun_in: Path | None = None) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resources.errors import LoupeError
-from resources.home import write_atomically
+from resources.home import disk_bytes, write_atomically
 from resources.library import Library, result_key
 from resources.manifest import VectorStore, models, projections, results
 from resources.manifest.results import ResultKey
@@ -85,9 +85,9 @@ def find_prunable(library: Library, names: Sequence[str] = (), *, weights: bool 
                 key.preprocess_version,
                 count,
                 _vectors_bytes(library, key, held) if kind == "clip" else 0,
-                _size(library.home.index / _generation(key, dim)) if kind == "clip" and dim else 0,
+                disk_bytes(library.home.index / _generation(key, dim)) if kind == "clip" and dim else 0,
                 folder,
-                _size(folder) if folder else 0,
+                disk_bytes(folder) if folder else 0,
                 dim,
             )
         )
@@ -123,7 +123,7 @@ def prune_models(library: Library, chosen: Sequence[Prunable]) -> Pruned:
         freed_index, later = _drop_generations(library, chosen)
         for each in chosen:
             if each.weights is not None and each.weights.is_dir():
-                size = _size(each.weights)
+                size = disk_bytes(each.weights)
                 going = each.weights.with_name(f".{each.weights.name}.going")  # gone at once, or not at all
                 shutil.rmtree(going, ignore_errors=True)
                 each.weights.rename(going)
@@ -223,7 +223,7 @@ def _shares_file(library: Library, key: ResultKey, held: Collection[tuple[str, R
 
 
 def _vectors_bytes(library: Library, key: ResultKey, held: Collection[tuple[str, ResultKey]]) -> int:
-    return 0 if _shares_file(library, key, held) else sum(_size(path) for path in _store(library, key).files())
+    return 0 if _shares_file(library, key, held) else sum(disk_bytes(path) for path in _store(library, key).files())
 
 
 def _drop_vectors(library: Library, key: ResultKey, held: Collection[tuple[str, ResultKey]]) -> int:
@@ -264,18 +264,11 @@ def _drop_generations(library: Library, chosen: Sequence[Prunable]) -> tuple[int
             return drop_generations(library.settings, names), False
         finally:
             folder.release()
-    before = sum(_size(library.home.index / name) for name in names)
+    before = sum(disk_bytes(library.home.index / name) for name in names)
     asked = prune_file(library.home)
     write_atomically(asked, json.dumps(names).encode())
     deadline = time.monotonic() + _OWNER_S
     while asked.exists() and time.monotonic() < deadline:
         wake(library.home)
         time.sleep(_LOOK_S)
-    return before - sum(_size(library.home.index / name) for name in names), asked.exists()
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; 0 when it is not there."""
-    if path.is_dir():
-        return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
-    return path.stat().st_size if path.exists() else 0
+    return before - sum(disk_bytes(library.home.index / name) for name in names), asked.exists()

@@ -206,9 +206,10 @@ def verify_previews(library: Library, *, repair: bool = False, idle: bool = Fals
     )
     part.found(
         "pictures_orphaned",
-        "files in previews/ and thumbnails/ belong to no photo",
+        "files in previews/ and thumbnails/ belong to no photo, as a killed run leaves them; `loupe up` removes them",
         [str(path) for path in orphans],
         mended=len(orphans) * repair,
+        fault=False,
     )
     return part
 

@@ -23,12 +23,12 @@ PhotosArgument = Annotated[list[str], typer.Argument(help="Paths or photo ids.")
 
 def hide(photo: PhotosArgument, as_json: JsonOption = False) -> None:
     """Remove photos from the library. Their files stay, and they do not come back until `loupe unhide`."""
-    _change(photo, hidden.hide, "left the library; no file was touched", as_json)
+    _change(photo, hidden.hide, "left the library; no file was touched", "removed from the library", as_json)
 
 
 def unhide(photo: PhotosArgument, as_json: JsonOption = False) -> None:
     """Bring removed photos back."""
-    _change(photo, hidden.show, "back in the library", as_json)
+    _change(photo, hidden.show, "back in the library", "in the library", as_json)
 
 
 def hidden_command(
@@ -60,7 +60,7 @@ def hidden_command(
 
 
 def _change(
-    asked: list[str], change: Callable[[Transaction, Sequence[str]], list[str]], words: str, as_json: bool
+    asked: list[str], change: Callable[[Transaction, Sequence[str]], list[str]], words: str, already: str, as_json: bool
 ) -> None:
     from resources.vector_index import wake
 
@@ -72,7 +72,10 @@ def _change(
     if as_json:
         print_json({"photo_ids": changed})
     else:
-        print(f"{counted(len(changed), 'photo')} {words}.")
+        if changed:
+            print(f"{counted(len(changed), 'photo')} {words}.")
+        if rest := len(set(ids)) - len(changed):
+            print(f"{counted(rest, 'photo')} had been {already} before.")
 
 
 def photo_id_of(tx: Transaction, text: str) -> str:

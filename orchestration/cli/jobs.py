@@ -81,6 +81,8 @@ def cancel(job: JobArgument, as_json: JsonOption = False) -> None:
         print(f"The job has ended: {row['state']}.")
     else:
         print("The job stops within moments; what it finished is kept.")
+        if row["kind"] in ("ingest", "captions") and RunningApi.of(library.home):
+            print("`loupe up` goes on with what is left by itself; `loupe pause` has reading photos wait.")
 
 
 @app.command("retry")

@@ -18,6 +18,14 @@ from resources.wording import counted
 
 __all__ = ["library_status", "status_command"]
 
+# What waits for a stage, one and many.
+_WAITING = {
+    "decoded": ("file to be read", "files to be read"),
+    "sidecars": ("sidecar", "sidecars"),
+    "embeddings": ("photo to be embedded", "photos to be embedded"),
+    "captions": ("photo to be captioned", "photos to be captioned"),
+}
+
 
 def status_command(as_json: JsonOption = False) -> None:
     """Show how far the library is."""
@@ -37,7 +45,7 @@ def status_command(as_json: JsonOption = False) -> None:
         print(f"  reading photos is paused since {status['paused_at']}; `loupe resume` ends the pause")
     waiting = {stage: count for stage, count in status["pending"].items() if count}
     if waiting:
-        print("  waiting: " + ", ".join(f"{count:,} {stage}" for stage, count in waiting.items()))
+        print("  waiting: " + ", ".join(counted(count, *_WAITING[stage]) for stage, count in waiting.items()))
     for reason, count in status["skipped"].items():
         print(f"  skipped: {count:,} {reason}")
     for code, count in status["failures_by_code"].items():

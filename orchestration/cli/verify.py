@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.options import JsonOption, print_json, progress_line, settings_from
-from resources.errors import CODES
+from resources.errors import CODES, LoupeError
 from resources.wording import counted
 
 __all__ = ["verify_command"]
@@ -40,7 +40,10 @@ def verify_command(
                 print(f"    {finding.sentence} ({finding.count:,}{mended})")
                 for example in finding.examples:
                     print(f"        {example}")
-        if not ok and not repair:
-            print("`loupe verify --repair` mends what can be made again.")
-    if not ok:
+    if ok:
+        return
+    if as_json:
         sys.exit(CODES["LIBRARY_INCONSISTENT"].exit_status)
+    mendable = not repair and any(not part.ok for part in parts if part.name != "originals")
+    advice = " `loupe verify --repair` mends what can be made again." if mendable else ""
+    raise LoupeError("LIBRARY_INCONSISTENT", f"Not everything is as it should be; see the list.{advice}")

@@ -13,14 +13,14 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from resources.engine.tasks import Decoded, DecodedPage, DecodeTask, Outcome
+from resources.engine.tasks import Decoded, DecodedPage, DecodeTask, Outcome, WorkerConfig
 from resources.errors import LoupeError
 from resources.folders import stored_mtime_ns, to_text
 from resources.home import Home
@@ -38,24 +38,11 @@ from resources.imaging.model_input import model_input
 from resources.photo_store import PhotoStore
 from resources.sidecars import read_sidecar
 
-__all__ = ["WorkerConfig", "main"]
+__all__ = ["main"]
 
 _SNIFF_BYTES = 64 * 1024
 # An editing history can make a sidecar of megabytes.
 _MAX_SIDECAR_BYTES = 16 << 20
-
-
-@dataclass(frozen=True)
-class WorkerConfig:
-    """What a worker needs to know of the settings. Sizes in pixels and bytes."""
-
-    home: str
-    preview_px: int
-    thumbnail_px: int
-    max_pixels: int
-    max_pages: int
-    max_file_bytes: int
-    memory_bytes: int
 
 
 def main() -> None:

@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from resources.engine.decode_worker import WorkerConfig
-from resources.engine.tasks import Claim, DecodeTask, Outcome
+from resources.engine.tasks import Claim, DecodeTask, Outcome, WorkerConfig
 from resources.errors import LoupeError
 from resources.folders import stored_mtime_ns
 from resources.home import Home

@@ -13,10 +13,23 @@ import numpy.typing as npt
 from resources.imaging import PhotoMetadata
 from resources.imaging.model_input import ModelInputSpec
 
-__all__ = ["Claim", "DecodeTask", "Decoded", "DecodedPage", "Engine", "Outcome"]
+__all__ = ["Claim", "DecodeTask", "Decoded", "DecodedPage", "Engine", "Outcome", "WorkerConfig"]
 
 Claim = Callable[[str], bool]
 """Asked with the SHA-256 of a file that was read: True to decode it, False when these bytes are known."""
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """What a worker needs to know of the settings. Sizes in pixels and bytes."""
+
+    home: str
+    preview_px: int
+    thumbnail_px: int
+    max_pixels: int
+    max_pages: int
+    max_file_bytes: int
+    memory_bytes: int
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from resources.clock import utc_now
 from resources.errors import LoupeError
-from resources.home import Home, storage_error, sweep_unfinished, write_atomically
+from resources.home import Home, disk_bytes, storage_error, sweep_unfinished, write_atomically
 from resources.settings import Settings
 from resources.vector_index.embedded import EmbeddedIndex, ShardDamagedError
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
@@ -149,7 +149,7 @@ class IndexFolder:
                 return 0
         if folder.parent != self.path or not (folder / "generation.json").exists():
             return 0
-        freed = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        freed = disk_bytes(folder)
         # Gone at once, whatever happens to the rest: what is left of it is no generation.
         (folder / "generation.json").unlink()
         shutil.rmtree(folder, ignore_errors=True)

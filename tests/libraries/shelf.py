@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from assets.photo_stream import Captioning, Embedding, PhotoStream, StreamCounts, StreamLimits
 from resources.engine import DecodeTask, Engine, LocalEngine, Outcome
-from resources.engine.decode_worker import WorkerConfig, _Worker
-from resources.engine.tasks import Claim
+from resources.engine.decode_worker import _Worker
+from resources.engine.tasks import Claim, WorkerConfig
 from resources.imaging.model_input import ModelInputSpec
 from resources.inventory import AddedRoot, InventoryReport, add_root, take_inventory
 from resources.library import Library

@@ -24,6 +24,10 @@ def test_many_photos_are_changed_and_gathered(loupe: Loupe, photos: list[Path]) 
     dry = loupe("bulk", "tag", "folder:one", "--tag", "first", "--dry-run", "--json")
     assert dry.json == {"photos": 3, "changed": 3, "dry_run": True}, dry.err
     assert loupe("bulk", "tag", "folder:one", "--tag", "first").out == "3 photos found; 3 changes made.\n"
+    assert loupe("status", "--json").json["index"]["state"] == "behind", "nobody looks after it"
+    folder = str(photos[0].parents[1])
+    assert loupe("ingest", folder, "--model", "demo-postcards", "--json").json["runs"] == 0
+    assert loupe("status", "--json").json["index"]["state"] == "ready", "an ingest does, with nothing to take in too"
     assert loupe("bulk", "untag", "", "--tag", "first", "--photo", str(photos[0])).status == 0
     assert len(loupe("search", "tag:first", "--all", "--json").json["results"]) == 2
     assert loupe("bulk", "rate", "tag:first", "4", "--json").json["changed"] == 2

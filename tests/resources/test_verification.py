@@ -106,7 +106,10 @@ def test_pictures_of_no_photo_are_removed(full_shelf: Shelf) -> None:
     for path in (shelf_of / "0123.jpg", home.thumbnails / shelf_of.name / "0123.jpg", shelf_of / ".0123.jpg.x7"):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"left over")
-    assert_mended(full_shelf, "pictures_orphaned", 3)
+    found = problems(verify(full_shelf))["pictures_orphaned"]
+    assert (found.count, found.fault) == (3, False), "what a killed run leaves is no damage"
+    assert problems(verify(full_shelf, repair=True))["pictures_orphaned"].mended == 3
+    assert problems(verify(full_shelf)) == {}
 
 
 def test_young_orphans_are_left_to_a_run_that_goes_on(full_shelf: Shelf) -> None:
