@@ -11,6 +11,7 @@ from dataclasses import field as dataclass_field
 from typing import Any
 
 import dagster as dg
+import structlog
 from dagster import DagsterEventType, DagsterRunStatus
 
 from assets.captions import captions_now
@@ -30,10 +31,12 @@ from resources.manifest.results import ResultKey, Stage
 from resources.models import GpuResource
 from resources.purge import purge
 from resources.repair import forget_lost_pictures
-from resources.vector_index import publish, shows_all
+from resources.vector_index import bring_up_to_date
 from resources.watching import look
 
 __all__ = ["IngestCounts", "ingest", "raise_if_interrupted"]
+
+log = structlog.get_logger(__name__)
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _POLL_S = 0.5
@@ -114,8 +117,10 @@ def ingest(
     # A home that no daemon looks after is looked after here, once it is known what came back.
     purge(library.manifest, library.store, library.settings.purge_missing_days, keys)
     # Edits made while no owner ran, and what was purged now; a run shows what it did by itself.
-    if not shows_all(library.manifest, library.settings, library.clip()):
-        publish(library.manifest, library.settings, library.clip())
+    try:
+        bring_up_to_date(library.manifest, library.settings, library.clip())
+    except LoupeError as error:
+        log.warning("index_not_up_to_date", code=error.code, reason=error.message)
     counts.files, counts.skipped = _files(library, keys)
     counts.seconds = round(time.monotonic() - started, 3)
     return counts, added

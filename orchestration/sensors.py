@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import dagster as dg
 
@@ -28,14 +28,14 @@ _MOST_DOUBLINGS = 20
 class Asked:
     """The sensor's memory: what it last asked for, how often in a row, when, and how many requests it ever made.
 
-    `doubted`: the loss of a folder waited for a person's word.
+    `doubted`: the folders whose loss waited for a person's word.
     """
 
     fingerprint: str = ""
     attempt: int = 0
     at: float = 0.0
     requests: int = 0
-    doubted: bool = False
+    doubted: list[str] = field(default_factory=list)
 
 
 def next_request(asked: Asked, fingerprint: str, now: float) -> Asked | None:
@@ -65,20 +65,20 @@ def build_new_folders_sensor(interval_s: int) -> dg.SensorDefinition:
             return dg.SkipReason("a run is active")
         close_ended_jobs(context.instance, library)
         asked = Asked(**json.loads(context.cursor)) if context.cursor else Asked()
+        doubted = doubted_folders(library)
+        if doubted != asked.doubted:
+            # A person's word does not come through a run, and the check would stay red until the next one.
+            return dg.SensorResult(
+                skip_reason="noted whose loss waits for a person's word",
+                cursor=json.dumps(asdict(replace(asked, doubted=doubted))),
+                asset_events=[_evaluated(mass_vanish_check(doubted))],
+            )
         with library.manifest.read() as tx:
             paused = pauses.paused_at(tx)
         if paused:
             # What was asked for in vain before the pause is asked for at once after it.
             forgotten = replace(asked, fingerprint="", attempt=0)
             return dg.SensorResult(skip_reason=f"paused since {paused} UTC", cursor=json.dumps(asdict(forgotten)))
-        doubted = doubted_folders(library)
-        if bool(doubted) != asked.doubted:
-            # A person's word does not come through a run, and the check would stay red until the next one.
-            return dg.SensorResult(
-                skip_reason="noted whether the loss of a folder waits for a person's word",
-                cursor=json.dumps(asdict(replace(asked, doubted=bool(doubted)))),
-                asset_events=[_evaluated(mass_vanish_check(doubted))],
-            )
         report = look(library.manifest, memory=library.watch_memory)
         wanted, fingerprint = _work(library, report)
         if not wanted:

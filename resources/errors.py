@@ -431,16 +431,16 @@ _HOME = (
         500,
         EX_DATAERR,
         "The manifest cannot be read: the file is damaged.",
-        "`loupe restore latest` puts a backup in its place. Without one move it, `vectors-*.duckdb` and `previews` "
-        "away and run `loupe up` with your folders: photos are found again, tags and collections are not.",
+        "As for `MANIFEST_MISSING`.",
     ),
     ErrorCode(
         "MANIFEST_MISSING",
         500,
         EX_DATAERR,
         "The manifest is gone, and what it described is still there.",
-        "`loupe restore latest` puts a backup in its place. Without one move `vectors-*.duckdb` and `previews` away "
-        "and run `loupe up` with your folders: photos are found again, tags and collections are not.",
+        "`loupe restore latest` puts a backup in its place. Without one move it, `vectors-*.duckdb`, `previews`, "
+        "`thumbnails` and `index` away and run `loupe up` with your folders: photos are found again, tags and "
+        "collections are not.",
     ),
     ErrorCode(
         "VECTORS_DAMAGED",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from resources import logs
+from resources.allocator import keep_from_collector
 from resources.settings import Settings
 from search_api.server import server
 
@@ -10,4 +11,4 @@ if __name__ == "__main__":
     settings = Settings.load()
     logs.configure(settings)
     logs.configure_libraries(settings)
-    server(settings, log_config=None).run()
+    server(settings, on_loaded=keep_from_collector, log_config=None).run()

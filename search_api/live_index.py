@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -117,8 +118,9 @@ class LiveIndex:
     another, and never finds no encoder.
     """
 
-    def __init__(self, library: Library, gpu: GpuResource) -> None:
+    def __init__(self, library: Library, gpu: GpuResource, on_loaded: Callable[[], None] = lambda: None) -> None:
         self._library = library
+        self._on_loaded = on_loaded
         self._settings = library.settings
         self._gpu = gpu
         self._follower: IndexFollower | None = None
@@ -257,6 +259,7 @@ class LiveIndex:
             else:
                 self._index_error = None
                 self._follower = follower
+                self._on_loaded()
                 return follower
             self._stop.wait(_RETRY_S)
         return None
@@ -285,12 +288,17 @@ class LiveIndex:
                 )
             self._encoders, self._load_error = {**self._encoders, model: warm}, None
             log.info("encoder_warm", model=model.name, revision=model.revision)
+        self._on_loaded()
 
     def _let_go(self, follower: IndexFollower) -> None:
         """Free the encoders of indexes that nobody can ask any more."""
         with self._loading:
             in_hand = follower.models_in_hand
-            self._encoders = {model: warm for model, warm in self._encoders.items() if model in in_hand}
+            kept = {model: warm for model, warm in self._encoders.items() if model in in_hand}
+            gone = len(kept) < len(self._encoders)
+            self._encoders = kept
+        if gone:
+            self._on_loaded()
 
     def _chosen_model(self) -> ModelIdentity | None:
         """The model to use. One that is named but cannot be used is told to whoever searches by content."""

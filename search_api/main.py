@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -92,14 +92,17 @@ _DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """The app over the library of `settings` (default: environment and `loupe.toml`). Raises `CONFIG_INVALID`."""
+def create_app(settings: Settings | None = None, on_loaded: Callable[[], None] = lambda: None) -> FastAPI:
+    """The app over the library of `settings` (default: environment and `loupe.toml`). Raises `CONFIG_INVALID`.
+
+    `on_loaded` is called, in some thread, when an index or a model has come into memory or gone.
+    """
     chosen = settings or Settings.load()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         logs.configure(chosen)
-        services = Services(chosen)
+        services = Services(chosen, on_loaded)
         await run_in_threadpool(services.start)
         app.state.services = services
         # The file is the owner's alone (mode 0600): the secret in it lets the command line in.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import uvicorn
@@ -93,10 +94,13 @@ class PatientProtocol(HttpToolsProtocol):
         self._head = self.loop.call_later(self.head_s, self.transport.abort)
 
 
-def server(settings: Settings, **options: Any) -> uvicorn.Server:
-    """The server of the library of `settings`; `run()` serves until SIGINT or SIGTERM."""
+def server(settings: Settings, on_loaded: Callable[[], None] = lambda: None, **options: Any) -> uvicorn.Server:
+    """The server of the library of `settings`; `run()` serves until SIGINT or SIGTERM.
+
+    `on_loaded` is handed to `create_app`.
+    """
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, on_loaded),
         host=settings.host,
         port=settings.port,
         http=PatientProtocol,

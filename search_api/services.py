@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,14 +63,14 @@ class Services:
 
     keys: KeyRing
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_loaded: Callable[[], None]) -> None:
         self.settings = settings
         self.started_at = utc_now()
         self.owner_secret = secrets.token_urlsafe(32)
         self.library = Library(settings)
         self.dagster = DagsterClient(settings)
         gpu = GpuResource(settings)
-        self.live = LiveIndex(self.library, gpu)
+        self.live = LiveIndex(self.library, gpu, on_loaded)
         self.models = ServedModels(
             self.library, gpu, most_waiting=settings.inference_queue, timeout_s=settings.inference_timeout_s
         )

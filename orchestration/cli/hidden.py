@@ -74,7 +74,7 @@ def _change(
     else:
         if changed:
             print(f"{counted(len(changed), 'photo')} {words}.")
-        if rest := len(set(ids)) - len(changed):
+        if rest := len(set(ids) - set(changed)):  # what belongs to a photo is changed with it
             print(f"{counted(rest, 'photo')} had been {already} before.")
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from orchestration.cli.options import JsonOption, megabytes, print_json, settings_from
+from resources.errors import LoupeError
 from resources.library import Library
 from resources.model_change import Chosen, choose, kinds_of, roll_back
 from resources.running_api import RunningApi
@@ -165,14 +166,16 @@ def prune_command(
 
 def _say(library: Library, chosen: Sequence[Chosen], as_json: bool) -> None:
     """Have the index follow, and tell what a choice did, what waits and how to watch it."""
-    from resources.vector_index import publish, shows_all, wake
+    from resources.vector_index import bring_up_to_date, wake
 
     wake(library.home)
-    clip = next((each for each in chosen if each.kind == "clip"), None)
-    alone = RunningApi.of(library.home) is None
-    if clip and alone and not clip.behind and not shows_all(library.manifest, library.settings, library.clip()):
-        publish(library.manifest, library.settings, library.clip())  # nobody else is there to switch
     notes = [note for each in chosen for note in _overrides(library, each.kind, each.name)]
+    alone = RunningApi.of(library.home) is None
+    if alone and any(each.kind == "clip" for each in chosen):
+        try:
+            bring_up_to_date(library.manifest, library.settings, library.clip())  # nobody else is there to switch
+        except LoupeError as error:
+            notes.append(f"the index does not follow yet: {error.message}")
     if as_json:
         print_json({"chosen": [asdict(each) for each in chosen], "notes": notes})
         return

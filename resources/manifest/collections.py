@@ -94,11 +94,7 @@ def get(tx: Transaction, name: str) -> dict[str, Any]:
     """The collection with its count, size and cover. Raises `COLLECTION_NOT_FOUND`."""
     row = tx.one(_COUNTED.format(where="WHERE k.name = $name", whose="WHERE c.name = $name"), {"name": name})
     if row is None:
-        raise LoupeError(
-            "COLLECTION_NOT_FOUND",
-            f"There is no collection named '{name}'; create it first, or see which there are.",
-            name=name,
-        )
+        raise _not_found(name)
     return row
 
 
@@ -316,11 +312,7 @@ def members(tx: Transaction, name: str, limit: int | None = None, offset: int = 
 def _id(tx: Transaction, name: str) -> str:
     found = tx.value("SELECT collection_id FROM collections WHERE name = ?", [name])
     if found is None:
-        raise LoupeError(
-            "COLLECTION_NOT_FOUND",
-            f"There is no collection named '{name}'; create it first, or see which there are.",
-            name=name,
-        )
+        raise _not_found(name)
     return str(found)
 
 
@@ -334,3 +326,11 @@ def _changed(tx: Transaction, collection_id: str, rows: list[Any]) -> int:
     if rows:
         tx.execute("UPDATE collections SET updated_at = ? WHERE collection_id = ?", [utc_now(), collection_id])
     return outbox.push(tx, [row[0] for row in rows], "collections")
+
+
+def _not_found(name: str) -> LoupeError:
+    return LoupeError(
+        "COLLECTION_NOT_FOUND",
+        f"There is no collection named '{name}'; create it first, or see which there are.",
+        name=name,
+    )

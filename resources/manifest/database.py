@@ -130,14 +130,10 @@ class Database:
             connection.begin()
             try:
                 yield Transaction(connection)
+                connection.commit()
             except BaseException:
                 _rollback(connection)
                 raise
-            try:
-                connection.commit()
-            except duckdb.Error as error:
-                _rollback(connection)
-                raise self._translated(error) from error
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -217,12 +213,11 @@ class Database:
 
     @contextmanager
     def _connected(self, deadline: float) -> Iterator[duckdb.DuckDBPyConnection]:
-        with ExitStack() as stack:
-            try:
+        try:
+            with ExitStack() as stack:
                 yield self._connect(deadline, stack)
-                stack.close()
-            except duckdb.Error as error:
-                raise self._translated(error) from error
+        except duckdb.Error as error:
+            raise self._translated(error) from error
 
     def _connect(self, deadline: float, stack: ExitStack) -> duckdb.DuckDBPyConnection:
         while True:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,6 @@ class _Pool:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._idle: list[duckdb.DuckDBPyConnection] = []
-        # In a forked child the threads of an engine are gone, and ending it would wait for them.
-        self._inherited: list[duckdb.DuckDBPyConnection] = []
 
     def take(self) -> duckdb.DuckDBPyConnection:
         with self._lock:
@@ -42,61 +41,57 @@ class _Pool:
         engine.close()
 
     def end(self) -> None:
+        with self._lock:
+            self._end()
+
+    def before_fork(self) -> None:
+        """A forked child has none of the threads of an engine, and could not end it: none is left to it."""
+        self._lock.acquire()
+        self._end()
+
+    def after_fork(self) -> None:
+        self._lock.release()
+
+    def _end(self) -> None:
         while self._idle:
             self._idle.pop().close()
-
-    def forget(self) -> None:
-        self._lock = threading.Lock()
-        self._inherited, self._idle = self._idle, []
 
 
 _POOL = _Pool()
 atexit.register(_POOL.end)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_POOL.forget)
+    os.register_at_fork(before=_POOL.before_fork, after_in_parent=_POOL.after_fork, after_in_child=_POOL.after_fork)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The file at `path`, made if need be, and closed after the block, with a connection of its own.
 
-    Raises what `duckdb.connect` would. After an error of DuckDB its engine is not used again: some leave it unusable.
+    Raises what `duckdb.connect` would. Only an engine with which all went well is used again: some errors leave it
+    unusable, and ending it is what surely closes the file.
     """
-    name = _quoted(path.stem, '"')  # as `duckdb.connect` names it: the file keeps the name in what it stores
+    # As `duckdb.connect` names it, should the file keep the name in what it stores.
+    name = _quoted(path.name.partition(".")[0] or path.stem, '"')
     spill = path.with_name(f"{path.name}.tmp")  # as there
+    usable = False
     engine = _POOL.take()
     try:
         engine.execute(f"SET temp_directory = {_quoted(str(spill), _TEXT)}")
         engine.execute(f"ATTACH {_quoted(str(path), _TEXT)} AS {name} (TYPE duckdb)")
-        with _closed_after(engine, name) as connection:
+        if spill.exists():  # of a process that was killed: the file is open here alone
+            shutil.rmtree(spill, ignore_errors=True)
+        with closing(engine.cursor()) as connection:
             connection.execute(f"USE {name}")
             yield connection
-    except duckdb.Error:
-        engine.close()  # and the file with it
-        raise
-    except BaseException:
-        _POOL.put_back(engine)
-        raise
-    if spill.exists():  # an engine that spilled can have no other place for it, and removes it when it ends
-        engine.close()
-    else:
-        _POOL.put_back(engine)
-
-
-@contextmanager
-def _closed_after(engine: duckdb.DuckDBPyConnection, name: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = engine.cursor()
-    try:
-        yield connection
-    except duckdb.Error:
-        connection.close()
-        raise
-    except BaseException:
-        connection.close()
         engine.execute(f"DETACH {name}")
-        raise
-    connection.close()
-    engine.execute(f"DETACH {name}")
+        usable = (
+            not spill.exists()
+        )  # an engine that spilled can have no other place for it, and removes it when it ends
+    finally:
+        if usable:
+            _POOL.put_back(engine)
+        else:
+            engine.close()
 
 
 def _quoted(text: str, sign: str) -> str:

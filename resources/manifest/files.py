@@ -336,7 +336,8 @@ def relocate(tx: Transaction, moves: Sequence[Relocated]) -> list[str]:
 
 # Not one that was moved or renamed: its photo has another file.
 _LOST = """(FROM files AS gone WHERE missing_since IS NOT NULL AND skip_reason IS NULL
-    AND NOT EXISTS (FROM files g WHERE g.photo_id = gone.photo_id AND g.missing_since IS NULL))"""
+    AND NOT EXISTS (
+        FROM files g WHERE g.photo_id = gone.photo_id AND g.missing_since IS NULL AND g.skip_reason IS NULL))"""
 
 
 def count_lost(tx: Transaction) -> dict[str, int]:

@@ -36,13 +36,6 @@ class Manifest(Database):
                 f"A restore of {self.home.path} was interrupted half way. Run the same `loupe restore` again.",
                 path=str(self.home.path),
             )
-        if not self.path.exists() and self.home.holds_results():
-            raise LoupeError(
-                "MANIFEST_MISSING",
-                f"{self.path} is gone, but the vectors or previews of its photos are there. Your photos are not "
-                f"affected. `loupe restore latest` puts a backup in its place; to begin anew move these away.",
-                path=str(self.path),
-            )
         migrations = _migrations()
         newest = max(migrations)
         with self.write() as tx:
@@ -50,6 +43,13 @@ class Manifest(Database):
                 "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL, applied_at TIMESTAMP NOT NULL)"
             )
             applied = applied_schemas(tx)
+            if not applied and self.home.holds_results():
+                raise LoupeError(
+                    "MANIFEST_MISSING",
+                    f"{self.path} is gone or empty, but vectors or previews of its photos are there. Your photos are "
+                    f"not affected. `loupe restore latest` puts a backup in its place.",
+                    path=str(self.path),
+                )
         current = max(applied, default=0)
         if unknown := unknown_schemas(applied):
             raise LoupeError(

@@ -29,7 +29,7 @@ from resources.vector_index.opening import IndexPosition, open_index, read_posit
 from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
 from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, StoredPhoto
 from resources.vector_index.protocol import VectorIndex
-from resources.vector_index.publishing import publish, shows_all, wake
+from resources.vector_index.publishing import bring_up_to_date, publish, wake
 from resources.vector_index.rebuilding import rebuild_index
 from resources.vector_index.verifying import verify_through_owner
 
@@ -63,6 +63,7 @@ __all__ = [
     "VectorIndex",
     "Verification",
     "apply_outbox",
+    "bring_up_to_date",
     "compact_index",
     "model_in_use",
     "open_index",
@@ -70,7 +71,6 @@ __all__ = [
     "read_position",
     "rebuild_index",
     "served_model",
-    "shows_all",
     "verify",
     "verify_through_owner",
     "wake",

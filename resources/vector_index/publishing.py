@@ -15,7 +15,7 @@ from resources.vector_index.outbox import AppliedCounts, apply_outbox
 from resources.vector_index.photo_points import vector_store
 from resources.vector_index.points import IndexModel, ModelKey, generation_name
 
-__all__ = ["Patience", "publish", "shows_all", "wake"]
+__all__ = ["Patience", "bring_up_to_date", "publish", "wake"]
 
 _LOOK_S = 0.05
 # How long an owner may take to notice another model before it is taken to serve its own on purpose.
@@ -56,17 +56,19 @@ def publish(manifest: Manifest, settings: Settings, model: ModelKey | None, time
             return AppliedCounts(applied_seq=reached)
 
 
-def shows_all(manifest: Manifest, settings: Settings, model: ModelKey | None) -> bool:
-    """Whether search serves the index of `model` and that shows everything. Nothing is opened or waited for.
+def bring_up_to_date(manifest: Manifest, settings: Settings, model: ModelKey | None) -> None:
+    """As `publish`, where search does not show everything yet: nothing is opened or waited for otherwise.
 
-    Raises `INDEX_UNREACHABLE` when the server of `Settings.qdrant_url` is.
+    As long as the index of `model` finds less than the one that is served, it is that one which is brought up to date.
+    Raises `INDEX_UNREACHABLE` when the server of `Settings.qdrant_url` is, and what `publish` raises.
     """
+    wanted = None if model is None else IndexModel.of(model)
+    served = served_model(settings)
+    shown = wanted if takes_over(manifest, served, wanted) else served
     with manifest.read() as tx:
         newest = outbox.newest_seq(tx)
-    if newest == 0:
-        return True  # there is nothing to show yet
-    wanted = None if model is None else IndexModel.of(model)
-    return (read_position(settings, model).applied_seq or 0) >= newest and served_model(settings) == wanted
+    if shown != served or (read_position(settings, shown).applied_seq or 0) != newest:
+        publish(manifest, settings, shown)
 
 
 class Patience:

@@ -34,6 +34,8 @@ def test_photos_leave_and_come_back_with_all_that_is_theirs(loupe: Loupe, shelf:
 
     left = loupe("hide", str(photos / "copies" / "again.jpg"), shelf.photo_id("pair.jpg"))
     assert (left.status, left.out) == (0, "2 photos left the library; no file was touched.\n"), left.err
+    again = loupe("hide", shelf.photo_id("pair.jpg"))
+    assert again.out == "1 photo had been removed from the library before.\n"
     theirs = {str(photos / name) for name in ("copies/again.jpg", "live.jpg", "live.jpg.xmp", "live.mov", "pair.jpg")}
     listed = loupe("hidden")
     assert set(listed.out.splitlines()) == theirs, "a sidecar of a photo that stays is not among them"

@@ -40,3 +40,26 @@ def _arenas(how: str) -> int:
 def test_threads_share_one_arena() -> None:
     assert _arenas("as it is") > 1
     assert _arenas("shared") == 1
+
+
+_FROZEN = """
+import gc, weakref
+from resources.allocator import keep_from_collector
+class Node: pass
+kept, lost = Node(), Node()
+kept.kept, lost.lost = kept, lost
+seen = [weakref.ref(kept), weakref.ref(lost)]
+del lost
+keep_from_collector()
+counted = len(gc.get_objects())
+del kept
+gc.collect()
+first = [node() is not None for node in seen]
+keep_from_collector()
+print(counted < 1000, first, [node() is not None for node in seen])
+"""
+
+
+def test_what_is_there_is_left_alone_until_said_again() -> None:
+    done = subprocess.run([sys.executable, "-c", _FROZEN], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "True [True, False] [False, False]"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from resources.manifest import engine_pool
+from resources.manifest.database import Database
 from resources.manifest.engine_pool import opened
 
 
@@ -73,6 +77,44 @@ def test_what_was_made_for_one_transaction_is_gone_in_the_next(path: Path) -> No
         connection.execute("FROM given")
 
 
+@pytest.mark.parametrize("error", [None, KeyError("x")])
+def test_an_engine_that_spilled_is_not_used_for_another_file(path: Path, error: Exception | None) -> None:
+    other = path.with_name("other.duckdb")
+    try:
+        with opened(path) as connection:
+            connection.execute("SET memory_limit = '40MB'")
+            connection.execute("CREATE TEMP TABLE big AS SELECT range, md5(range::TEXT) AS text FROM range(1_000_000)")
+            if error:
+                raise error
+    except KeyError:
+        pass
+    with opened(other) as connection:
+        connection.execute("CREATE TABLE numbers AS SELECT 1 AS number")
+    assert count(other) == 1
+
+
+def test_what_a_killed_process_spilled_is_removed(path: Path) -> None:
+    spill = path.with_name(f"{path.name}.tmp")
+    spill.mkdir()
+    (spill / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(bytes(1000))
+    assert (count(path), spill.exists()) == (10, False)
+
+
+def test_an_engine_is_used_again_only_if_all_went_well(path: Path) -> None:
+    database = Database(path)
+    with database.read():
+        pass
+    kept = engine_pool._POOL._idle[-1]
+    with database.read() as tx:
+        assert tx.value("SELECT count(*) FROM numbers") == 10
+    assert engine_pool._POOL._idle[-1] is kept
+    with pytest.raises(duckdb.ConstraintException), database.write() as tx:
+        tx.execute("CREATE TABLE once (a INT PRIMARY KEY); INSERT INTO once VALUES (1), (1)")
+    assert kept not in engine_pool._POOL._idle
+    with database.read() as tx:
+        assert tx.value("SELECT count(*) FROM numbers") == 10
+
+
 def test_what_does_not_fit_into_memory_goes_beside_the_file_and_does_not_stay(path: Path) -> None:
     spill = path.with_name(f"{path.name}.tmp")
     with opened(path) as connection:
@@ -86,8 +128,8 @@ def test_what_does_not_fit_into_memory_goes_beside_the_file_and_does_not_stay(pa
 
 def test_forked_child_opens_the_file_by_itself(path: Path) -> None:
     assert count(path) == 10
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if count(path) == 10 else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert count(path) == 10
+    code = "import os, sys, signal; signal.alarm(60); sys.path[:0] = sys.argv[2:]; import test_engine_pool as t; "
+    code += "from pathlib import Path; path = Path(sys.argv[1]); assert t.count(path) == 10; child = os.fork(); "
+    code += "assert t.count(path) == 10; child or sys.exit(7); ended = os.waitpid(child, 0)[1]; "
+    code += "assert os.waitstatus_to_exitcode(ended) == 7, ended"
+    subprocess.run([sys.executable, "-c", code, str(path), *sys.path], check=True, timeout=90)
