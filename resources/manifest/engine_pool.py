@@ -84,9 +84,7 @@ def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(f"USE {name}")
             yield connection
         engine.execute(f"DETACH {name}")
-        usable = (
-            not spill.exists()
-        )  # an engine that spilled can have no other place for it, and removes it when it ends
+        usable = not spill.exists()  # an engine that spilled can have no other place for it
     finally:
         if usable:
             _POOL.put_back(engine)
