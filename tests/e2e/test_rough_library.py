@@ -17,7 +17,7 @@ from rough_library import Ingest, fates, make_library, table, take_in, unexplain
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-FILES, PHOTOS_A_RUN = 320, 80
+FILES, PHOTOS_A_RUN = 320, 60
 
 
 @dataclass(frozen=True)
