@@ -54,7 +54,7 @@ def test_every_good_photo_is_in_and_every_broken_one_explained(rough: Rough) -> 
 
 def test_it_takes_several_runs_in_which_every_file_is_read_once(rough: Rough) -> None:
     counts = rough.first.counts
-    assert counts["runs"] > FILES // PHOTOS_A_RUN
+    assert counts["runs"] >= 4
     refused_unread = sum(
         rough.found[each.path] in ("EMPTY_FILE", "FILE_UNREADABLE") or each.way.startswith("5 GB")
         for each in rough.placed
