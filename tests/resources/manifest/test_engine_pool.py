@@ -126,10 +126,24 @@ def test_what_does_not_fit_into_memory_goes_beside_the_file_and_does_not_stay(pa
         assert connection.execute("SELECT current_setting('memory_limit')").fetchall() == [("1.8 GiB",)]
 
 
-def test_forked_child_opens_the_file_by_itself(path: Path) -> None:
+_FORKED = """
+import os, signal, sys
+from pathlib import Path
+from test_engine_pool import count
+
+signal.alarm(60)
+path = Path(sys.argv[1])
+assert count(path) == 10
+child = os.fork()
+if child == 0:
     assert count(path) == 10
-    code = "import os, sys, signal; signal.alarm(60); sys.path[:0] = sys.argv[2:]; import test_engine_pool as t; "
-    code += "from pathlib import Path; path = Path(sys.argv[1]); assert t.count(path) == 10; child = os.fork(); "
-    code += "assert t.count(path) == 10; child or sys.exit(7); ended = os.waitpid(child, 0)[1]; "
-    code += "assert os.waitstatus_to_exitcode(ended) == 7, ended"
-    subprocess.run([sys.executable, "-c", code, str(path), *sys.path], check=True, timeout=90)
+    sys.exit(7)
+_, status = os.waitpid(child, 0)
+assert os.waitstatus_to_exitcode(status) == 7, status
+assert count(path) == 10
+"""
+
+
+def test_forked_child_opens_the_file_by_itself_and_ends_in_good_order(path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", _FORKED, str(path)], check=True, timeout=90, env=environment)
