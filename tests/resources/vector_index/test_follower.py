@@ -8,7 +8,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -323,6 +324,23 @@ def test_without_a_model_to_use_the_one_that_is_served_goes_on(library: Library)
         assert follower.index.embedded_count() == 4
 
 
+@contextmanager
+def _changing(index: VectorIndex) -> Iterator[None]:
+    """As another process that applies, once no follower does."""
+    with ExitStack() as stack:
+        entered: list[None] = []
+
+        def enter() -> bool:
+            try:
+                entered.append(stack.enter_context(index.changing()))
+            except LoupeError as error:
+                assert error.code == "INDEX_BUSY"
+            return bool(entered)
+
+        _until(enter)
+        yield
+
+
 def test_a_server_is_followed_and_switched_alike(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     client = QdrantClient(":memory:")  # stands for the server that several processes would reach
     monkeypatch.setattr(client, "close", lambda: None)
@@ -341,7 +359,7 @@ def test_a_server_is_followed_and_switched_alike(library: Library, monkeypatch: 
         assert follower.index.embedded_count() == 12
         counts = publish(library.manifest, settings, MODEL, 10)  # a server has no owner: this process applies too
         assert counts.applied_seq == library.newest_seq()
-        with IndexFollower(settings, library.manifest, poll_s=0.1) as replica, follower.index.changing():
+        with IndexFollower(settings, library.manifest, poll_s=0.1) as replica, _changing(follower.index):
             for state, offline in (("offline", 12), ("online", 0)):
                 _set_state(library, state)  # each is told, also while another process applies
                 for each in (follower, replica):
