@@ -334,7 +334,8 @@ def _changing(index: VectorIndex) -> Iterator[None]:
             try:
                 entered.append(stack.enter_context(index.changing()))
             except LoupeError as error:
-                assert error.code == "INDEX_BUSY"
+                if error.code != "INDEX_BUSY":
+                    raise
             return bool(entered)
 
         _until(enter)
