@@ -248,11 +248,16 @@ def free_bytes(path: Path) -> int:
 
 
 def disk_bytes(path: Path) -> int:
-    """What a file, or all in a folder, takes on the disk, without the holes of sparse files; 0 when it is not there."""
-    files = path.rglob("*") if path.is_dir() else [path]
-    found = [each.stat() for each in files if each.is_file()]
-    # Windows does not tell blocks.
-    return sum(info.st_blocks * 512 if hasattr(info, "st_blocks") else info.st_size for info in found)
+    """What a file, or all in a folder, takes on the disk, without the holes of sparse files; 0 where nothing is."""
+    found = os.walk(path) if path.is_dir() else [(str(path.parent), [], [path.name])]
+    total = 0
+    for folder, _, names in found:
+        for name in names:
+            with suppress(FileNotFoundError):  # its owner may delete it in this moment
+                info = os.stat(os.path.join(folder, name))
+                # Windows does not tell blocks.
+                total += info.st_blocks * 512 if hasattr(info, "st_blocks") else info.st_size
+    return total
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True, begun_in: Path | None = None) -> None:

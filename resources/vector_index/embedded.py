@@ -27,7 +27,7 @@ import qdrant_edge as edge
 import structlog
 
 from resources.errors import LoupeError
-from resources.home import free_bytes, process_lives, storage_error, write_atomically
+from resources.home import disk_bytes, free_bytes, process_lives, storage_error, write_atomically
 from resources.vector_index.conditions import Condition, SearchFilters
 from resources.vector_index.edge_dialect import EdgeDialect
 from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
@@ -213,7 +213,7 @@ class EmbeddedIndex(QdrantIndex):
         """What the files of the shard take on the disk."""
         with self._using():
             assert self._opened is not None
-            return _disk_bytes(self._opened.path)
+            return disk_bytes(self._opened.path)
 
     def copy_shard(self) -> CompactedCopy:
         """Copy the shard as it stands between two changes: changes wait meanwhile, searches do not.
@@ -325,7 +325,7 @@ class EmbeddedIndex(QdrantIndex):
             points=self.point_count(),
             embedded=self.embedded_count(),
             applied_seq=self.applied_seq,
-            bytes=_disk_bytes(self._folder),
+            bytes=disk_bytes(self._folder),
         )
 
     # Opening and closing
@@ -559,8 +559,3 @@ def _sweep(folder: Path, shard: str) -> None:
     for path in folder.iterdir():
         if path.name != shard and (path.name == _FIRST or path.name.startswith(_COPY)):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _disk_bytes(path: Path) -> int:
-    """Blocks, not length: the engine's files are sparse."""
-    return sum(stat.st_blocks * 512 for stat in (file.stat() for file in path.rglob("*") if file.is_file()))

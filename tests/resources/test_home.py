@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from ordinary_user import as_ordinary_user
 from shelf import InProcessEngine, Shelf
 
 from resources.errors import LoupeError
-from resources.home import Home, free_bytes, this_process, write_atomically
+from resources.home import Home, disk_bytes, free_bytes, this_process, write_atomically
 from resources.manifest import integrity
 from resources.settings import Settings
 
@@ -201,3 +202,14 @@ def test_ingest_lock_is_held_by_one(home: Home) -> None:
 
 def test_free_bytes_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     assert free_bytes(tmp_path / "not" / "yet") > 0
+
+
+def test_what_a_folder_takes_on_the_disk_leaves_out_holes(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with open(tmp_path / "in" / "sparse", "wb") as stream:
+        stream.truncate(64 << 20)
+    (tmp_path / "full").write_bytes(os.urandom(1 << 20))
+    (tmp_path / "nothing").symlink_to(tmp_path / "gone")
+    assert disk_bytes(tmp_path / "gone") == 0
+    assert 1 << 20 <= disk_bytes(tmp_path / "full") < 2 << 20
+    assert 1 << 20 <= disk_bytes(tmp_path) < 8 << 20
