@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from resources.vector_index import Ranked
+from resources.vector_index import Ranked, RankedList
 
 __all__ = ["best_of", "cut_of", "fuse", "least_of_meaning", "least_of_words", "relevant_ids"]
 
@@ -28,24 +28,24 @@ def fuse(*lists: Sequence[Ranked]) -> list[Ranked]:
     return sorted(fused, key=lambda hit: (-hit.score, hit.photo_id))
 
 
-def best_of(lists: Sequence[Sequence[Ranked]]) -> list[Ranked]:
+def best_of(lists: Sequence[RankedList]) -> RankedList:
     """One list of several over the same photos: each photo with its best score, by (score descending, id)."""
     if len(lists) == 1:
-        return list(lists[0])
+        return lists[0]
     scores: dict[str, float] = {}
     for ranked in lists:
         for hit in ranked:
             scores[hit.photo_id] = max(hit.score, scores.get(hit.photo_id, hit.score))
-    found = [Ranked(photo_id, score) for photo_id, score in scores.items()]
-    return sorted(found, key=lambda hit: (-hit.score, hit.photo_id))
+    ids = sorted(scores, key=lambda photo_id: -scores[photo_id])
+    return RankedList([scores[photo_id] for photo_id in ids], ids.__getitem__)
 
 
-def relevant_ids(meaning: Sequence[Ranked], words: Sequence[Ranked], background: float | None = None) -> set[str]:
+def relevant_ids(meaning: RankedList, words: RankedList, background: float | None = None) -> set[str]:
     """The photos that stand out for this query: `cut_of` the cosines, and of words those with half the best score."""
-    found = {hit.photo_id for hit in meaning[: cut_of([hit.score for hit in meaning], background)]}
+    found = {hit.photo_id for hit in meaning.first(cut_of(meaning.scores, background))}
     if words:
-        least = least_of_words(words[0].score)
-        found |= {hit.photo_id for hit in words if hit.score >= least}
+        least = least_of_words(words.scores[0])
+        found |= {hit.photo_id for hit in words.first(sum(score >= least for score in words.scores))}
     return found
 
 

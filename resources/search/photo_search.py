@@ -31,6 +31,7 @@ from resources.vector_index import (
     Not,
     Or,
     Ranked,
+    RankedList,
     SearchFilters,
     StoredPhoto,
     VectorIndex,
@@ -45,6 +46,8 @@ __all__ = ["PhotoSearch", "TextEncoder"]
 CANDIDATES = 1000
 # So many times as deep each time that what is relevant goes on to the end.
 _DEEPER = 4
+# A ranked list that has to be kept for its cursor ends here, however many photos more are relevant.
+_MOST_RANKED = 20_000
 MOST_PER_PAGE = 1000
 _FEWEST_TO_CUT = 20
 _LEAST_NORM = 1e-3
@@ -74,8 +77,8 @@ class _Content:
 class _Lists:
     """What each way of ranking finds, as deep as anything is relevant; `whole`: they hold all that matches."""
 
-    meaning: list[Ranked]
-    words: list[Ranked]
+    meaning: RankedList
+    words: RankedList
     named: dict[str, None]
     relevant: set[str]
     whole: bool
@@ -140,7 +143,8 @@ class PhotoSearch:
         content, words, condition = self._asked(request)
         if not words and (not content.vectors or not _wants(request)):
             return condition
-        return Ids(tuple(sorted(self._lists(request, content, words, condition).relevant)))
+        lists = self._lists(request, content, words, condition, most=self.index.point_count())
+        return Ids(tuple(sorted(lists.relevant)))
 
     # Lists and pages
 
@@ -180,16 +184,26 @@ class PhotoSearch:
         )
 
     def _lists(
-        self, request: SearchRequest, content: _Content, words: Sequence[SparseWords], condition: Condition | None
+        self,
+        request: SearchRequest,
+        content: _Content,
+        words: Sequence[SparseWords],
+        condition: Condition | None,
+        most: int | None = None,
     ) -> _Lists:
+        """With `most` so deep, and no deeper than what is relevant."""
         background = self._background(content.vectors)
         meaning, meaning_ended = _to_the_cut(
-            [partial(self._nearest_to, vector, condition) for vector in content.vectors],
+            [partial(self.index.nearest, vector, condition=condition) for vector in content.vectors],
             lambda best: least_of_meaning(best, background),
+            most or _MOST_RANKED,
+            further=False,  # every photo has a cosine
         )
         matches, words_ended = _to_the_cut(
-            [partial(self._matching, asked, condition) for asked in words],
+            [partial(self.index.matching, asked, condition=condition) for asked in words],
             least_of_words,
+            most or _MOST_RANKED,
+            further=most is None,
         )
         named = self._named(request, condition)
         relevant = relevant_ids(meaning, matches, background) | named.keys()
@@ -229,7 +243,7 @@ class PhotoSearch:
                 break
             if start + request.limit >= len(ranked):
                 depth = 2 * max(depth, start)  # photos came in above the cursor
-            elif ranked[-1].score >= least_of_meaning(ranked[0].score, background):
+            elif ranked.scores[-1] >= least_of_meaning(ranked.scores[0], background):
                 depth *= _DEEPER
             else:
                 break
@@ -241,7 +255,7 @@ class PhotoSearch:
             page,
             total,
             True,
-            cut_of([hit.score for hit in ranked], background),
+            cut_of(ranked.scores, background),
             "meaning",
             content.warnings,
             {hit.photo_id: hit.score for hit in page},
@@ -285,14 +299,8 @@ class PhotoSearch:
         found = self.index.browse(CANDIDATES, 0, named)
         return dict.fromkeys(found if len(found) < CANDIDATES else self.index.browse(self.index.count(named), 0, named))
 
-    def _nearest_to(self, vector: Vector, condition: Condition | None, depth: int) -> list[Ranked]:
-        return self.index.nearest(vector, depth, condition)
-
-    def _matching(self, words: SparseWords, condition: Condition | None, depth: int) -> list[Ranked]:
-        return self.index.matching(words, depth, condition)
-
-    def _nearest(self, vectors: Sequence[Vector], depth: int, condition: Condition | None) -> list[Ranked]:
-        return best_of([self._nearest_to(vector, condition, depth) for vector in vectors])[:depth]
+    def _nearest(self, vectors: Sequence[Vector], depth: int, condition: Condition | None) -> RankedList:
+        return best_of([self.index.nearest(vector, depth, condition) for vector in vectors]).first(depth)
 
     def _background(self, vectors: Sequence[Vector]) -> float | None:
         """The median cosine of the library to the query; None where there are too few photos to tell."""
@@ -431,21 +439,34 @@ class PhotoSearch:
         return _unit(vector)
 
 
+class _Fetch(Protocol):
+    def __call__(self, *, limit: int, least: float | None = None) -> RankedList: ...
+
+
 def _to_the_cut(
-    fetches: Sequence[Callable[[int], list[Ranked]]], least: Callable[[float], float]
-) -> tuple[list[Ranked], bool]:
+    fetches: Sequence[_Fetch], least_for: Callable[[float], float], most: int, further: bool
+) -> tuple[RankedList, bool]:
     """The best of several lists, each so deep that it ends below what is relevant, and whether each has all it can.
 
-    `fetches` take a depth, `least` the best score.
+    `least_for` gives the least relevant score from the best one. A list that has to go deeper than it is taken at
+    first ends with what is relevant, or goes `further`; no list has more than `most`.
     """
-    depth = CANDIDATES
-    while True:
-        lists = [fetch(depth) for fetch in fetches]
-        found = best_of(lists)
-        ended = all(len(each) < depth for each in lists)
-        if ended or all(len(each) < depth or each[-1].score < least(found[0].score) for each in lists):
-            return found, ended
-        depth *= _DEEPER
+    lists = [fetch(limit=CANDIDATES) for fetch in fetches]
+    found = best_of(lists)
+    if all(len(each) < CANDIDATES for each in lists):
+        return found, True
+    least = least_for(found.scores[0])
+    deep = [
+        each
+        if len(each) < CANDIDATES or each.scores[-1] < least
+        else fetch(limit=most, least=None if further else least)
+        for fetch, each in zip(fetches, lists, strict=True)
+    ]
+    ended = all(
+        len(each) < CANDIDATES or (further and each is not first and len(each) < most)
+        for first, each in zip(lists, deep, strict=True)
+    )
+    return best_of(deep), ended
 
 
 def _vectors(

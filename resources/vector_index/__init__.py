@@ -27,7 +27,7 @@ from resources.vector_index.conditions import (
 from resources.vector_index.follower import IndexFollower, model_in_use, served_model
 from resources.vector_index.opening import IndexPosition, open_index, read_position
 from resources.vector_index.outbox import AppliedCounts, Verification, apply_outbox, verify
-from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, StoredPhoto
+from resources.vector_index.points import IndexModel, IndexStats, ModelKey, PhotoPoint, Ranked, RankedList, StoredPhoto
 from resources.vector_index.protocol import VectorIndex
 from resources.vector_index.publishing import bring_up_to_date, publish, wake
 from resources.vector_index.rebuilding import rebuild_index
@@ -58,6 +58,7 @@ __all__ = [
     "PhotoPoint",
     "Range",
     "Ranked",
+    "RankedList",
     "SearchFilters",
     "StoredPhoto",
     "VectorIndex",

@@ -28,9 +28,10 @@ import structlog
 
 from resources.errors import LoupeError
 from resources.home import disk_bytes, free_bytes, process_lives, storage_error, write_atomically
-from resources.vector_index.conditions import Condition, SearchFilters
+from resources.vector_index.condition_parts import split_covers, split_left_out, values_named
+from resources.vector_index.conditions import Condition
 from resources.vector_index.edge_dialect import EdgeDialect
-from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
+from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, RankedList, StoredPhoto, Vector
 from resources.vector_index.qdrant_index import (
     ALL_VALUES,
     DENSE,
@@ -38,6 +39,7 @@ from resources.vector_index.qdrant_index import (
     QdrantIndex,
     indexed_keys,
     stored_payload,
+    threshold,
 )
 from resources.vector_index.sparse_copy import copy_tree
 from resources.vector_index.words import SparseWords, document
@@ -54,9 +56,11 @@ _ROOM_BYTES = 128 << 20
 # An apply that was killed may have deleted this many points more than the last recorded count knows of.
 _MOST_UNRECORDED_DELETES = 1000
 # Candidates that a search of the graph keeps at least. Its recall is measured in docs/decisions/compaction.md; it falls
-# with each photo that a filter leaves out, so whoever filters further than to the covers is answered without the graph.
+# with each photo that a filter leaves out, so whoever filters further than to the covers, or leaves out more than some
+# photos and stacks, is answered without the graph. So is who asks for more than are found sooner by looking at each.
 _LEAST_EF = 256
-_BY_GRAPH = (None, SearchFilters().condition())
+_MOST_LEFT_OUT = 100
+_MOST_BY_GRAPH = 2000
 
 # Folders of shards: that of the first, and of those that took over from it.
 _FIRST, _COPY = "shard", "shard-"
@@ -285,7 +289,9 @@ class EmbeddedIndex(QdrantIndex):
             hits = shard.facet(request).hits
         return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda pair: (-pair[1], pair[0]))[:limit]
 
-    def _search(self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None) -> list[Ranked]:
+    def _search(
+        self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None, least: float | None
+    ) -> RankedList:
         vector: Any = (
             edge.SparseVector(list(query.indices), list(query.values))
             if isinstance(query, SparseWords)
@@ -295,10 +301,18 @@ class EmbeddedIndex(QdrantIndex):
             limit=limit,
             query=edge.Query.Nearest(vector, using=using),
             filter=self._dialect.filter(condition),
-            params=edge.SearchParams(hnsw_ef=max(limit, _LEAST_EF), exact=condition not in _BY_GRAPH),
+            score_threshold=threshold(least),
+            params=edge.SearchParams(hnsw_ef=max(limit, _LEAST_EF), exact=not self._by_graph(limit, condition)),
         )
         with self._using() as shard:
-            return [Ranked(str(hit.id), hit.score) for hit in shard.query(request)]
+            hits = shard.query(request)
+        return RankedList([hit.score for hit in hits], lambda at: str(hits[at].id))
+
+    def _by_graph(self, limit: int, condition: Condition | None) -> bool:
+        """Whether the graph finds the best: few enough are asked for, and no filter keeps it from its links."""
+        _, rest = split_covers(condition)
+        left_out, rest = split_left_out(rest)
+        return rest is None and limit <= _MOST_BY_GRAPH and values_named(left_out) <= _MOST_LEFT_OUT
 
     def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> list[tuple[float, str]]:
         order = edge.OrderBy(key, edge.Direction.Desc if descending else edge.Direction.Asc)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from resources.vector_index.conditions import Condition
-from resources.vector_index.points import Counts, IndexModel, IndexStats, PhotoPoint, Ranked, StoredPhoto, Vector
+from resources.vector_index.points import Counts, IndexModel, IndexStats, PhotoPoint, RankedList, StoredPhoto, Vector
 from resources.vector_index.words import SparseWords
 
 __all__ = ["VectorIndex"]
@@ -82,12 +82,22 @@ class VectorIndex(Protocol):
         """The photos of these ids; unknown ids are absent."""
         ...
 
-    def nearest(self, vector: Vector, limit: int, condition: Condition | None = None) -> list[Ranked]:
-        """The `limit` photos most like `vector` (`[dim]`), by (cosine descending, id). Empty without a model."""
+    def nearest(
+        self, vector: Vector, limit: int, condition: Condition | None = None, least: float | None = None
+    ) -> RankedList:
+        """The `limit` photos most like `vector` (`[dim]`), by (cosine descending, id). Empty without a model.
+
+        With `least` only those with that cosine or more.
+        """
         ...
 
-    def matching(self, words: SparseWords, limit: int, condition: Condition | None = None) -> list[Ranked]:
-        """The `limit` photos whose words match best, by (BM25 descending, id), scores above zero only."""
+    def matching(
+        self, words: SparseWords, limit: int, condition: Condition | None = None, least: float | None = None
+    ) -> RankedList:
+        """The `limit` photos whose words match best, by (BM25 descending, id), scores above zero only.
+
+        With `least` only those with that score or more.
+        """
         ...
 
     def browse(

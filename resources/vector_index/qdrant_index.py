@@ -8,33 +8,32 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from operator import neg
 from typing import Any
 
 import numpy as np
 
 from resources.lasting import Lasting
+from resources.vector_index.condition_parts import MEMBER, also, split_covers, split_left_out, values_named
 from resources.vector_index.conditions import (
     KEYWORD_KEYS,
     RANGE_KEYS,
-    And,
     Condition,
     Exists,
-    Flag,
     HasVector,
-    Ids,
     Like,
     Not,
-    Or,
     Range,
 )
 from resources.vector_index.derived_keys import COUNTED, COUNTED_KEY, DERIVED, EVERY, FLAGS_KEY, UNDATED, derived
-from resources.vector_index.points import Counts, IndexModel, PhotoPoint, Ranked, StoredPhoto, Vector
+from resources.vector_index.points import Counts, IndexModel, PhotoPoint, RankedList, StoredPhoto, Vector
 from resources.vector_index.reach import Reach
 from resources.vector_index.spellings import Spellings
 from resources.vector_index.words import SparseWords
 
-__all__ = ["ALL_VALUES", "DENSE", "WORDS", "QdrantIndex", "indexed_keys", "stored_payload"]
+__all__ = ["ALL_VALUES", "DENSE", "WORDS", "QdrantIndex", "indexed_keys", "stored_payload", "threshold"]
 
 DENSE, WORDS = "image", "words"
 
@@ -96,8 +95,8 @@ class QdrantIndex(ABC):
 
     @abstractmethod
     def _search(
-        self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None
-    ) -> list[Ranked]: ...
+        self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None, least: float | None
+    ) -> RankedList: ...
 
     @abstractmethod
     def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> list[tuple[float, str]]:
@@ -116,9 +115,12 @@ class QdrantIndex(ABC):
         return self.counted(HasVector()) if self._model else 0
 
     def counted(self, condition: Condition | None) -> int:
-        covers, rest = _split_covers(condition)
+        covers, rest = split_covers(condition)
         if covers:  # looking at every point for what few are costs ten times as much as counting those few
-            return self.counted(rest) - self.counted(_also(rest, _MEMBER))
+            return self.counted(rest) - self.counted(also(rest, MEMBER))
+        left_out, rest = split_left_out(condition)
+        if left_out:
+            return self.counted(rest) - self.count(also(rest, left_out))
         number: int = self._once(condition, lambda: self.count(condition))
         return number
 
@@ -129,10 +131,10 @@ class QdrantIndex(ABC):
         return counted
 
     def _valued(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
-        covers, rest = _split_covers(condition)
+        covers, rest = split_covers(condition)
         if not covers:
             return self.values(key, limit, condition)
-        members = dict(self.values(key, ALL_VALUES, _also(rest, _MEMBER)))
+        members = dict(self.values(key, ALL_VALUES, also(rest, MEMBER)))
         counts = self.values(key, limit + len(members), rest)
         left = [(value, count - members.get(value, 0)) for value, count in counts]
         return sorted((pair for pair in left if pair[1] > 0), key=lambda pair: (-pair[1], pair[0]))[:limit]
@@ -142,7 +144,7 @@ class QdrantIndex(ABC):
         return made
 
     def _counts(self, condition: Condition | None) -> Counts:
-        covers, rest = _split_covers(condition)
+        covers, rest = split_covers(condition)
         # With no filter but the covers nothing is looked at but the members; else to look once is cheaper than twice.
         count = self._valued if covers and rest is None else self.values
         by_mark: dict[str, list[tuple[str, int]]] = {}
@@ -153,8 +155,8 @@ class QdrantIndex(ABC):
 
     def _lean(self, condition: Condition | None) -> Condition | None:
         """The condition without the look at stacks where there are none: every point would be asked in vain."""
-        covers, rest = _split_covers(condition)
-        return rest if covers and self._counts_last_s == math.inf and not self.counted(_MEMBER) else condition
+        covers, rest = split_covers(condition)
+        return rest if covers and self._counts_last_s == math.inf and not self.counted(MEMBER) else condition
 
     def _once(self, asked: Hashable, count: Callable[[], Any]) -> Any:
         """What `count` gives, asked once between changes."""
@@ -164,7 +166,7 @@ class QdrantIndex(ABC):
         changes, taken_at = self._changes_seen, time.monotonic()
         found = count()
         if changes == self._changes_seen:  # else a change came between, and the count may be of before it
-            named = _ids_named(asked)
+            named = values_named(asked)
             if named > _MOST_COUNTED_IDS:
                 return found
             held = sum(each[2] for each in list(self._counted.values()))
@@ -213,18 +215,22 @@ class QdrantIndex(ABC):
         self._changes_seen += 1
         self._counted.clear()
 
-    def nearest(self, vector: Vector, limit: int, condition: Condition | None = None) -> list[Ranked]:
+    def nearest(
+        self, vector: Vector, limit: int, condition: Condition | None = None, least: float | None = None
+    ) -> RankedList:
         if self._model is None or limit < 1:
-            return []
+            return _NOTHING
         lean = self._lean(condition)
-        return _best(limit, lambda n: self._search(vector, DENSE, n, lean))
+        return _best(limit, lambda n: self._search(vector, DENSE, n, lean, least))
 
-    def matching(self, words: SparseWords, limit: int, condition: Condition | None = None) -> list[Ranked]:
+    def matching(
+        self, words: SparseWords, limit: int, condition: Condition | None = None, least: float | None = None
+    ) -> RankedList:
         if not words or limit < 1:
-            return []
+            return _NOTHING
         lean = self._lean(condition)
-        found = _best(limit, lambda n: self._search(words, WORDS, n, lean))
-        return [hit for hit in found if hit.score > 0]
+        found = _best(limit, lambda n: self._search(words, WORDS, n, lean, least))
+        return found.first(bisect_left(found.scores, 0.0, key=neg))
 
     def browse(
         self, limit: int, offset: int = 0, condition: Condition | None = None, newest_first: bool = True
@@ -234,7 +240,7 @@ class QdrantIndex(ABC):
         wanted = offset + limit
         found = self._in_order("taken_at", newest_first, wanted, condition)
         if len(found) < wanted:
-            undated = _also(condition, Not(Exists("taken_at")))
+            undated = also(condition, Not(Exists("taken_at")))
             found += self._in_order("added_at", True, wanted - len(found), undated)
         return found[offset:]
 
@@ -247,14 +253,14 @@ class QdrantIndex(ABC):
     ) -> list[str]:
         key, value, photo_id = place
         dated = key == "taken_at"
-        held = condition if dated else _also(condition, Not(Exists("taken_at")))
-        found = self._walk(photo_id, limit, _also(held, Range(key, gte=value, lte=value)))
+        held = condition if dated else also(condition, Not(Exists("taken_at")))
+        found = self._walk(photo_id, limit, also(held, Range(key, gte=value, lte=value)))
         descending = newest_first or not dated
         beyond = Range(key, lt=value) if descending else Range(key, gt=value)
         if len(found) < limit:
-            found += self._in_order(key, descending, limit - len(found), _also(held, beyond))
+            found += self._in_order(key, descending, limit - len(found), also(held, beyond))
         if len(found) < limit and dated:
-            undated = _also(condition, Not(Exists("taken_at")))
+            undated = also(condition, Not(Exists("taken_at")))
             found += self._in_order("added_at", True, limit - len(found), undated)
         return found
 
@@ -279,7 +285,7 @@ class QdrantIndex(ABC):
         found = self._ordered(key, descending, limit, condition)
         if len(found) == limit:
             last = found[-1][0]
-            tied = self._walk_all(_also(condition, Range(key, gte=last, lte=last)))
+            tied = self._walk_all(also(condition, Range(key, gte=last, lte=last)))
             found = [pair for pair in found if pair[0] != last] + [(last, photo_id) for photo_id in tied]
         sign = -1.0 if descending else 1.0
         found.sort(key=lambda pair: (sign * pair[0], pair[1]))
@@ -294,45 +300,17 @@ class QdrantIndex(ABC):
                 return found
 
 
-def _best(limit: int, fetch: Callable[[int], list[Ranked]]) -> list[Ranked]:
+_NOTHING = RankedList([], str)
+
+
+def threshold(least: float | None) -> float | None:
+    """What an engine that gives only scores above its threshold, as float32, is asked for to give `least` too."""
+    return None if least is None else float(np.nextafter(np.float32(least), np.float32(-np.inf)))
+
+
+def _best(limit: int, fetch: Callable[[int], RankedList]) -> RankedList:
     """The best `limit` by (score descending, id). Engines break ties as they like, so a tie at the edge is widened."""
     hits = fetch(limit + 1)
-    if len(hits) > limit and hits[limit].score == hits[limit - 1].score:
+    if len(hits) > limit and hits.scores[limit] == hits.scores[limit - 1]:
         hits = fetch(limit + _MOST_TIES)
-    return sorted(hits, key=lambda hit: (-hit.score, hit.photo_id))[:limit]
-
-
-def _ids_named(asked: object) -> int:
-    """How many ids stand in a condition, or in what holds one."""
-    match asked:
-        case Ids(photo_ids):
-            return len(photo_ids)
-        case And(parts) | Or(parts):
-            return sum(map(_ids_named, parts))
-        case Not(part):
-            return _ids_named(part)
-        case tuple():
-            return sum(map(_ids_named, asked))
-    return 0
-
-
-_MEMBER = Flag("stack_member")
-
-
-def _split_covers(condition: Condition | None) -> tuple[bool, Condition | None]:
-    """Whether stacks are found by their covers alone, and what else must hold."""
-    parts = list(_flat(condition))
-    rest = tuple(part for part in parts if part != Not(_MEMBER))
-    return len(rest) < len(parts), rest[0] if len(rest) == 1 else And(rest) if rest else None
-
-
-def _flat(condition: Condition | None) -> Iterator[Condition]:
-    if isinstance(condition, And):
-        for part in condition.parts:
-            yield from _flat(part)
-    elif condition is not None:
-        yield condition
-
-
-def _also(condition: Condition | None, more: Condition) -> Condition:
-    return more if condition is None else And((condition, more))
+    return hits.first(limit)

@@ -26,7 +26,7 @@ from resources.vector_index.points import (
     IndexModel,
     IndexStats,
     PhotoPoint,
-    Ranked,
+    RankedList,
     StoredPhoto,
     Vector,
     generation_name,
@@ -38,6 +38,7 @@ from resources.vector_index.qdrant_index import (
     QdrantIndex,
     indexed_keys,
     stored_payload,
+    threshold,
 )
 from resources.vector_index.server_dialect import ServerDialect
 from resources.vector_index.words import SparseWords, document
@@ -226,7 +227,9 @@ class ServerIndex(QdrantIndex):
             ).hits
         return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda pair: (-pair[1], pair[0]))
 
-    def _search(self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None) -> list[Ranked]:
+    def _search(
+        self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None, least: float | None
+    ) -> RankedList:
         vector: Any = (
             models.SparseVector(indices=list(query.indices), values=list(query.values))
             if isinstance(query, SparseWords)
@@ -241,8 +244,10 @@ class ServerIndex(QdrantIndex):
                 limit=limit,
                 with_payload=False,
                 search_params=self._search_params(using),
+                score_threshold=threshold(least),
             )
-        return [Ranked(str(hit.id), hit.score) for hit in answer.points]
+        hits = answer.points
+        return RankedList([hit.score for hit in hits], lambda at: str(hits[at].id))
 
     def _search_params(self, using: str) -> models.SearchParams | None:
         if using != DENSE or not hasattr(self._client._client, "http"):

@@ -15,7 +15,7 @@ from resources.errors import LoupeError
 from resources.home import Home
 from resources.search import PhotoSearch, SearchRequest
 from resources.search.fusion import cut_of, fuse, relevant_ids
-from resources.vector_index import AnyOf, IndexModel, PhotoPoint, Ranked, SearchFilters, VectorIndex
+from resources.vector_index import AnyOf, IndexModel, PhotoPoint, Ranked, RankedList, SearchFilters, VectorIndex
 from resources.vector_index.opening import IndexFolder
 
 CONCEPTS = ["dog", "cat", "car", "beach", "snow", "red", "blue", "night"]
@@ -317,10 +317,10 @@ def test_fusion_breaks_ties_by_id() -> None:
 
 def test_the_cut_lies_between_the_best_and_the_background() -> None:
     scores = [0.32, 0.31, 0.30, *[0.24 - 0.001 * n for n in range(40)]]
-    meaning = [Ranked(str(n), score) for n, score in enumerate(scores)]
-    assert relevant_ids(meaning, [], 0.1) == {"0", "1", "2"}
-    assert relevant_ids(meaning[:5], []) == {"0", "1", "2", "3", "4"}  # too few to know a background
-    assert relevant_ids([], [Ranked("a", 8.0), Ranked("b", 4.0), Ranked("c", 3.9)]) == {"a", "b"}
+    meaning, nothing = RankedList(scores, str), RankedList([], str)
+    assert relevant_ids(meaning, nothing, 0.1) == {"0", "1", "2"}
+    assert relevant_ids(meaning.first(5), nothing) == {"0", "1", "2", "3", "4"}  # too few to know a background
+    assert relevant_ids(nothing, RankedList([8.0, 4.0, 3.9], "abc".__getitem__)) == {"a", "b"}
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ def test_a_replaced_point_keeps_nothing_of_the_old_one(home_of_index: OpenHome) 
     assert held.payload["embedded"] is False
     assert held.vector is None
     assert index.embedded_count() == 0
-    assert index.nearest(vector(1), 5) == []
-    assert index.matching(query([("dog", 1.0)]), 5) == []
+    assert not index.nearest(vector(1), 5)
+    assert not index.matching(query([("dog", 1.0)]), 5)
     assert [hit.photo_id for hit in index.matching(query([("cat", 1.0)]), 5)] == [photo_id(1)]
 
 
@@ -128,7 +128,7 @@ def test_an_index_without_a_model_browses_and_finds_words(home_of_index: OpenHom
     assert index.embedded_count() == 0
     assert index.count(HasVector()) == 0
     assert index.count(Not(HasVector())) == 4
-    assert index.nearest(vector(1), 5) == []
+    assert not index.nearest(vector(1), 5)
     assert [hit.photo_id for hit in index.matching(query([("dogs", 1.0)]), 5)] == [photo_id(2)]
     assert index.browse(2) == [photo_id(3), photo_id(2)]
 
@@ -145,8 +145,8 @@ def test_points_without_a_vector_are_browsed_and_found_by_words_beside_embedded_
 def test_an_empty_index_answers(home_of_index: OpenHome) -> None:
     index = home_of_index(MODEL)
     assert index.browse(5) == []
-    assert index.nearest(vector(0), 5) == []
-    assert index.matching(query([("dog", 1.0)]), 5) == []
+    assert not index.nearest(vector(0), 5)
+    assert not index.matching(query([("dog", 1.0)]), 5)
     assert index.ids(None, 5) == []
     assert index.get([photo_id(0)]) == {}
     assert index.count() == index.embedded_count() == 0
