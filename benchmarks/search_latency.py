@@ -41,7 +41,9 @@ DIM, CENTRES, VOCABULARY, SEED = 512, 200, 4000, 20_240_501
 PRESET = "clip-b32-laion2b"  # the name under which the untrained model poses as fetched
 # Letters alone: of a word with a number the number is found as well, and what stands before it is in every caption.
 _SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprt" for vowel in "aou"][:16]
-WORDS = [f"{first}{second}{third}k" for third in _SYLLABLES for second in _SYLLABLES for first in _SYLLABLES][:VOCABULARY]
+WORDS = [f"{first}{second}{third}k" for third in _SYLLABLES for second in _SYLLABLES for first in _SYLLABLES][
+    :VOCABULARY
+]
 _BATCH = 1000
 
 

@@ -77,8 +77,9 @@ class Metrics:
         families.append(_gauge("loupe_manifest_up", "Whether the manifest can be read.", float(now is not None)))
         up = await services.dagster_up.get()
         families.append(_gauge("loupe_dagster_up", "Whether Dagster answers.", float(up)))
-        cache_bytes = await services.cache_bytes.get()
-        families.append(_gauge("loupe_cache_bytes", "Bytes of previews and thumbnails.", cache_bytes))
+        used = await services.disk_use.get()
+        families.append(_gauge("loupe_cache_bytes", "Bytes of previews and thumbnails.", used.pictures))
+        families.append(_gauge("loupe_index_bytes", "Bytes of the index on this machine's disk.", used.index))
         if now is not None:
             families += _library(now)
         families += _jobs(jobs)

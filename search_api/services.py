@@ -12,6 +12,7 @@ from typing import Any
 
 from resources.clock import utc_now
 from resources.errors import LoupeError
+from resources.home import disk_bytes
 from resources.inference import ServedModels
 from resources.keys import KeyRing
 from resources.library import Library, LibraryStatus
@@ -39,7 +40,7 @@ _STATUS_AGE_S = 2.0
 _JOBS_AGE_S = 0.8
 _JOBS_KEPT = 200
 _DAGSTER_AGE_S = 10.0
-_CACHE_AGE_S = 600.0  # to add up a million files takes seconds
+_DISK_USE_AGE_S = 600.0  # to add up a million files takes seconds
 _PROBE_S = 2.0
 
 
@@ -53,6 +54,14 @@ class LibraryNow:
     newest_seq: int
     paused_at: datetime | None
     model_changes: list[ModelChange]
+
+
+@dataclass(frozen=True)
+class DiskUse:
+    """Bytes on this machine's disk: of previews and thumbnails, and of the index (nothing when it is on a server)."""
+
+    pictures: int
+    index: int
 
 
 class Services:
@@ -91,7 +100,7 @@ class Services:
         self.starts = JobStarts(self.library.manifest, self.dagster, self.jobs.forget)
         self.dagster_up: Snapshot[bool] = Snapshot(self.dagster.is_reachable, _DAGSTER_AGE_S)
         self.manifest_opens: Snapshot[None] = Snapshot(self._open_manifest, _STATUS_AGE_S)
-        self.cache_bytes: Snapshot[int] = Snapshot(self._load_cache_bytes, _CACHE_AGE_S)
+        self.disk_use: Snapshot[DiskUse] = Snapshot(self._load_disk_use, _DISK_USE_AGE_S)
         self.stopping = threading.Event()
 
     def start(self) -> None:
@@ -132,10 +141,11 @@ class Services:
         with Manifest(self.library.home, _PROBE_S).read() as tx:
             tx.value("SELECT 1")
 
-    def _load_cache_bytes(self) -> int:
+    def _load_disk_use(self) -> DiskUse:
         from resources.preview_cache import pictures_bytes
 
-        return pictures_bytes(self.library.home)
+        home = self.library.home
+        return DiskUse(pictures_bytes(home), disk_bytes(home.index))
 
     def _load_jobs(self) -> list[dict[str, Any]]:
         with self.library.manifest.read() as tx:

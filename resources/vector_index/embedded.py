@@ -314,14 +314,15 @@ class EmbeddedIndex(QdrantIndex):
         left_out, rest = split_left_out(rest)
         return rest is None and limit <= _MOST_BY_GRAPH and values_named(left_out) <= _MOST_LEFT_OUT
 
-    def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> list[tuple[float, str]]:
+    def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> RankedList:
         order = edge.OrderBy(key, edge.Direction.Desc if descending else edge.Direction.Asc)
         request = edge.ScrollRequest(
             limit=limit, filter=self._dialect.filter(condition), order_by=order, with_payload=False
         )
         with self._using() as shard:
             records, _ = shard.scroll(request)
-        return [(float(record.order_value), str(record.id)) for record in records if record.order_value is not None]
+        held = [(float(value), record) for record in records if (value := record.order_value) is not None]
+        return RankedList([value for value, _ in held], lambda at: str(held[at][1].id))
 
     def _walk(self, after: str | None, limit: int, condition: Condition | None) -> list[str]:
         start = None if after is None else str(UUID(int=UUID(after).int + 1))

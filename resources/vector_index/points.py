@@ -99,10 +99,10 @@ class Ranked(NamedTuple):
 
 
 class RankedList(Sequence[Ranked]):
-    """Photos by (score descending, id).
+    """Photos by their scores, best first, and by id where these are equal.
 
     An id is made when it is looked at: that costs 5 µs, and of a thousand that are ranked some dozens are shown.
-    `scores` are those of all, best first.
+    `scores` are those of all.
     """
 
     def __init__(self, scores: Sequence[float], id_at: Callable[[int], str]) -> None:

@@ -99,8 +99,8 @@ class QdrantIndex(ABC):
     ) -> RankedList: ...
 
     @abstractmethod
-    def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> list[tuple[float, str]]:
-        """`limit` pairs of value and id by value; equal values in any order. Points without the key are left out."""
+    def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> RankedList:
+        """`limit` photos by the value of the key, which stands for the score. Points without the key are left out."""
 
     @abstractmethod
     def _walk(self, after: str | None, limit: int, condition: Condition | None) -> list[str]:
@@ -237,12 +237,12 @@ class QdrantIndex(ABC):
     ) -> list[str]:
         if limit < 1:
             return []
-        wanted = offset + limit
-        found = self._in_order("taken_at", newest_first, wanted, condition)
-        if len(found) < wanted:
+        end = offset + limit
+        found, dated = self._in_order("taken_at", newest_first, offset, end, condition)
+        if dated < end:
             undated = also(condition, Not(Exists("taken_at")))
-            found += self._in_order("added_at", True, wanted - len(found), undated)
-        return found[offset:]
+            found += self._in_order("added_at", True, max(0, offset - dated), end - dated, undated)[0]
+        return found
 
     def browse_after(
         self,
@@ -258,10 +258,10 @@ class QdrantIndex(ABC):
         descending = newest_first or not dated
         beyond = Range(key, lt=value) if descending else Range(key, gt=value)
         if len(found) < limit:
-            found += self._in_order(key, descending, limit - len(found), also(held, beyond))
+            found += self._in_order(key, descending, 0, limit - len(found), also(held, beyond))[0]
         if len(found) < limit and dated:
             undated = also(condition, Not(Exists("taken_at")))
-            found += self._in_order("added_at", True, limit - len(found), undated)
+            found += self._in_order("added_at", True, 0, limit - len(found), undated)[0]
         return found
 
     def sample(self) -> Vector:
@@ -280,16 +280,21 @@ class QdrantIndex(ABC):
     def ids(self, after: str | None, limit: int, condition: Condition | None = None) -> list[str]:
         return self._walk(after, limit, condition)
 
-    def _in_order(self, key: str, descending: bool, limit: int, condition: Condition | None) -> list[str]:
-        """The first `limit` ids by (value, id): a run of equal values at the end is fetched whole, then cut."""
-        found = self._ordered(key, descending, limit, condition)
-        if len(found) == limit:
-            last = found[-1][0]
-            tied = self._walk_all(also(condition, Range(key, gte=last, lte=last)))
-            found = [pair for pair in found if pair[0] != last] + [(last, photo_id) for photo_id in tied]
-        sign = -1.0 if descending else 1.0
-        found.sort(key=lambda pair: (sign * pair[0], pair[1]))
-        return [photo_id for _, photo_id in found[:limit]]
+    def _in_order(
+        self, key: str, descending: bool, start: int, end: int, condition: Condition | None
+    ) -> tuple[list[str], int]:
+        """The ids at these places by (value, id), and how many there are up to `end`.
+
+        A run of equal values at the end is fetched whole, then cut: the engine breaks ties as it likes.
+        """
+        found = self._ordered(key, descending, end, condition)
+        if len(found) < end:
+            return [photo_id for photo_id, _ in found[start:]], len(found)
+        last = found.scores[-1]
+        before = found.scores.index(last)
+        tied = self._walk_all(also(condition, Range(key, gte=last, lte=last)))[: end - before]
+        ids = [photo_id for photo_id, _ in found[start:before]] + tied[max(0, start - before) :]
+        return ids, before + len(tied)
 
     def _walk_all(self, condition: Condition | None) -> list[str]:
         found: list[str] = []

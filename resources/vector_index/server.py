@@ -255,7 +255,7 @@ class ServerIndex(QdrantIndex):
         rescored = models.QuantizationSearchParams(rescore=True, oversampling=2.0)
         return models.SearchParams(quantization=rescored)
 
-    def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> list[tuple[float, str]]:
+    def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> RankedList:
         direction = models.Direction.DESC if descending else models.Direction.ASC
         with _reachable():
             records, _ = self._client.scroll(
@@ -265,7 +265,8 @@ class ServerIndex(QdrantIndex):
                 order_by=models.OrderBy(key=key, direction=direction),
                 with_payload=[key],
             )
-        return [(float((record.payload or {})[key]), str(record.id)) for record in records]
+        values = [float((record.payload or {})[key]) for record in records]
+        return RankedList(values, lambda at: str(records[at].id))
 
     def _walk(self, after: str | None, limit: int, condition: Condition | None) -> list[str]:
         start = None if after is None else str(UUID(int=UUID(after).int + 1))

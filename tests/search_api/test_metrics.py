@@ -64,6 +64,7 @@ def test_a_scrape_tells_of_requests_library_index_and_jobs(scraped: TestClient, 
     assert plain["loupe_dagster_up"] == 0
     assert plain["loupe_index_behind"] == 0
     assert plain["loupe_cache_bytes"] > 10_000
+    assert plain["loupe_index_bytes"] > 100_000
     assert plain["loupe_problem_files"] == 1
     assert found["loupe_photos", (("done", "embedded"),)] == 8
     assert found["loupe_index_points", (("kind", "all"),)] == 8
