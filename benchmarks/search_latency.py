@@ -6,7 +6,8 @@ Points are seeded: 512-dimensional unit vectors around 200 centres, a full paylo
 a natural (Zipf) distribution. The model is untrained, with a text encoder of the size of CLIP ViT-B/32's. The API runs
 in a process of its own and is asked over one connection, each question another one, so that nothing is answered from
 what is kept unless the row says so. Beside the time, the processor time that the API spent on a question: other work
-on the machine disturbs that less. Homes that are built already in DIR are used again. Prints Markdown.
+on the machine disturbs that less. Where a row says so, eight connections ask at once, from this process, which takes
+its share of the processor. Homes that are built already in DIR are used again. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -31,7 +33,9 @@ import httpx
 import numpy as np
 import psutil
 
+from resources.home import Home
 from resources.library import Library
+from resources.photo_store import PhotoStore
 from resources.settings import Settings
 from resources.vector_index import PhotoPoint, VectorIndex, open_index
 from resources.vector_index.compaction import Compactor
@@ -41,9 +45,11 @@ DIM, CENTRES, VOCABULARY, SEED = 512, 200, 4000, 20_240_501
 PRESET = "clip-b32-laion2b"  # the name under which the untrained model poses as fetched
 # Letters alone: of a word with a number the number is found as well, and what stands before it is in every caption.
 _SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprt" for vowel in "aou"][:16]
-WORDS = [f"{first}{second}{third}k" for third in _SYLLABLES for second in _SYLLABLES for first in _SYLLABLES][
-    :VOCABULARY
-]
+WORDS = ["".join((*reversed(said), "k")) for said in itertools.product(_SYLLABLES, repeat=3)][:VOCABULARY]
+# What is asked at once by several as well.
+CLIENTS = 8
+RATED = ("nothing (health)", "thumbnail", "like a photo, 20 a page", "like a photo, 60 a page")
+THUMBNAIL_BYTES = 20_000
 _BATCH = 1000
 
 
@@ -184,6 +190,13 @@ def build(home: Path, count: int, graph: bool) -> None:
     (home / "built").write_text(said)
 
 
+def write_thumbnail(home: Path, file_name: str) -> None:
+    """A file as large as a thumbnail where that of this photo is looked for."""
+    path = PhotoStore(Home(home)).thumbnail_path(f"{int(file_name[4:-4]):064x}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * THUMBNAIL_BYTES)
+
+
 def settings_of(home: Path) -> Settings:
     # Nothing is compacted while it is measured.
     return Settings(home=home, model=PRESET, captions="off", device="cpu", compact_photos=1_000_000_000)
@@ -261,11 +274,22 @@ class Api:
         at = [taken[min(rounds - 1, int(part * rounds))] for part in (0.95, 0.99)]
         return Row(statistics.median(taken), at[0], at[1], processor)
 
+    def answers_a_second(self, ask: Callable[[int], object], rounds: int) -> float:
+        """With `CLIENTS` that ask at once, each after it has its answer."""
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            began = time.perf_counter()
+            list(clients.map(ask, range(rounds)))
+            return rounds / (time.perf_counter() - began)
 
-def questions(api: Api) -> Iterator[tuple[str, Callable[[int], object]]]:
+
+def questions(api: Api, home: Path) -> Iterator[tuple[str, Callable[[int], object]]]:
     """What is asked, by name; `number` makes each question another one."""
     new = itertools.count()
-    photos = [hit["photo_id"] for hit in api.get("/browse", limit=200)["hits"]]
+    shown = api.get("/browse", limit=200)["hits"]
+    photos = [hit["photo_id"] for hit in shown]
+    thumbnails = [hit["thumbnail_url"].removeprefix("/api/v1") for hit in shown]
+    for hit in shown:
+        write_thumbnail(home, hit["file_name"])
 
     def text(number: int) -> str:
         return f"{WORDS[number % 300]} {WORDS[(7 * number) % VOCABULARY]} {WORDS[next(new) % VOCABULARY]}"
@@ -273,8 +297,12 @@ def questions(api: Api) -> Iterator[tuple[str, Callable[[int], object]]]:
     kept = [text(number) for number in range(40)]
     api.http.post("/embed", data={"texts": kept}).raise_for_status()
 
-    def like(number: int, **more: Any) -> Any:
-        return api.post("/search", photos=[{"photo_id": photos[number % 200]}], limit=60, **more)
+    def like(number: int, limit: int = 60, **more: Any) -> Any:
+        return api.post("/search", photos=[{"photo_id": photos[number % 200]}], limit=limit, **more)
+
+    def thumbnail(number: int) -> None:
+        reply = api.http.get(thumbnails[number % 200])
+        assert (reply.status_code, len(reply.content)) == (200, THUMBNAIL_BYTES)
 
     def since(number: int) -> str:
         return f"{2001 + number % 20}-{1 + next(new) % 12:02}-{1 + number % 28:02}"
@@ -285,13 +313,15 @@ def questions(api: Api) -> Iterator[tuple[str, Callable[[int], object]]]:
     folder = {"folder": "/photos/2013/13"}
     wide = {"rating_min": 3, "formats": ["JPEG", "NEF"]}
     yield "nothing (health)", lambda n: api.get("/health/live")
+    yield "thumbnail", thumbnail
     yield "text encoding alone", lambda n: api.http.post("/embed", data={"texts": [text(n)]}).raise_for_status()
     yield "text: meaning and words, model included", lambda n: api.post("/search", text=text(n), limit=60)
     yield (
         "the same with the text's vector kept",
         lambda n: api.post("/search", text=kept[n % 40], limit=60, filters={"rating_min": 0, "iso_min": 1 + next(new)}),
     )
-    yield "like a photo", like
+    yield "like a photo, 20 a page", lambda n: like(n, 20)
+    yield "like a photo, 60 a page", like
     yield "like a photo, 1 in 300 pass (folder)", lambda n: like(n, filters=folder)
     yield "like a photo, 1 in 4 pass (rating and format)", lambda n: like(n, filters=wide)
     yield (
@@ -322,11 +352,14 @@ def measure(home: Path, count: int, graph: bool, rounds: int, port: int, only: s
     print(f"{count:,}: built in {time.monotonic() - began:.0f} s ({(home / 'built').read_text()})", file=sys.stderr)
     rows = {}
     with Api(home, port) as api:
-        for name, ask in questions(api):
+        for name, ask in questions(api, home):
             if only in name:
                 row = api.row(ask, rounds)
                 rows[name] = f"{row.p50:.1f} / {row.p95:.1f} / {row.p99:.1f} ({row.processor:.1f})"
                 print(f"{count:,}: {name}: {rows[name]}", file=sys.stderr)
+                if name in RATED:
+                    rate = api.answers_a_second(ask, 4 * rounds)
+                    rows[f"{name}: answers a second, {CLIENTS} asking"] = f"{rate:.0f}"
         own, mapped = api.memory_mb()
         rows["memory, own / with mapped files, MB"] = f"{own:,.0f} / {mapped:,.0f}"
     return rows

@@ -110,7 +110,8 @@ class Ranking:
     @classmethod
     def of(
         cls,
-        ranked: Sequence[Ranked],
+        ids: Sequence[str],
+        scores: Mapping[str, float],
         meaning: Mapping[str, float],
         words: Mapping[str, float],
         *,
@@ -121,10 +122,10 @@ class Ranking:
         warnings: tuple[SearchWarning, ...],
     ) -> Ranking:
         return cls(
-            b"".join(UUID(hit.photo_id).bytes for hit in ranked),
-            array("d", (hit.score for hit in ranked)),
-            array("d", (meaning.get(hit.photo_id, math.nan) for hit in ranked)),
-            array("d", (words.get(hit.photo_id, math.nan) for hit in ranked)),
+            bytes.fromhex("".join(ids).replace("-", "")),
+            array("d", [scores[photo_id] for photo_id in ids]),
+            array("d", [meaning.get(photo_id, math.nan) for photo_id in ids]),
+            array("d", [words.get(photo_id, math.nan) for photo_id in ids]),
             total,
             exact,
             relevant,

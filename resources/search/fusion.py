@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from resources.vector_index import Ranked, RankedList
+from resources.vector_index import RankedList
 
 __all__ = ["best_of", "cut_of", "fuse", "least_of_meaning", "least_of_words", "relevant_ids"]
 
@@ -14,18 +14,17 @@ _RRF_K = 60
 _SURELY, _PERHAPS = 0.9, 0.6
 
 
-def fuse(*lists: Sequence[Ranked]) -> list[Ranked]:
-    """Reciprocal rank fusion: each list gives a photo 1 / (60 + its rank); sorted by (sum descending, id).
+def fuse(*lists: RankedList) -> RankedList:
+    """Reciprocal rank fusion: each list gives a photo 1 / (60 + its rank); by (sum descending, id).
 
     Done here and not by the engine because ties are broken by id before ranks are given, so that a page is the same
     page each time it is asked for.
     """
     scores: dict[str, float] = {}
     for ranked in lists:
-        for rank, hit in enumerate(ranked, start=1):
-            scores[hit.photo_id] = scores.get(hit.photo_id, 0.0) + 1.0 / (_RRF_K + rank)
-    fused = [Ranked(photo_id, score) for photo_id, score in scores.items()]
-    return sorted(fused, key=lambda hit: (-hit.score, hit.photo_id))
+        for rank, photo_id in enumerate(ranked.ids, start=1):
+            scores[photo_id] = scores.get(photo_id, 0.0) + 1.0 / (_RRF_K + rank)
+    return _by_score(scores)
 
 
 def best_of(lists: Sequence[RankedList]) -> RankedList:
@@ -34,18 +33,22 @@ def best_of(lists: Sequence[RankedList]) -> RankedList:
         return lists[0]
     scores: dict[str, float] = {}
     for ranked in lists:
-        for hit in ranked:
-            scores[hit.photo_id] = max(hit.score, scores.get(hit.photo_id, hit.score))
-    ids = sorted(scores, key=lambda photo_id: -scores[photo_id])
+        for photo_id, score in ranked:
+            scores[photo_id] = max(score, scores.get(photo_id, score))
+    return _by_score(scores)
+
+
+def _by_score(scores: dict[str, float]) -> RankedList:
+    ids = sorted(scores, key=scores.__getitem__, reverse=True)
     return RankedList([scores[photo_id] for photo_id in ids], ids.__getitem__)
 
 
 def relevant_ids(meaning: RankedList, words: RankedList, background: float | None = None) -> set[str]:
     """The photos that stand out for this query: `cut_of` the cosines, and of words those with half the best score."""
-    found = {hit.photo_id for hit in meaning.first(cut_of(meaning.scores, background))}
+    found = set(meaning.ids[: cut_of(meaning.scores, background)])
     if words:
         least = least_of_words(words.scores[0])
-        found |= {hit.photo_id for hit in words.first(sum(score >= least for score in words.scores))}
+        found.update(words.ids[: sum(score >= least for score in words.scores)])
     return found
 
 

@@ -163,20 +163,21 @@ class PhotoSearch:
         lists = self._lists(request, content, words, condition)
         meaning, matches, relevant, exact = lists.meaning, lists.words, lists.relevant, lists.whole
         ranked = fuse(meaning, matches) if meaning and matches else meaning or matches
-        if lists.named:
-            first = [Ranked(photo_id, 1.0) for photo_id in lists.named]
-            ranked = [*first, *(hit for hit in ranked if hit.photo_id not in lists.named)]
+        scores = dict.fromkeys(lists.named, 1.0)
+        for photo_id, score in ranked:
+            scores.setdefault(photo_id, score)
+        ids = [photo_id for photo_id in scores if photo_id in relevant]
         if request.sort == "relevance":
-            ranked = sorted(ranked, key=lambda hit: hit.photo_id not in relevant)  # otherwise in the order they have
+            ids += [photo_id for photo_id in scores if photo_id not in relevant]
         else:  # only what is relevant is kept: the rest would come first as often as last
-            kept = {hit.photo_id: hit for hit in ranked if hit.photo_id in relevant}
-            ids = self.index.browse(len(kept), 0, Ids(tuple(kept)), newest_first=request.sort == "newest")
-            ranked, exact = [kept[photo_id] for photo_id in ids], True
+            ids = self.index.browse(len(ids), 0, Ids(tuple(ids)), newest_first=request.sort == "newest")
+            exact = True
         return Ranking.of(
-            ranked,
-            {hit.photo_id: hit.score for hit in meaning},
-            {hit.photo_id: hit.score for hit in matches},
-            total=len(ranked),
+            ids,
+            scores,
+            dict(zip(meaning.ids, meaning.scores, strict=True)),
+            dict(zip(matches.ids, matches.scores, strict=True)),
+            total=len(ids),
             exact=exact,
             relevant=len(relevant),
             mode="hybrid" if content.vectors and words else "meaning" if content.vectors else "words",

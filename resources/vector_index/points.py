@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Protocol, overload
@@ -109,17 +109,28 @@ class RankedList(Sequence[Ranked]):
         """`scores` best first, equal ones in any order; `id_at` gives the id at a place among them."""
         self.scores = scores
         self._id_at = id_at
-        self._ordered: dict[int, str] = {}
+        self._tied: dict[int, str] = {}
+        self._ids: list[str] | None = None
         start = 0
         for end in range(1, len(scores) + 1):
             if end < len(scores) and scores[end] == scores[start]:
                 continue
             if end - start > 1:
-                self._ordered |= enumerate(sorted(map(id_at, range(start, end))), start)
+                self._tied |= enumerate(sorted(map(id_at, range(start, end))), start)
             start = end
+
+    @property
+    def ids(self) -> list[str]:
+        """Those of all."""
+        if self._ids is None:
+            self._ids = [self._tied.get(at) or self._id_at(at) for at in range(len(self))]
+        return self._ids
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def __iter__(self) -> Iterator[Ranked]:
+        return map(Ranked, self.ids, self.scores)
 
     @overload
     def __getitem__(self, place: int) -> Ranked: ...
@@ -130,14 +141,14 @@ class RankedList(Sequence[Ranked]):
             return [self[each] for each in range(*place.indices(len(self)))]
         score = self.scores[place]  # raises IndexError
         at = place + len(self) if place < 0 else place
-        return Ranked(self._ordered.get(at) or self._id_at(at), score)
+        return Ranked(self._ids[at] if self._ids else self._tied.get(at) or self._id_at(at), score)
 
     def first(self, count: int) -> RankedList:
         """The best `count`."""
         if count >= len(self):
             return self
         cut = copy(self)
-        cut.scores = self.scores[:count]
+        cut.scores, cut._ids = self.scores[:count], self._ids and self._ids[:count]
         return cut
 
 

@@ -189,7 +189,7 @@ def test_cursors_of_another_index_list_or_search_are_refused(index: VectorIndex)
 def test_the_oldest_lists_are_given_up_first() -> None:
     kept = KeptRankings(most=2)
     ranking = Ranking.of(
-        [Ranked(pid(1), 0.5)], {pid(1): 0.25}, {}, total=1, exact=True, relevant=1, mode="hybrid", warnings=()
+        [pid(1)], {pid(1): 0.5}, {pid(1): 0.25}, {}, total=1, exact=True, relevant=1, mode="hybrid", warnings=()
     )
     names = [kept.keep(ranking) for _ in range(2)]
     kept.get(names[0])

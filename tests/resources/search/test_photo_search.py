@@ -15,7 +15,7 @@ from resources.errors import LoupeError
 from resources.home import Home
 from resources.search import PhotoSearch, SearchRequest
 from resources.search.fusion import cut_of, fuse, relevant_ids
-from resources.vector_index import AnyOf, IndexModel, PhotoPoint, Ranked, RankedList, SearchFilters, VectorIndex
+from resources.vector_index import AnyOf, IndexModel, PhotoPoint, RankedList, SearchFilters, VectorIndex
 from resources.vector_index.opening import IndexFolder
 
 CONCEPTS = ["dog", "cat", "car", "beach", "snow", "red", "blue", "night"]
@@ -310,9 +310,10 @@ def test_requests_that_make_no_sense_are_refused(search: PhotoSearch, request_: 
 
 
 def test_fusion_breaks_ties_by_id() -> None:
-    assert [hit.photo_id for hit in fuse([Ranked("b", 9.0)], [Ranked("a", 1.0)])] == ["a", "b"]
-    assert fuse([Ranked("b", 9.0), Ranked("a", 8.0)], [Ranked("a", 1.0)])[0].photo_id == "a"
-    assert fuse([], []) == []
+    one, other = RankedList([9.0], "b".__getitem__), RankedList([1.0], "a".__getitem__)
+    assert fuse(one, other).ids == ["a", "b"]
+    assert fuse(RankedList([9.0, 8.0], "ba".__getitem__), other)[0].photo_id == "a"
+    assert not fuse(RankedList([], str), RankedList([], str))
 
 
 def test_the_cut_lies_between_the_best_and_the_background() -> None:
