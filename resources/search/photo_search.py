@@ -47,7 +47,7 @@ CANDIDATES = 1000
 # So many times as deep each time that what is relevant goes on to the end.
 _DEEPER = 4
 # A ranked list that has to be kept for its cursor ends here, however many photos more are relevant.
-_MOST_RANKED = 20_000
+_MOST_RANKED = 10_000
 MOST_PER_PAGE = 1000
 _FEWEST_TO_CUT = 20
 _LEAST_NORM = 1e-3

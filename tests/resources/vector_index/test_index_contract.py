@@ -569,6 +569,29 @@ def test_counting_covers_by_what_they_are_not_is_counting_them(filled: VectorInd
         assert filled.valued("tags", 2, condition) == sorted(tags.items(), key=lambda pair: (-pair[1], pair[0]))[:2]
 
 
+def test_what_is_left_out_one_by_one_is_not_counted(filled: VectorIndex) -> None:
+    some = sorted(POINTS)[::7]
+    left_out = Not(Or((Ids((*some, photo_id(999_999))), AnyOf("stack_id", ("3", "8")))))
+    for more in (None, SearchFilters().condition(), HasVector(), Range("rating", gte=3), Not(Ids((some[0], some[1])))):
+        condition = And((left_out, more)) if more else left_out
+        expected = sum(matches(condition, held) for held in POINTS.values())
+        assert filled.counted(condition) == filled.count(condition) == expected < len(POINTS)
+
+
+def test_a_least_score_is_given_and_nothing_below(home_of_index: OpenHome) -> None:
+    index = home_of_index(MODEL)
+    index.upsert([point(n, "dog" + " waterfall" * (n % 5)) for n in range(60)])
+    words = query([("waterfall", 1.0)])
+    least = index.matching(words, 60).scores[20]
+    given = index.matching(words, 60, least=least)
+    assert given.ids == [hit.photo_id for hit in index.matching(words, 60) if hit.score >= least]
+    assert 20 < len(given) < 48
+    whole = index.nearest(vector(3), 60)
+    assert index.nearest(vector(3), 60, least=whole.scores[9]).ids == whole.first(10).ids
+    assert index.nearest(vector(3), 60, SearchFilters().condition(), least=whole.scores[9]).ids == whole.first(10).ids
+    assert not index.nearest(vector(3), 60, least=1.1)
+
+
 def test_where_there_are_no_stacks_search_is_the_same_and_notices_the_first(home_of_index: OpenHome) -> None:
     index = home_of_index(MODEL)
     index.upsert([point(n, "dog") for n in range(6)])
