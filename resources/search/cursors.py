@@ -22,7 +22,7 @@ from resources.errors import LoupeError
 from resources.search.requests import SearchRequest, SearchWarning
 from resources.vector_index import Ranked
 
-__all__ = ["Cursor", "KeptRankings", "Ranking", "question_of"]
+__all__ = ["Cursor", "KeptRankings", "Ranking", "cursor_expired", "question_of"]
 
 # A list of 2,000 photos takes 80 kB, all together at most 80 MB.
 _MOST_KEPT = 200
@@ -54,16 +54,16 @@ class Cursor:
     def read(cls, text: str, generation: str, question: str) -> Cursor:
         """Raises `INVALID_REQUEST` for what is no cursor of this question, `CURSOR_EXPIRED` for another generation."""
         try:
-            content = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            cursor = cls(*content)
-            valid = len(content) == len(fields(cls)) and all(
+            cursor = cls(*json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))))
+            valid = all(
                 isinstance(value, (int, float) if name.type == "float" else {"str": str, "int": int}[str(name.type)])
-                for name, value in zip(fields(cls), content, strict=True)
+                for name, value in zip(fields(cls), asdict(cursor).values(), strict=True)
             )
             UUID(cursor.photo_id)
-        except (ValueError, TypeError, RecursionError):
+            valid = valid and math.isfinite(cursor.score) and 0 <= cursor.rank < 1 << 40
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             valid = False
-        if not valid or not math.isfinite(cursor.score) or not 0 <= cursor.rank < 1 << 40:
+        if not valid:
             raise LoupeError("INVALID_REQUEST", "This is no cursor. Take the one of the page before.")
         if cursor.generation != generation:
             raise cursor_expired()

@@ -13,7 +13,8 @@ from typing import Literal
 from uuid import UUID
 
 from resources.errors import LoupeError
-from resources.vector_index import And, AnyOf, Condition, VectorIndex
+from resources.vector_index import AnyOf, Condition, VectorIndex
+from resources.vector_index.condition_parts import also
 
 __all__ = ["FACETS", "Bucket", "FacetCounts", "FolderCount", "facets", "folders_below", "random_photos", "timeline"]
 
@@ -109,7 +110,7 @@ def timeline(index: VectorIndex, condition: Condition | None, by: By = "month") 
         )
     found = []
     for each in months:
-        parts = index.valued("taken_parts", 100, _also(condition, AnyOf("taken_month", (each.period,))))
+        parts = index.valued("taken_parts", 100, also(condition, AnyOf("taken_month", (each.period,))))
         days = sorted((int(part[1:]), count) for part, count in parts if part[0] == "d")
         found += [Bucket(f"{each.period}-{day:02}", count) for day, count in days]
     return found, undated
@@ -147,7 +148,3 @@ def random_photos(index: VectorIndex, condition: Condition | None, count: int, s
     rest = [photo_id for photo_id in every if photo_id not in found]
     drawn.shuffle(rest)
     return [*found, *rest][:count]
-
-
-def _also(condition: Condition | None, more: Condition) -> Condition:
-    return more if condition is None else And((condition, more))

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from resources.errors import LoupeError
-from resources.search.cursors import Cursor, KeptRankings, Ranking, question_of
+from resources.search.cursors import Cursor, KeptRankings, Ranking, cursor_expired, question_of
 from resources.search.fusion import best_of, cut_of, fuse, least_of_meaning, least_of_words, relevant_ids
 from resources.search.query_fields import described
 from resources.search.requests import Hit, SearchPage, SearchRequest, SearchWarning, Texts
@@ -160,7 +160,9 @@ class PhotoSearch:
         self, request: SearchRequest, content: _Content, words: Sequence[SparseWords], condition: Condition | None
     ) -> Ranking:
         """The list by words, by both, or of what is relevant by date."""
-        lists = self._lists(request, content, words, condition)
+        # By date all that is relevant is needed: the newest may be the last of them.
+        most = None if request.sort == "relevance" else self.index.point_count()
+        lists = self._lists(request, content, words, condition, most)
         meaning, matches, relevant, exact = lists.meaning, lists.words, lists.relevant, lists.whole
         ranked = fuse(meaning, matches) if meaning and matches else meaning or matches
         scores = dict.fromkeys(lists.named, 1.0)
@@ -192,7 +194,7 @@ class PhotoSearch:
         condition: Condition | None,
         most: int | None = None,
     ) -> _Lists:
-        """With `most` so deep, and no deeper than what is relevant."""
+        """With `most` so deep at most, and no deeper than what is relevant."""
         background = self._background(content.vectors)
         meaning, meaning_ended = _to_the_cut(
             [partial(self.index.nearest, vector, condition=condition) for vector in content.vectors],
@@ -313,7 +315,10 @@ class PhotoSearch:
     def _cursor(self, request: SearchRequest) -> Cursor | None:
         if request.cursor is None:
             return None
-        return Cursor.read(request.cursor, self.index.generation, question_of(request))
+        cursor = Cursor.read(request.cursor, self.index.generation, question_of(request))
+        if cursor.candidates != CANDIDATES:  # of a version that ranked other lists
+            raise cursor_expired()
+        return cursor
 
     def _cursor_after(self, request: SearchRequest, last: Ranked, rank: int, key: str = "", kept: str = "") -> str:
         return Cursor(
@@ -450,23 +455,24 @@ def _to_the_cut(
     """The best of several lists, each so deep that it ends below what is relevant, and whether each has all it can.
 
     `least_for` gives the least relevant score from the best one. A list that has to go deeper than it is taken at
-    first ends with what is relevant, or goes `further`; no list has more than `most`.
+    first ends behind what is relevant, or goes `further`; no list has more than `most`.
     """
     lists = [fetch(limit=CANDIDATES) for fetch in fetches]
     found = best_of(lists)
     if all(len(each) < CANDIDATES for each in lists):
         return found, True
     least = least_for(found.scores[0])
-    deep = [
-        each
-        if len(each) < CANDIDATES or each.scores[-1] < least
-        else fetch(limit=most, least=None if further else least)
-        for fetch, each in zip(fetches, lists, strict=True)
-    ]
-    ended = all(
-        len(each) < CANDIDATES or (further and each is not first and len(each) < most)
-        for first, each in zip(lists, deep, strict=True)
-    )
+    deep, ended = [], True
+    for fetch, each in zip(fetches, lists, strict=True):
+        whole = len(each) < CANDIDATES
+        if not whole and each.scores[-1] >= least:
+            if further:
+                each = fetch(limit=most)
+                whole = len(each) < most
+            else:  # and the next one: where relevance ends depends on how far below it is
+                each = fetch(limit=min(most, len(fetch(limit=most, least=least)) + 1))
+        deep.append(each)
+        ended = ended and whole
     return best_of(deep), ended
 
 

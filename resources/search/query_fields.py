@@ -12,7 +12,7 @@ from typing import Literal
 
 from resources.errors import LoupeError
 from resources.search import query_values as values_
-from resources.search.query_tree import AllOf, Exclude, Node, OneOf, Op, Where
+from resources.search.query_tree import MOST_GLOBS, MOST_VALUES, AllOf, Exclude, Node, OneOf, Op, Where, leaves
 from resources.search.query_values import ValueProblemError, choices, nearest_word
 from resources.vector_index.conditions import (
     And,
@@ -284,14 +284,26 @@ def nearest_field(name: str) -> str | None:
 
 
 def condition_of(node: Node) -> Condition:
-    """A tree of filters as a condition. Raises `INVALID_REQUEST` for words in it and for values that say nothing."""
+    """A tree of filters as a condition.
+
+    Raises `INVALID_REQUEST` for words in it, for values that say nothing and for too many values.
+    """
+    values = [value for leaf in leaves(node) if isinstance(leaf, Where) for value in leaf.values]
+    if len(values) > MOST_VALUES:
+        raise LoupeError("INVALID_REQUEST", f"A filter has at most {MOST_VALUES} values.")
+    if sum("*" in value for value in values) > MOST_GLOBS:
+        raise LoupeError("INVALID_REQUEST", f"A filter has at most {MOST_GLOBS} values with a star.")
+    return _condition_of(node)
+
+
+def _condition_of(node: Node) -> Condition:
     match node:
         case AllOf(parts):
-            return And(tuple(condition_of(part) for part in parts))
+            return And(tuple(_condition_of(part) for part in parts))
         case OneOf(parts):
-            return Or(tuple(condition_of(part) for part in parts))
+            return Or(tuple(_condition_of(part) for part in parts))
         case Exclude(part):
-            return Not(condition_of(part))
+            return Not(_condition_of(part))
         case Where(name, values, op):
             known = field_named(name)
             if known is None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from resources.errors import LoupeError
 from resources.search.query_fields import field_named, nearest_field
 from resources.search.query_tree import (
+    MOST_GLOBS,
     AllOf,
     Exclude,
     Node,
@@ -80,6 +81,7 @@ class _Parser:
         self._text = text
         self._at = 0
         self._parts = 0
+        self._globs = 0
         self._depth = 0
 
     def whole(self) -> Node:
@@ -204,6 +206,9 @@ class _Parser:
                 if self._text.startswith("(", self._at):
                     raise _problem(f"Several values are joined by commas: {name}:a,b", self._at, 1)
                 raise _problem(f"A value must follow '{name}:'{example}", start, max(self._at - start, 1))
+            self._globs += "*" in value
+            if self._globs > MOST_GLOBS:
+                raise _problem(f"A query has at most {MOST_GLOBS} values with a star", start, self._at - start)
             values.append(value)
             spans.append((start, self._at))
             if not self._text.startswith(",", self._at):

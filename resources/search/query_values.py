@@ -5,6 +5,7 @@ Belongs here: reading values. Not here: which fields there are (`query_fields.py
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +72,10 @@ def read_number(text: str, units: Sequence[str] = ("",)) -> float:
     divisor = float(found[2]) if found[2] else 1.0
     if divisor == 0:
         raise ValueError(text)
-    return float(found[1]) / divisor * _UNITS[unit]
+    number = float(found[1]) / divisor * _UNITS[unit]
+    if not math.isfinite(2 * number):  # what is computed of it stays a number
+        raise ValueError(text)
+    return number
 
 
 def number_range(

@@ -6,6 +6,7 @@ Belongs here: the tree, and `SearchFilters` that builds one. Not here: how a hom
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -138,6 +139,9 @@ class Range:
 
     def __post_init__(self) -> None:
         _known(self.key, RANGE_KEYS)
+        # The engine ends with a panic on what is no number.
+        if not all(bound is None or math.isfinite(bound) for bound in (self.gte, self.lte, self.gt, self.lt)):
+            raise LoupeError("INVALID_REQUEST", f"The bounds of '{self.key}' are too large.", key=self.key)
 
 
 @dataclass(frozen=True)
@@ -287,7 +291,9 @@ class SearchFilters:
         if isinstance(self.taken_to, datetime):
             parts += _range("taken_at", gte=low, lte=wall_clock_s(self.taken_to))
         else:
-            after = None if self.taken_to is None else wall_clock_s(_start(self.taken_to) + timedelta(days=1))
+            # Nothing comes after the last day there is.
+            ends = self.taken_to is not None and self.taken_to < date.max
+            after = wall_clock_s(_start(self.taken_to) + timedelta(days=1)) if self.taken_to and ends else None
             parts += _range("taken_at", gte=low, lt=after)
         if self.undated is not None:
             parts.append(Not(Exists("taken_at")) if self.undated else Exists("taken_at"))

@@ -86,14 +86,8 @@ class Dialect:
                 return self._ids(list(photo_ids))
             case Near():
                 return self._near(condition)
-            case InBox(_, west, _, east) if west > east:
-                halves = (
-                    InBox(condition.south, west, condition.north, 180.0),
-                    InBox(condition.south, -180.0, condition.north, east),
-                )
-                return self._any([self._inside(half) for half in halves])
             case InBox():
-                return self._inside(condition)
+                return self._any([self._inside(part) for part in _quarters(condition)])
 
     def _named(self, pattern: str) -> Any:
         first, *others = pattern.split("*")
@@ -117,6 +111,24 @@ class Dialect:
     def _ids(self, photo_ids: list[str]) -> Any: ...
     def _near(self, near: Near) -> Any: ...
     def _inside(self, box: InBox) -> Any: ...
+
+
+def _quarters(box: InBox) -> list[InBox]:
+    """The parts of a box on either side of the equator, of longitude 0 and of the date line.
+
+    The embedded engine finds too little in a box that reaches 90 or 180 degrees and comes from beyond 0.
+    """
+    spans = [(box.west, box.east)] if box.west <= box.east else [(box.west, 180.0), (-180.0, box.east)]
+    return [
+        InBox(south, west, north, east)
+        for south, north in _parted(box.south, box.north)
+        for low, high in spans
+        for west, east in _parted(low, high)
+    ]
+
+
+def _parted(low: float, high: float) -> list[tuple[float, float]]:
+    return [(low, 0.0), (0.0, high)] if low < 0.0 < high else [(low, high)]
 
 
 def _one_bound_a_side(bounds: Range) -> Range:

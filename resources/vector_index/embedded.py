@@ -62,6 +62,9 @@ _LEAST_EF = 256
 _MOST_LEFT_OUT = 100
 _MOST_BY_GRAPH = 2000
 
+# What the engine raises where it did not expect to fail.
+_PANIC = "PanicException"
+
 # Folders of shards: that of the first, and of those that took over from it.
 _FIRST, _COPY = "shard", "shard-"
 
@@ -371,6 +374,10 @@ class EmbeddedIndex(QdrantIndex):
             opened.users += 1
         try:
             yield opened.shard
+        except BaseException as error:
+            if type(error).__name__ == _PANIC:  # no Exception, so nobody would catch it
+                raise RuntimeError(f"The index engine failed: {error}") from error
+            raise
         finally:
             with self._state:
                 opened.users -= 1

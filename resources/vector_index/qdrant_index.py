@@ -221,7 +221,11 @@ class QdrantIndex(ABC):
         if self._model is None or limit < 1:
             return _NOTHING
         lean = self._lean(condition)
-        return _best(limit, lambda n: self._search(vector, DENSE, n, lean, least))
+        found = _widened(limit, lambda n: self._search(vector, DENSE, n, lean, least))
+        if len(found) == limit + _MOST_TIES and found.scores[-1] == found.scores[limit - 1]:
+            # Pages by meaning go on behind a score and an id, so none of those with this score may be missing.
+            found = self._search(vector, DENSE, self.point_count(), lean, found.scores[-1])
+        return found.first(limit)
 
     def matching(
         self, words: SparseWords, limit: int, condition: Condition | None = None, least: float | None = None
@@ -229,7 +233,7 @@ class QdrantIndex(ABC):
         if not words or limit < 1:
             return _NOTHING
         lean = self._lean(condition)
-        found = _best(limit, lambda n: self._search(words, WORDS, n, lean, least))
+        found = _widened(limit, lambda n: self._search(words, WORDS, n, lean, least)).first(limit)
         return found.first(bisect_left(found.scores, 0.0, key=neg))
 
     def browse(
@@ -313,9 +317,9 @@ def threshold(least: float | None) -> float | None:
     return None if least is None else float(np.nextafter(np.float32(least), np.float32(-np.inf)))
 
 
-def _best(limit: int, fetch: Callable[[int], RankedList]) -> RankedList:
-    """The best `limit` by (score descending, id). Engines break ties as they like, so a tie at the edge is widened."""
+def _widened(limit: int, fetch: Callable[[int], RankedList]) -> RankedList:
+    """The best `limit`, and more where a tie stands at the edge: engines break ties as they like, here the id does."""
     hits = fetch(limit + 1)
     if len(hits) > limit and hits.scores[limit] == hits.scores[limit - 1]:
         hits = fetch(limit + _MOST_TIES)
-    return hits.first(limit)
+    return hits

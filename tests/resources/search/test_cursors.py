@@ -15,10 +15,10 @@ import pytest
 
 from resources.errors import LoupeError
 from resources.home import Home
-from resources.search import PhotoSearch, SearchRequest
+from resources.search import PhotoSearch, SearchRequest, photo_search
 from resources.search.chosen import chosen_ids
 from resources.search.cursors import KeptRankings, Ranking
-from resources.vector_index import IndexModel, PhotoPoint, Ranked, SearchFilters, VectorIndex
+from resources.vector_index import Ids, IndexModel, PhotoPoint, Ranked, SearchFilters, VectorIndex
 from resources.vector_index.opening import IndexFolder
 
 DIM = 16
@@ -176,14 +176,70 @@ def test_cursors_of_another_index_list_or_search_are_refused(index: VectorIndex)
     assert refused(search, SearchRequest(filters=SearchFilters(tags=["even"]), cursor=browsed)) == "INVALID_REQUEST"
     content = json.loads(base64.urlsafe_b64decode(browsed + "=" * (-len(browsed) % 4)))
     content[0] = "another-generation"
-    other = base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
-    assert refused(search, SearchRequest(cursor=other)) == "CURSOR_EXPIRED"
+    assert refused(search, SearchRequest(cursor=encoded(json.dumps(content)))) == "CURSOR_EXPIRED"
     words = SearchRequest(texts=(("boat", 1.0),), mode="words", limit=5)
     cursor = search.search(words).cursor
     restarted = PhotoSearch(index, Axes())
     assert refused(restarted, SearchRequest(**{**words.__dict__, "cursor": cursor})) == "CURSOR_EXPIRED"
-    for wrong in ("", "x", "!!", "W10", base64.urlsafe_b64encode(b'["a","b",1,2,NaN,"c","",""]').decode()):
+    content[0], content[2] = index.generation, 10
+    assert refused(search, SearchRequest(cursor=encoded(json.dumps(content)))) == "CURSOR_EXPIRED"  # of other lists
+    forged = [
+        '["a","b",1,2,NaN,"c","",""]',
+        f'["a","b",1,2,{"9" * 400},"{pid(1)}","",""]',
+        '["a","b",1,2,0.5,7,"",""]',
+        '["a","b",1,2,0.5,[],"",""]',
+        "7",
+        '{"a": 1}',
+    ]
+    for wrong in ("", "x", "!!", "W10", *map(encoded, forged)):
         assert refused(search, SearchRequest(cursor=wrong)) == "INVALID_REQUEST"
+
+
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def test_paging_by_meaning_gives_each_of_many_that_are_equal_once(index: VectorIndex) -> None:
+    points = made(range(3000))
+    index.upsert(replace(point, vector=points[0].vector) if n < 1400 else point for n, point in enumerate(points))
+    found = walk(PhotoSearch(index, Axes()), SearchRequest(texts=(("3", 1.0),), mode="meaning", limit=113), print)
+    assert len(found) == len(set(found)) == 3000
+
+
+def test_long_lists_end_where_they_say_and_what_is_newest_is_the_newest_of_all(
+    index: VectorIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.upsert(made(range(2600)))
+    hills = [pid(n) for n in range(2600) if n % 4]
+    words = SearchRequest(texts=(("hill", 1.0),), mode="words", limit=1000)
+    monkeypatch.setattr(photo_search, "_MOST_RANKED", 1100)
+    search = PhotoSearch(index, Axes())
+    page = search.search(words)
+    assert (page.total, page.total_exact) == (1100, False)
+    assert len(walk(search, words, print)) == 1100
+    dated = search.search(replace(words, sort="newest"))
+    assert (dated.total, dated.total_exact, dated.relevant) == (len(hills), True, len(hills))
+    assert [hit.photo_id for hit in dated.hits] == index.browse(1000, 0, Ids(tuple(hills)))
+    assert set(chosen_ids(search, words)) == set(hills)
+
+
+def test_as_many_are_chosen_as_are_said_to_be_relevant(index: VectorIndex) -> None:
+    """The largest step down is the last one, behind more photos than are looked at at first."""
+    points = made(range(2600))
+    axis = np.eye(DIM, dtype=np.float32)[3]
+    asked_for = [
+        replace(point, vector=_unit(axis * (3.0 if n < 1100 else 1.35 if n < 1300 else 0.0) + 0.9 * other))
+        for n, point in enumerate(points)
+        if point.vector is not None
+        for other in [_unit(point.vector * (np.arange(DIM) != 3))]
+    ]
+    index.upsert(asked_for)
+    search = PhotoSearch(index, Axes())
+    meaning = SearchRequest(texts=(("3", 1.0),), mode="meaning", limit=10)
+    relevant = search.search(meaning).relevant
+    assert relevant is not None
+    assert relevant > 1000
+    assert len(chosen_ids(search, meaning)) == relevant == search.search(replace(meaning, sort="newest")).relevant
 
 
 def test_the_oldest_lists_are_given_up_first() -> None:

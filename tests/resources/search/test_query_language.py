@@ -108,6 +108,17 @@ def test_too_much_is_refused_and_never_runs_away() -> None:
         with pytest.raises(LoupeError) as refused:
             parse(text)
         assert refused.value.code == "QUERY_INVALID"
+    for text in (f"iso:{'9' * 400}", f"-iso:{'9' * 400}", f"size:>{'9' * 307}gb", "f:1.8 iso:>" + "9" * 320):
+        with pytest.raises(LoupeError) as refused:
+            parse(text)
+        assert refused.value.code == "QUERY_INVALID"
+    stars = "tag:" + ",".join(["*a*b"] * 51)
+    with pytest.raises(LoupeError, match="50 values with a star") as refused:
+        parse(stars)
+    assert refused.value.details["position"] == len(stars) - 4
+    for tree in (Where("tag", ("*a*b",) * 51), AllOf(tuple(Where("tag", ("a",) * 100) for _ in range(11)))):
+        with pytest.raises(LoupeError, match="at most"):
+            condition_of(Exclude(tree))
     with pytest.raises(LoupeError):
         asking(" ".join(["(a OR b OR c)"] * 60), SearchRequest())
 

@@ -304,6 +304,17 @@ def _random_points(count: int, seed: int) -> dict[str, PhotoPoint]:
 
 
 POINTS = _random_points(300, seed=1)
+# South, west, north, east; the corners of the map count.
+BOXES_OF_THE_WORLD = [
+    (-90, -180, 90, 180),
+    (-85, -180, 85, 180),
+    (-60, -10, 90, 20),
+    (-90, 170, 90, -170),
+    (-90, -180, 0, 180),
+    (-45, -180, 45, 0),
+    (0, 0, 90, 180),
+    (-30, 20, 40, 180),
+]
 
 
 def _metres(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
@@ -485,6 +496,7 @@ def test_vector_query_is_the_brute_force_top(
         SearchFilters(offline=True, stacks="all"),
         SearchFilters(near=Near(10, 10, 3e6)),
         SearchFilters(inside=InBox(-60, 100, 60, -100)),
+        *(SearchFilters(inside=InBox(*box)) for box in BOXES_OF_THE_WORLD),
         SearchFilters(stacks="all"),
         SearchFilters(stacks="all", in_stack=True),
         SearchFilters(in_stack=True, motion=False),
@@ -567,6 +579,18 @@ def test_counting_covers_by_what_they_are_not_is_counting_them(filled: VectorInd
         tags = {tag: sum(tag in each.payload["tags"] for each in held) for tag in TAGS}
         assert dict(filled.valued("tags", 100, condition)) == tags == dict(filled.values("tags", 100, condition))
         assert filled.valued("tags", 2, condition) == sorted(tags.items(), key=lambda pair: (-pair[1], pair[0]))[:2]
+
+
+@pytest.mark.parametrize("bound", [math.inf, -math.inf, math.nan])
+def test_a_bound_that_is_no_number_is_refused(bound: float) -> None:
+    with pytest.raises(LoupeError, match="too large"):
+        Range("iso", gte=bound)
+
+
+def test_the_last_day_of_the_calendar_ends_nothing() -> None:
+    assert SearchFilters(taken_to=date.max, stacks="all").condition() is None
+    first = SearchFilters(taken_from=date.min, taken_to=date.max, stacks="all").condition()
+    assert first == And((Range("taken_at", gte=wall_clock_s(datetime.min)),))
 
 
 def test_what_is_left_out_one_by_one_is_not_counted(filled: VectorIndex) -> None:
