@@ -109,7 +109,7 @@ def _from_api(library: Library, name: str) -> list[tuple[str, str | None]]:
     while True:
         reply = api.get(f"/saved-searches/{quote(name, safe='')}/results", limit=500, **page)
         hits += reply["hits"]
-        enough = reply["relevant"]
+        enough = reply["relevant"] if reply["relevant_exact"] else None
         if not reply["cursor"] or (enough is not None and len(hits) >= enough):
             return [(hit["photo_id"], (hit.get("paths") or [None])[0]) for hit in hits[:enough]]
         page = {"cursor": reply["cursor"]}

@@ -190,7 +190,7 @@ def _pages(limit: int | None, ask: Callable[[dict[str, Any]], dict[str, Any]]) -
     while True:
         reply = ask({**page, "limit": min(_PAGE, _PAGE if limit is None else limit - len(hits))})
         enough = limit
-        if limit is None and reply["relevant"] is not None:
+        if limit is None and reply["relevant"] is not None and reply["relevant_exact"]:
             enough = reply["relevant"]
         hits += reply["hits"]
         if not reply["cursor"] or (enough is not None and len(hits) >= enough):
@@ -254,6 +254,7 @@ def _as_reply(page: SearchPage) -> dict[str, Any]:
         "photos": page.photos,
         "searchable": page.searchable,
         "relevant": page.relevant,
+        "relevant_exact": page.relevant_exact,
         "cursor": page.cursor,
         "mode": page.mode,
     }

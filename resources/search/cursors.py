@@ -15,7 +15,7 @@ import threading
 from array import array
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from uuid import UUID
 
 from resources.errors import LoupeError
@@ -95,7 +95,10 @@ def cursor_expired() -> LoupeError:
 
 @dataclass(frozen=True)
 class Ranking:
-    """A whole ranked list, small: 16 bytes an id, a float each for score, cosine and BM25 (NaN: not in that list)."""
+    """A whole ranked list, small: 16 bytes an id, a float each for score, cosine and BM25 (NaN: not in that list).
+
+    `cut`: more photos are relevant than it holds.
+    """
 
     ids: bytes
     scores: array[float]
@@ -104,6 +107,7 @@ class Ranking:
     total: int
     exact: bool
     relevant: int
+    cut: bool
     mode: str
     warnings: tuple[SearchWarning, ...]
 
@@ -118,6 +122,7 @@ class Ranking:
         total: int,
         exact: bool,
         relevant: int,
+        cut: bool,
         mode: str,
         warnings: tuple[SearchWarning, ...],
     ) -> Ranking:
@@ -129,8 +134,22 @@ class Ranking:
             total,
             exact,
             relevant,
+            cut,
             mode,
             warnings,
+        )
+
+    def followed_by(self, longer: Ranking) -> Ranking:
+        """This, and behind it what a longer list of the same question has besides."""
+        given = {self.ids[at : at + 16] for at in range(0, len(self.ids), 16)}
+        places = [n for n in range(len(longer)) if longer.ids[16 * n : 16 * n + 16] not in given]
+        return replace(
+            longer,
+            ids=self.ids + b"".join(longer.ids[16 * n : 16 * n + 16] for n in places),
+            scores=self.scores + array("d", [longer.scores[n] for n in places]),
+            meaning=self.meaning + array("d", [longer.meaning[n] for n in places]),
+            words=self.words + array("d", [longer.words[n] for n in places]),
+            total=len(self) + len(places),
         )
 
     def __len__(self) -> int:
@@ -155,12 +174,13 @@ class KeptRankings:
         self._kept: OrderedDict[str, Ranking] = OrderedDict()
         self._places = 0
 
-    def keep(self, ranking: Ranking) -> str:
-        """Its name."""
-        name = secrets.token_urlsafe(9)
+    def keep(self, ranking: Ranking, name: str = "") -> str:
+        """Its name; one that has this name already is replaced."""
+        name = name or secrets.token_urlsafe(9)
         with self._lock:
+            before = self._kept.pop(name, None)
             self._kept[name] = ranking
-            self._places += len(ranking)
+            self._places += len(ranking) - (len(before) if before else 0)
             while len(self._kept) > self._most or (self._places > self._most_places and len(self._kept) > 1):
                 self._places -= len(self._kept.popitem(last=False)[1])
         return name

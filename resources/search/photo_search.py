@@ -46,7 +46,7 @@ __all__ = ["PhotoSearch", "TextEncoder"]
 CANDIDATES = 1000
 # So many times as deep each time that what is relevant goes on to the end.
 _DEEPER = 4
-# A ranked list that has to be kept for its cursor ends here, however many photos more are relevant.
+# A ranked list that has to be kept for its cursor ends here at first, however many photos more are relevant.
 _MOST_RANKED = 10_000
 MOST_PER_PAGE = 1000
 _FEWEST_TO_CUT = 20
@@ -75,13 +75,17 @@ class _Content:
 
 @dataclass(frozen=True)
 class _Lists:
-    """What each way of ranking finds, as deep as anything is relevant; `whole`: they hold all that matches."""
+    """What each way of ranking finds, as deep as anything is relevant.
+
+    `whole`: they hold all that matches; `cut`: not even all that is relevant.
+    """
 
     meaning: RankedList
     words: RankedList
     named: dict[str, None]
     relevant: set[str]
     whole: bool
+    cut: bool
 
 
 class PhotoSearch:
@@ -109,14 +113,14 @@ class PhotoSearch:
         if request.browses:
             return self._browse(request, request.filters.condition(), cursor)
         if cursor and cursor.kept:
-            return self._kept_page(request, self._kept.get(cursor.kept), cursor.rank, cursor.kept)
+            return self._kept_page(request, self._kept_ranking(request, cursor), cursor.rank, cursor.kept)
         content, words, condition = self._asked(request)
         if not words and (not content.vectors or (request.sort != "relevance" and not _wants(request))):
             return self._browse(request, condition, cursor, content.warnings)  # all that is said is what is unwanted
         if not words and request.sort == "relevance":
             return self._by_meaning(request, content, condition, cursor)
-        ranking = self._ranking(request, content, words, condition)
-        return self._kept_page(request, ranking, request.offset, "")
+        most = max(_MOST_RANKED, request.offset + request.limit + 1)
+        return self._kept_page(request, self._ranking(request, content, words, condition, most), request.offset, "")
 
     def similar(
         self, photo_id: str, limit: int = 60, offset: int = 0, filters: SearchFilters | None = None
@@ -143,7 +147,7 @@ class PhotoSearch:
         content, words, condition = self._asked(request)
         if not words and (not content.vectors or not _wants(request)):
             return condition
-        lists = self._lists(request, content, words, condition, most=self.index.point_count())
+        lists = self._lists(request, content, words, condition, self.index.point_count(), further=False)
         return Ids(tuple(sorted(lists.relevant)))
 
     # Lists and pages
@@ -156,24 +160,39 @@ class PhotoSearch:
         words = [asked for asked in map(word_query, texts) if asked]
         return content, words, _and(request.filters.condition(), _without(examples), _undescribed(request))
 
+    def _kept_ranking(self, request: SearchRequest, cursor: Cursor) -> Ranking:
+        """The list that the cursor names, made longer when its page would go beyond it."""
+        kept = self._kept.get(cursor.kept)
+        if kept.cut and cursor.rank + request.limit >= len(kept):
+            most = _DEEPER * (cursor.rank + request.limit)
+            kept = kept.followed_by(self._ranking(request, *self._asked(request), most))
+            self._kept.keep(kept, cursor.kept)
+        return kept
+
     def _ranking(
-        self, request: SearchRequest, content: _Content, words: Sequence[SparseWords], condition: Condition | None
+        self,
+        request: SearchRequest,
+        content: _Content,
+        words: Sequence[SparseWords],
+        condition: Condition | None,
+        most: int,
     ) -> Ranking:
         """The list by words, by both, or of what is relevant by date."""
-        # By date all that is relevant is needed: the newest may be the last of them.
-        most = None if request.sort == "relevance" else self.index.point_count()
-        lists = self._lists(request, content, words, condition, most)
+        by_date = request.sort != "relevance"
+        if by_date:  # the newest may be the least relevant
+            most = self.index.point_count()
+        lists = self._lists(request, content, words, condition, most, further=not by_date)
         meaning, matches, relevant, exact = lists.meaning, lists.words, lists.relevant, lists.whole
         ranked = fuse(meaning, matches) if meaning and matches else meaning or matches
         scores = dict.fromkeys(lists.named, 1.0)
         for photo_id, score in ranked:
             scores.setdefault(photo_id, score)
         ids = [photo_id for photo_id in scores if photo_id in relevant]
-        if request.sort == "relevance":
-            ids += [photo_id for photo_id in scores if photo_id not in relevant]
-        else:  # only what is relevant is kept: the rest would come first as often as last
+        if by_date:  # only what is relevant is kept: the rest would come first as often as last
             ids = self.index.browse(len(ids), 0, Ids(tuple(ids)), newest_first=request.sort == "newest")
             exact = True
+        elif not lists.cut:  # else what follows is relevant
+            ids += [photo_id for photo_id in scores if photo_id not in relevant]
         return Ranking.of(
             ids,
             scores,
@@ -182,6 +201,7 @@ class PhotoSearch:
             total=len(ids),
             exact=exact,
             relevant=len(relevant),
+            cut=lists.cut,
             mode="hybrid" if content.vectors and words else "meaning" if content.vectors else "words",
             warnings=content.warnings,
         )
@@ -192,25 +212,28 @@ class PhotoSearch:
         content: _Content,
         words: Sequence[SparseWords],
         condition: Condition | None,
-        most: int | None = None,
+        most: int,
+        *,
+        further: bool,
     ) -> _Lists:
-        """With `most` so deep at most, and no deeper than what is relevant."""
+        """`most` photos deep at most; by words also what is less than relevant comes when there is to be `further`."""
         background = self._background(content.vectors)
         meaning, meaning_ended = _to_the_cut(
             [partial(self.index.nearest, vector, condition=condition) for vector in content.vectors],
             lambda best: least_of_meaning(best, background),
-            most or _MOST_RANKED,
+            most,
             further=False,  # every photo has a cosine
         )
         matches, words_ended = _to_the_cut(
             [partial(self.index.matching, asked, condition=condition) for asked in words],
             least_of_words,
-            most or _MOST_RANKED,
-            further=most is None,
+            most,
+            further=further,
         )
         named = self._named(request, condition)
         relevant = relevant_ids(meaning, matches, background) | named.keys()
-        return _Lists(meaning, matches, named, relevant, meaning_ended and words_ended)
+        cut = max(len(meaning), len(matches)) >= most < self.index.point_count()
+        return _Lists(meaning, matches, named, relevant, meaning_ended and words_ended, cut)
 
     def _kept_page(self, request: SearchRequest, ranking: Ranking, start: int, kept: str) -> SearchPage:
         page = ranking.part(start, start + request.limit)
@@ -219,7 +242,7 @@ class PhotoSearch:
         if page and end < len(ranking):
             name = kept or self._kept.keep(ranking)
             cursor = self._cursor_after(request, page[-1], end, kept=name)
-        return self._page(
+        shown = self._page(
             page,
             ranking.total,
             ranking.exact,
@@ -230,6 +253,7 @@ class PhotoSearch:
             ranking.values(ranking.words, start, page),
             cursor,
         )
+        return replace(shown, relevant_exact=not ranking.cut)
 
     def _by_meaning(
         self, request: SearchRequest, content: _Content, condition: Condition | None, cursor: Cursor | None

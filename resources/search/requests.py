@@ -83,8 +83,8 @@ class SearchPage:
 
     `total` counts what the request can page through; when `total_exact` is false at least that many photos match.
     `relevant` says how many of them stand out from the rest of the library (None when browsing); by relevance they come
-    first. `cursor` asks for what follows, None at the end. `mode` is how it was
-    searched in the end. `searchable` of `photos` can be found by content.
+    first. When `relevant_exact` is false there are more, which come with further pages. `cursor` asks for what follows,
+    None at the end. `mode` is how it was searched in the end. `searchable` of `photos` can be found by content.
     """
 
     hits: list[Hit]
@@ -97,3 +97,4 @@ class SearchPage:
     generation: str
     warnings: tuple[SearchWarning, ...] = ()
     cursor: str | None = None
+    relevant_exact: bool = True

@@ -168,6 +168,7 @@ def reply(page: SearchPage, request: SearchRequest, live: LiveIndex, started: fl
         total=page.total,
         total_exact=page.total_exact,
         relevant=page.relevant,
+        relevant_exact=page.relevant_exact,
         photos=page.photos,
         searchable=page.searchable,
         mode=page.mode,

@@ -341,6 +341,9 @@ class SearchReply(BaseModel):
         description="How many of them stand out from the rest of the library: by relevance they are the first, and "
         "the others are ranked, not alike. Absent when browsing."
     )
+    relevant_exact: bool = Field(
+        True, description="False: there are more; they follow with further pages, and the numbers grow."
+    )
     photos: int = Field(description="Photos in the library that can be found.")
     searchable: int = Field(description="Of these, found by content.")
     mode: Literal["hybrid", "meaning", "words", "browse"] = Field(description="How it was searched in the end.")

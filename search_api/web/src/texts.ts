@@ -115,7 +115,8 @@ export const t = {
     count: (total: number) => counted(total, "photo"),
     like: "Photos like this one",
     likePicture: "Photos like your picture",
-    matches: (relevant: number, q: string) => `${counted(relevant, "good match", "good matches")} for “${q}”`,
+    matches: (relevant: number, exact: boolean, q: string) =>
+      `${exact ? "" : "More than "}${counted(relevant, "good match", "good matches")} for “${q}”`,
     bestFirst: (total: number) => `${counted(total, "photo")}, best first`,
     lessAlike: "Less alike",
     chance: (total: number) => `${counted(total, "photo")} by chance`,

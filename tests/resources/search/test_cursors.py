@@ -215,10 +215,18 @@ def test_long_lists_end_where_they_say_and_what_is_newest_is_the_newest_of_all(
     monkeypatch.setattr(photo_search, "_MOST_RANKED", 1100)
     search = PhotoSearch(index, Axes())
     page = search.search(words)
-    assert (page.total, page.total_exact) == (1100, False)
-    assert len(walk(search, words, print)) == 1100
+    assert (page.total, page.total_exact, page.relevant, page.relevant_exact) == (1100, False, 1100, False)
+    found = walk(search, words, print)
+    assert len(found) == len(hills)
+    assert set(found) == set(hills)
+    far = search.search(replace(words, offset=1500, limit=20))
+    assert len({hit.photo_id for hit in far.hits} & set(hills)) == 20
+    both = SearchRequest(texts=(("3 hill", 1.0),), limit=200)
+    found = walk(search, both, print)
+    assert len(found) == len(set(found))
+    assert set(chosen_ids(search, both)) <= set(found)
     dated = search.search(replace(words, sort="newest"))
-    assert (dated.total, dated.total_exact, dated.relevant) == (len(hills), True, len(hills))
+    assert (dated.total, dated.relevant_exact, dated.relevant) == (len(hills), True, len(hills))
     assert [hit.photo_id for hit in dated.hits] == index.browse(1000, 0, Ids(tuple(hills)))
     assert set(chosen_ids(search, words)) == set(hills)
 
@@ -244,9 +252,8 @@ def test_as_many_are_chosen_as_are_said_to_be_relevant(index: VectorIndex) -> No
 
 def test_the_oldest_lists_are_given_up_first() -> None:
     kept = KeptRankings(most=2)
-    ranking = Ranking.of(
-        [pid(1)], {pid(1): 0.5}, {pid(1): 0.25}, {}, total=1, exact=True, relevant=1, mode="hybrid", warnings=()
-    )
+    counts = {"total": 1, "exact": True, "relevant": 1, "cut": False}
+    ranking = Ranking.of([pid(1)], {pid(1): 0.5}, {pid(1): 0.25}, {}, mode="hybrid", warnings=(), **counts)
     names = [kept.keep(ranking) for _ in range(2)]
     kept.get(names[0])
     kept.keep(ranking)

@@ -243,7 +243,7 @@ function titleOf(reply: SearchReply | undefined, view: View, picture: File | nul
   if (view.random) return t.results.chance(reply.total);
   if (view.like && !view.q && !view.also) return t.results.like;
   if (picture) return t.results.likePicture;
-  if (view.q && reply.relevant != null) return t.results.matches(reply.relevant, view.q);
+  if (view.q && reply.relevant != null) return t.results.matches(reply.relevant, reply.relevant_exact, view.q);
   return reply.mode !== "browse" && hasQuery(view, picture) ? t.results.bestFirst(reply.total) : t.results.count(reply.total);
 }
 

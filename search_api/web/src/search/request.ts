@@ -156,6 +156,6 @@ async function drawnSmall(picture: File): Promise<Blob> {
 async function drawn(search: Search, seed: number, signal: AbortSignal): Promise<SearchReply> {
   const params = { query: { count: BLOCK, seed } };
   const { photos } = await answer(client.POST("/api/v1/random", { params, body: search.body, signal }));
-  const all = { hits: photos, total: photos.length, total_exact: true, relevant: null, mode: "browse" } as const;
+  const all = { hits: photos, total: photos.length, total_exact: true, relevant: null, relevant_exact: true, mode: "browse" } as const;
   return { ...all, photos: photos.length, searchable: 0, generation: "", warnings: [], offset: 0, limit: BLOCK, took_ms: 0 };
 }
