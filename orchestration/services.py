@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -31,16 +32,22 @@ __all__ = ["Service", "Services", "check_port", "free_port"]
 _STOP_RUN_S = 10.0
 _STOP_SERVICE_S = 8.0
 _START_S = 180.0
+# When a service of Dagster that ended is started again: after so long, then twice as long each time, up to the second.
+_AGAIN_S, _AGAIN_AT_MOST_S = 2.0, 120.0
+_API, _WEBSERVER = "search-api", "dagster-webserver"
 
 
 @dataclass
 class Service:
-    """One child process. `ready` answers whether it can be used yet."""
+    """One child process. `ready`: it can be used; `again_at`: when one that has ended is started again."""
 
     name: str
+    command: list[str]
     process: subprocess.Popen[bytes]
     log: Path
     ready: Callable[[], bool]
+    wait_s: float = _AGAIN_S
+    again_at: float | None = None
 
 
 class Services:
@@ -61,11 +68,12 @@ class Services:
             "DAGSTER_SCHEDULE_GRPC_TIMEOUT_SECONDS": "600",
         }
         self._running: list[Service] = []
+        self._dagster_at: dict[str, Any] = {}
 
     def start_api(self, host: str, port: int) -> Service:
         """The search API and the page; the environment says where."""
         return self._start(
-            "search-api",
+            _API,
             [sys.executable, "-m", "search_api"],
             lambda: _answers(f"http://{reachable(host)}:{port}/api/v1/health/live"),
         )
@@ -85,14 +93,13 @@ class Services:
         write_atomically(workspace, json.dumps(content).encode())
         self._start("dagster-daemon", [*_script("dagster-daemon"), "run", "-w", str(workspace)], lambda: True)
         webserver = self._start(
-            "dagster-webserver",
+            _WEBSERVER,
             [*_script("dagster-webserver"), "-w", str(workspace), "-h", host, "-p", str(port)],
             lambda: _answers(f"http://127.0.0.1:{port}/server_info"),
         )
         self.wait(webserver)
-        where = {"url": f"http://127.0.0.1:{port}", "host": "127.0.0.1", "port": port}
-        said = {**where, **this_process(webserver.process.pid)}
-        write_atomically(self._home.dagster_file, json.dumps(said).encode())
+        self._dagster_at = {"url": f"http://127.0.0.1:{port}", "host": "127.0.0.1", "port": port}
+        self._announce(webserver)
 
     def wait(self, service: Service) -> None:
         """Until the service answers. Raises `SERVICE_DIED`, and `KeyboardInterrupt` when asked to stop."""
@@ -104,11 +111,31 @@ class Services:
                 raise self._died(service)
             time.sleep(0.1)
 
-    def check(self) -> None:
-        """Raises `SERVICE_DIED` when a service has ended."""
+    def check(self) -> list[str]:
+        """Start services of Dagster again that have ended: the API does without them meanwhile.
+
+        Returns the names of those that have just ended. Raises `SERVICE_DIED` when the API has.
+        """
+        ended = []
         for service in self._running:
-            if service.process.poll() is not None:
+            if service.process.poll() is None:
+                continue
+            if service.name == _API:
                 raise self._died(service)
+            if service.again_at is None:
+                ended.append(service.name)
+                service.again_at = time.monotonic() + service.wait_s
+                service.wait_s = min(2 * service.wait_s, _AGAIN_AT_MOST_S)
+            elif time.monotonic() >= service.again_at:
+                service.process, service.again_at = self._spawn(service.command, service.log), None
+                if service.name == _WEBSERVER:
+                    self._announce(service)
+        return ended
+
+    def _announce(self, webserver: Service) -> None:
+        """Say where Dagster's web server is."""
+        said = {**self._dagster_at, **this_process(webserver.process.pid)}
+        write_atomically(self._home.dagster_file, json.dumps(said).encode())
 
     def stop(self) -> None:
         """End runs, then services, then whatever of their children is left. Never raises."""
@@ -126,8 +153,13 @@ class Services:
 
     def _start(self, name: str, command: list[str], ready: Callable[[], bool]) -> Service:
         log = self._home.logs / f"{name}.log"
+        service = Service(name, command, self._spawn(command, log), log, ready)
+        self._running.append(service)
+        return service
+
+    def _spawn(self, command: list[str], log: Path) -> subprocess.Popen[bytes]:
         with open(log, "ab") as stream:
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
@@ -137,9 +169,6 @@ class Services:
                 start_new_session=True,  # Ctrl-C reaches this process alone, which stops the others in order
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
-        service = Service(name, process, log, ready)
-        self._running.append(service)
-        return service
 
     def _died(self, service: Service) -> LoupeError:
         try:

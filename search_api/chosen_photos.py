@@ -41,8 +41,13 @@ def still_there(tx: Transaction, chosen: Chosen, photo_ids: list[str]) -> list[s
 def payloads_of(chosen: Chosen, services: Services) -> Iterator[dict[str, Any]]:
     """What the index shows of each photo, by id, a few hundred at a time. The first batch is asked for at once, so that
     what cannot be searched is an error and no broken stream.
+
+    Raises `PHOTO_NOT_FOUND` for named ones that never were, and as a search does.
     """
     live = services.live
+    if chosen.photo_ids is not None:
+        with services.library.manifest.read() as tx:
+            photos.require(tx, [str(photo_id) for photo_id in chosen.photo_ids])
     if chosen.query is None:
         ids = ids_of(chosen, services)
         walked = iter([ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH)])

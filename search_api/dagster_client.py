@@ -26,6 +26,7 @@ __all__ = ["CAPTIONS_JOB", "INGEST_JOB", "DagsterClient", "LogPage", "LoggedLine
 INGEST_JOB = "ingest"
 CAPTIONS_JOB = "captions"
 _TIMEOUT = httpx.Timeout(30.0, connect=2.0)  # launching may load the code location first
+_HANGS_AFTER_S = 3.0
 # Each keeps a thread of those that all routes share for as long as Dagster takes.
 _REQUESTS_AT_ONCE = 8
 
@@ -163,7 +164,7 @@ class DagsterClient:
         """Whether a Dagster webserver answers."""
         try:
             with _reaching(self.url):
-                return self._http.get(f"{self.url}/server_info", timeout=2.0).is_success
+                return self._http.get(f"{self.url}/server_info", timeout=_HANGS_AFTER_S).is_success
         except LoupeError:
             return False
 
@@ -249,6 +250,8 @@ class DagsterClient:
             raise LoupeError("DAGSTER_BUSY", "Dagster is slow, and others wait for it already.", retry_after_s=5)
         try:
             with _reaching(url):
+                # One that hangs would be waited for as long as one that works.
+                self._http.get(f"{url}/server_info", timeout=_HANGS_AFTER_S)
                 reply = self._http.post(f"{url}/graphql", json={"query": query, "variables": dict(variables)})
                 content = reply.json()
         finally:

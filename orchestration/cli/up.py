@@ -141,7 +141,8 @@ def _follow(services: Any, home: Home, stop: threading.Event) -> None:
     live = sys.stdout.isatty()
     shown, shown_at = "", 0.0
     while not stop.wait(_LINE_EVERY_S):
-        services.check()
+        for name in services.check():
+            print(f"\n{name} has stopped and is started again; see {home.logs / name}.log.", flush=True)
         api = api or RunningApi.of(home)
         if api is None:
             continue

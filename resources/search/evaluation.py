@@ -106,7 +106,7 @@ def measure(
     known = [path for path in files if not isinstance(embedded[path], str)]
     used = [row for row in rows if not isinstance(embedded[row.path], str)]
     if not used:
-        why = next(iter(unread.values()), "the table is empty")
+        why = next((f"{path}: {why}" for path, why in unread.items()), "the table is empty")
         raise LoupeError("DIR_EMPTY", f"None of the pictures could be used: {why}")
     images = np.stack([np.asarray(embedded[path], np.float32) for path in known])
     scores = embed_texts([row.caption for row in used]) @ images.T

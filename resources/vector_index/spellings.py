@@ -6,6 +6,7 @@ looked up among them and the engine is asked for those it means.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
@@ -37,8 +38,8 @@ class Spellings:
         if how == "words" and "*" in wanted:
             return self._fitting(_inside(wanted))
         if how == "words":
-            parts = [self._by_token.get(_root(token), set()) for token in tokens(wanted)]
-            return set.intersection(*parts) if parts else []
+            words = [self._with_word(word) for word in wanted.split() if tokens(word)]
+            return set.intersection(*words) if words else []
         if how == "glob" and "*" in wanted:
             return self._fitting(_whole(wanted))
         return self._by_name.get(wanted, [])
@@ -57,12 +58,21 @@ class Spellings:
             found.setdefault(name, []).append(number)
         return found
 
+    def _with_word(self, word: str) -> set[int]:
+        """A name has it as it stands, or all its parts: "xt4" and "x-t4" mean "X-T4", "24-70" means "24-70mm"."""
+        found = [self._by_token.get(_root(token), set()) for token in tokens(word)]
+        parts = found[1:] if len(found) > 1 else found
+        return set.intersection(*parts) | found[0] | self._by_token.get(_joined(word), set())
+
     @cached_property
     def _by_token(self) -> dict[int | str, set[int]]:
         found: dict[int | str, set[int]] = {}
         for number, value in enumerate(self.values):
-            for token in tokens(value):
-                found.setdefault(_root(token), set()).add(number)
+            name = _APERTURE.sub(" ", value)
+            for token in map(_root, tokens(name)):
+                found.setdefault(token, set()).add(number)
+            for word in name.split():
+                found.setdefault(_joined(word), set()).add(number)
         return found
 
     @cached_property
@@ -72,6 +82,15 @@ class Spellings:
             if (root := stem(value)) is not None:
                 found.setdefault(root, []).append(number)
         return found
+
+
+# Where the aperture follows the length without a space: "XF18-55mmF2.8-4".
+_APERTURE = re.compile(r"(?<=\dmm)(?=[Ff]\d)")
+
+
+def _joined(word: str) -> str:
+    """The letters and digits of a word, which may be what a person types."""
+    return "".join(filter(str.isalnum, folded(word)))
 
 
 def _root(token: str) -> int | str:

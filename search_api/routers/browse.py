@@ -36,6 +36,7 @@ from search_api.schemas.search import (
     Timeline,
     TimelineQuery,
 )
+from search_api.services import Services
 
 router = APIRouter(tags=["browse"])
 
@@ -60,18 +61,16 @@ def browse(query: Annotated[BrowseQuery, Query()], services: Held) -> SearchRepl
 async def facets(services: Held) -> Facets:
     """What there is to filter by in the whole library, with how many photos have it."""
     watched = await services.watched.get()  # to open the manifest costs more than all the counting
-    return await run_in_threadpool(_facets_of_the_library, services.live.index, watched)
+    return await run_in_threadpool(_facets, services.live.index, SearchFilters().condition(), watched)
 
 
 @router.post(
     "/search/facets", tags=["search"], responses=responses(*_LANGUAGE_ERRORS, *_MAP_ERRORS, "SEARCH_BY_CONTENT_OFF")
 )
-def facets_of_a_search(query: SearchQuery, services: Held) -> Facets:
+async def facets_of_a_search(query: SearchQuery, services: Held) -> Facets:
     """What the photos of a search can be narrowed by: all that filters leave, of a ranking those that are relevant."""
-    live = services.live
-    with told_why(live):
-        condition = live.search.found(search_request(query, services.map))
-    return _facets(live.index, condition)
+    watched = await services.watched.get()
+    return await run_in_threadpool(_facets_of_a_search, query, services, watched)
 
 
 @router.get("/browse/timeline", responses=responses("INVALID_REQUEST", "INDEX_LOADING"))
@@ -157,20 +156,23 @@ def _drawn(live: LiveIndex, request: SearchRequest, draw: Draw) -> RandomPhotos:
     return RandomPhotos(photos=[card(stored[photo_id].payload) for photo_id in drawn if photo_id in stored])
 
 
-def _facets(index: VectorIndex, condition: Condition | None) -> Facets:
+def _facets_of_a_search(query: SearchQuery, services: Services, watched: list[str]) -> Facets:
+    live = services.live
+    with told_why(live):
+        condition = live.search.found(search_request(query, services.map))
+    return _facets(live.index, condition, watched)
+
+
+def _facets(index: VectorIndex, condition: Condition | None, watched: list[str]) -> Facets:
     found = counted_facets(index, condition)
-    return Facets(
+    facets = Facets(
         total=found.total,
         months=[PeriodCount(period=each.period, count=each.count) for each in found.months],
         undated=found.undated,
         **{name: [Facet(value=value, count=count) for value, count in pairs] for name, pairs in found.values.items()},
     )
-
-
-def _facets_of_the_library(index: VectorIndex, watched: list[str]) -> Facets:
-    found = _facets(index, SearchFilters().condition())
-    found.folders = _watched_folders(found.folders, watched)
-    return found
+    facets.folders = _watched_folders(facets.folders, watched)
+    return facets
 
 
 def _watched_folders(folders: list[Facet], watched: list[str]) -> list[Facet]:

@@ -1,7 +1,7 @@
 """Photos for other programs: paths, a ZIP, a data set. Streams that hold a few hundred photos at a time, and no file.
 
-Named photos that are hidden or gone are passed over. A folder of links is made on the machine itself:
-`loupe search ... --link-to DIR`.
+Named photos that are hidden or gone are passed over; one that never was is refused. A folder of links is made on the
+machine itself: `loupe search ... --link-to DIR`.
 """
 
 from __future__ import annotations

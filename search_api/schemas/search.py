@@ -103,7 +103,10 @@ class MapArea(BaseModel):
 
 
 class FlatFilters(BaseModel):
-    """Everything set must hold. Lists of names match any of them, `tags` all of them."""
+    """Everything set must hold. Lists of names match any of them, `tags` all of them.
+
+    Names are whole ones, as facets give them; case and accents do not count.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -112,8 +115,8 @@ class FlatFilters(BaseModel):
     )
     taken_to: datetime.date | None = Field(None, description="Last day, inclusive.", examples=["2023-08-31"])
     undated: bool | None = Field(None, description="Only photos without (true) or with (false) a date.")
-    cameras: Names = []
-    lenses: Names = []
+    cameras: Names = Field([], examples=[["FUJIFILM X-T4"]])
+    lenses: Names = Field([], examples=[["XF23mmF2 R WR"]])
     formats: Names = Field([], examples=[["JPEG", "HEIC"]])
     orientations: list[Literal["landscape", "portrait", "square"]] = []
     iso_min: float | None = Field(None, ge=0)

@@ -154,8 +154,16 @@ def test_new_folder_is_searchable_within_a_minute_and_ctrl_c_leaves_nothing(up: 
     ).json()["data"]["runsOrError"]["results"]
     assert {"jobName": "ingest", "status": "SUCCESS"} in runs
 
+    killed = [each for each in up.tree() if any("/dagster-" in word for word in each.cmdline())]
+    assert len(killed) == 2, "daemon and web server"
+    for process in killed:
+        process.kill()
+    assert len(up.search("a boat by the sea")["hits"]) == 20
+    up.wait(lambda: up.log.read_text().count("has stopped and is started again") == 2, 30)
+    up.wait(lambda: up.get("/health/ready")["dagster"] == "ready", 60)
+
     shutil.rmtree(up.photos / "2023 Home")
-    up.wait(lambda: up.searchable() == 12, 60)
+    up.wait(lambda: up.searchable() == 12, 90)
     up.stop()
     _exactly_once(up, 20)
 
