@@ -40,8 +40,8 @@ class PhotoCard(BaseModel):
     photo_id: str = Field(examples=["0d9e2f2a-6c1f-5a57-9d0b-6f2f9d3c1b7e"])
     score: float | None = Field(
         None,
-        description="What photos are ranked by: the cosine by meaning alone, BM25 by words alone, and of both lists the "
-        "sum of 1 / (60 + rank). Those that are `relevant` come before the others, whatever theirs is. Numbers of two "
+        description="What photos are ranked by: the cosine by meaning alone, BM25 by words alone, and of both the sum "
+        "of 1 / (60 + rank). Those that are `relevant` come before the others, whatever theirs is. Numbers of two "
         "searches cannot be compared. Absent when browsing.",
         examples=[0.0325],
     )
