@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from resources.errors import LoupeError
 from resources.settings import Settings
-from search_api.callers import NOBODY, Caller, address_of, bearer, by_key, without_keys
+from search_api.callers import NOBODY, Caller, address_of, by_key, without_keys
 from search_api.error_replies import loupe_reply
 from search_api.rate_limit import RateLimit
 from search_api.request_context import SAFE_METHODS
@@ -66,14 +66,14 @@ class AccessMiddleware:
         services: Services = scope["app"].state.services
         headers = Headers(scope=scope)
         address = address_of(scope)
-        if bearer(headers) is not None and (wait_s := self._wrong_keys.wait_s(address)):
-            raise _too_many(wait_s)
         caller = without_keys(scope, headers, services.owner_secret, self._require_keys)
         if caller is None:
             if services.keys.is_stale():
                 await run_in_threadpool(services.keys.refresh)
             caller = by_key(headers, services.keys)
-        if caller is None:
+        if caller is None:  # only now: who shares this address and has a key is not kept out by others' wrong ones
+            if wait_s := self._wrong_keys.wait_s(address):
+                raise _too_many(wait_s)
             self._wrong_keys.count(address)
             raise LoupeError("KEY_INVALID", "The key that was sent is not valid: it may have expired or been revoked.")
         asked_by = "origin" in headers or "sec-fetch-site" in headers

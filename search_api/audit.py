@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from resources.errors import LoupeError
 from resources.manifest import audit_log
 from search_api.callers import Caller, address_of
+from search_api.request_context import ENDINGS
 from search_api.route_rules import RuledRoute
 from search_api.services import Services
 
@@ -57,7 +58,9 @@ class AuditMiddleware:
 
         try:
             await self.app(scope, receive, write_first)
-        except Exception:
+        except ENDINGS:
+            raise
+        except BaseException:
             # What was done before the fault is not known; that it was tried is.
             await _write(scope, 500, {})
             raise

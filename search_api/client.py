@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import httpx
 import numpy as np
@@ -23,12 +24,15 @@ __all__ = ["Found", "Loupe", "LoupeApiError"]
 
 Json = dict[str, Any]
 Picture = str | Path | bytes
+Part = tuple[str, bytes]
 Vectors = npt.NDArray[np.float32]
+T = TypeVar("T")
 
 _PAGE = 200
 _VECTORS_AT_ONCE = 1000
 _IMAGES_AT_ONCE = 32
 _TEXTS_AT_ONCE = 256
+_AROUND_A_PART = 2048  # name, boundary and headers in the body
 
 
 class LoupeApiError(Exception):
@@ -83,6 +87,7 @@ class Loupe:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=timeout_s)
         self._patience_s = patience_s
+        self._most_bytes: int | None = None
 
     def close(self) -> None:
         self._http.close()
@@ -116,6 +121,7 @@ class Loupe:
             yield from page.hits
             given += len(page)
             cursor = page.cursor
+            more.pop("offset", None)  # the cursor stands in its place
             if not cursor or not page.hits:
                 return
 
@@ -145,17 +151,18 @@ class Loupe:
         return self._reply("GET", f"/images/{photo_id}/preview").content
 
     def download(self, photo_id: str, to: str | Path | BinaryIO) -> None:
-        """The original file, in parts, into a path or an open file."""
-        if isinstance(to, (str, Path)):
-            with Path(to).open("wb") as stream:
-                self.download(photo_id, stream)
+        """The original file, in parts, into an open file or a path, which then has all of it or what it had before."""
+        if not isinstance(to, (str, Path)):
+            self._patiently(lambda: self._stream(f"/images/{photo_id}/original", to))
             return
-        with self._http.stream("GET", f"/api/v1/images/{photo_id}/original") as reply:
-            if not reply.is_success:
-                reply.read()
-                raise _error(reply)
-            for part in reply.iter_bytes():
-                to.write(part)
+        path = Path(to).resolve()
+        beside = path.with_name(f".{uuid.uuid4().hex}.part")
+        try:
+            with beside.open("xb") as stream:
+                self.download(photo_id, stream)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
     # Vectors
 
@@ -180,11 +187,11 @@ class Loupe:
                 "texts"
             ]
         ]
-        return np.array(rows, np.float32)
+        return self._table(rows)
 
     def embed_pictures(self, pictures: Sequence[Picture]) -> Vectors:
         """float32 `[n, dim]`; a picture that cannot be read raises."""
-        return np.array([each["vector"] for each in self._pictures("/embed", pictures)], np.float32)
+        return self._table([each["vector"] for each in self._pictures("/embed", pictures)])
 
     def caption(self, pictures: Sequence[Picture]) -> list[str]:
         """One sentence each; a picture that cannot be read raises."""
@@ -234,31 +241,70 @@ class Loupe:
         return self._json("GET", path, params=params)
 
     def _pictures(self, path: str, pictures: Sequence[Picture]) -> Iterator[Json]:
-        for start in range(0, len(pictures), _IMAGES_AT_ONCE):
-            some = pictures[start : start + _IMAGES_AT_ONCE]
-            reply = self._json("POST", path, files=[("image", _part(each)) for each in some])
+        for parts in self._fitting(pictures):
+            reply = self._json("POST", path, files=[("image", part) for part in parts])
             for each in reply["images"]:
                 if fault := each["error"]:
                     raise LoupeApiError(fault["code"], f"{each['name']}: {fault['message']}", 422, {}, None)
                 yield each
+
+    def _fitting(self, pictures: Sequence[Picture]) -> Iterator[list[Part]]:
+        """As many at a time as one request may bring; one that is too large by itself is the server's to refuse."""
+        if pictures and self._most_bytes is None:
+            self._most_bytes = int(self.capabilities()["most_bytes"])
+        parts: list[Part] = []
+        left = self._most_bytes or 0
+        for part in map(_part, pictures):
+            size = len(part[1]) + _AROUND_A_PART
+            if parts and (size > left or len(parts) == _IMAGES_AT_ONCE):
+                yield parts
+                parts, left = [], self._most_bytes or 0
+            parts.append(part)
+            left -= size
+        if parts:
+            yield parts
+
+    def _table(self, rows: list[list[float]]) -> Vectors:
+        if rows:
+            return np.array(rows, np.float32)
+        dim: int = self._json("POST", "/embed", data={"texts": ["a"]})["dim"]
+        return np.empty((0, dim), np.float32)
 
     def _json(self, method: str, path: str, **more: Any) -> Json:
         content: Json = self._reply(method, path, **more).json()
         return content
 
     def _reply(self, method: str, path: str, **more: Any) -> httpx.Response:
+        # What was read from a file is gone: only a body that can be sent again is.
+        if any(hasattr(part[1][1], "read") for part in more.get("files") or ()):
+            return self._once(method, path, **more)
+        return self._patiently(lambda: self._once(method, path, **more))
+
+    def _once(self, method: str, path: str, **more: Any) -> httpx.Response:
+        reply = self._http.request(method, f"/api/v1{path}", **more)
+        if not reply.is_success:
+            raise _error(reply)
+        return reply
+
+    def _stream(self, path: str, to: BinaryIO) -> None:
+        """The content of a reply, in parts; nothing is written when it is refused."""
+        with self._http.stream("GET", f"/api/v1{path}") as reply:
+            if not reply.is_success:
+                reply.read()
+                raise _error(reply)
+            for part in reply.iter_bytes():
+                to.write(part)
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives, tried again as long as what is refused passes by itself."""
         until = time.monotonic() + self._patience_s
         while True:
-            reply = self._http.request(method, f"/api/v1{path}", **more)
-            if reply.is_success:
-                return reply
-            error = _error(reply)
-            wait_s = error.retry_after_s
-            # What was read from a file is gone: only a body that can be sent again is.
-            again = not any(hasattr(part[1][1], "read") for part in more.get("files") or ())
-            if wait_s is None or not again or time.monotonic() + wait_s > until:
-                raise error
-            time.sleep(wait_s)
+            try:
+                return ask()
+            except LoupeApiError as error:
+                if error.retry_after_s is None or time.monotonic() + error.retry_after_s > until:
+                    raise
+                time.sleep(error.retry_after_s)
 
 
 def _found(reply: Json) -> Found:
@@ -286,7 +332,7 @@ def _dumped(body: Json) -> str:
     return json.dumps(body)
 
 
-def _part(picture: Picture) -> tuple[str, bytes]:
+def _part(picture: Picture) -> Part:
     if isinstance(picture, bytes):
         return "picture", picture
     path = Path(picture)

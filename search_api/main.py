@@ -144,7 +144,8 @@ def _protect(app: FastAPI, settings: Settings) -> None:
         BodyLimitMiddleware,
         limit_bytes=_MAX_BODY_BYTES,
         by_path={
-            **dict.fromkeys((search.IMAGE_PATH, *inference.PATHS), search.IMAGE_BYTES),
+            search.IMAGE_PATH: search.IMAGE_BYTES,
+            **dict.fromkeys(inference.PATHS, inference.BODY_BYTES),
             uploads.PATH: settings.upload_max_bytes,
         },
     )

@@ -68,7 +68,8 @@ class Metrics:
 
     async def page(self, services: Services) -> bytes:
         """Everything, in the text format. What cannot be asked now is left out."""
-        families = list(_api(services))
+        # Not here but in a thread: to ask a GPU can take long while it works.
+        families = await run_in_threadpool(lambda: list(_api(services)))
         try:
             now: LibraryNow | None = await services.status.get()
             jobs = await services.jobs.get()

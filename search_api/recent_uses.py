@@ -10,13 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 
+import structlog
+
 from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.library import Library
 from resources.manifest import collections, saved_searches
 from resources.vector_index import And, AnyOf, Condition, Like, Not, Or
+from resources.vector_index.spellings import Spellings
 
 __all__ = ["RecentUses", "collections_in"]
+
+log = structlog.get_logger("search_api")
 
 _AT_MOST_EVERY_S = 10.0
 
@@ -27,7 +32,7 @@ class RecentUses:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._lock = threading.Lock()
-        self._searched: dict[str, datetime] = {}
+        self._searched: dict[Like | AnyOf, datetime] = {}
         self._run: dict[str, tuple[int, datetime]] = {}
         self._written_at = 0.0
         self._stopping = threading.Event()
@@ -36,9 +41,9 @@ class RecentUses:
 
     def search(self, condition: Condition | None) -> None:
         """A search was narrowed by this."""
-        if names := collections_in(condition):
+        if asked := collections_in(condition):
             with self._lock:
-                self._searched.update(dict.fromkeys(names, utc_now()))
+                self._searched.update(dict.fromkeys(asked, utc_now()))
             self._write_soon()
 
     def saved_search(self, name: str, count: int) -> None:
@@ -76,19 +81,26 @@ class RecentUses:
             run, self._run = self._run, {}
         if not searched and not run:
             return
-        with suppress(LoupeError), self._library.manifest.write() as tx:
-            for name, moment in searched.items():
-                collections.note_searched(tx, [name], moment)
-            for name, (count, moment) in run.items():
-                saved_searches.note_run(tx, name, count, moment)
+        try:
+            with self._library.manifest.write() as tx:
+                known = Spellings(collections.names(tx) if searched else [])
+                for asked, moment in searched.items():
+                    names = known.meant(asked) if isinstance(asked, Like) else asked.values
+                    collections.note_searched(tx, names, moment)
+                for name, (count, moment) in run.items():
+                    saved_searches.note_run(tx, name, count, moment)
+        except LoupeError:
+            pass
+        except Exception:  # a note is not worth more than the notes after it
+            log.exception("recent_uses_not_written")
 
 
-def collections_in(condition: Condition | None) -> set[str]:
-    """The names of the collections that it asks for; not those that it leaves out."""
+def collections_in(condition: Condition | None) -> set[Like | AnyOf]:
+    """What it asks for of collections; not what it leaves out."""
     match condition:
-        case Like("collections", texts) | AnyOf("collections", texts):
-            return set(texts)
+        case Like("collections") | AnyOf("collections"):
+            return {condition}
         case And(parts) | Or(parts):
-            return {name for part in parts for name in collections_in(part)}
+            return {asked for part in parts for asked in collections_in(part)}
         case Not() | _:
             return set()

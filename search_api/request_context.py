@@ -23,6 +23,7 @@ from search_api.error_replies import internal_reply, loupe_reply
 from search_api.metrics import Metrics
 
 __all__ = [
+    "ENDINGS",
     "SAFE_METHODS",
     "BodyLimitMiddleware",
     "HostCheckMiddleware",
@@ -39,6 +40,8 @@ _PATIENCE_S = 20.0
 _LEAST_BYTES_PER_S = 4096
 # Of all bodies that are being read, those that a route takes in memory.
 _BODIES_BYTES = 1 << 30
+# A request or the server is told to end: no fault.
+ENDINGS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit)
 SAFE_METHODS = frozenset(["GET", "HEAD", "OPTIONS"])
 
 # The page: everything from this address, nothing inline. Replies: nothing may run or load, whatever they hold.
@@ -93,7 +96,9 @@ class RequestContextMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, send_with_headers)
-            except Exception:
+            except ENDINGS:
+                raise
+            except BaseException:  # a panic in a library written in Rust is no `Exception`
                 log.exception("request_failed", method=scope["method"], path=scope["path"])
                 if status:  # part of the reply is out: only cutting the connection tells the client
                     raise

@@ -68,7 +68,7 @@ def _ending(name: str) -> str:
 
 
 def csv_table(samples: Iterable[Sample]) -> Iterator[bytes]:
-    """UTF-8, RFC 4180, with a header; tags as a JSON list."""
+    """UTF-8, RFC 4180, with a header; tags as a JSON list. Texts as they are: for programs, not for spreadsheets."""
     yield _csv_row(_COLUMNS)
     for each in samples:
         taken = each.taken_at.isoformat() if each.taken_at else ""

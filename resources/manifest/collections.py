@@ -35,6 +35,7 @@ __all__ = [
     "members",
     "merge",
     "merge_covers",
+    "names",
     "note_searched",
     "photo_ids",
     "remove_photos",
@@ -241,12 +242,13 @@ def drop_members(tx: Transaction, collection_id: str, most: int) -> int:
     return outbox.push(tx, [row[0] for row in gone], "collections")
 
 
-def note_searched(tx: Transaction, texts: Collection[str], at: datetime) -> None:
-    """A search was narrowed to collections of these names, case aside."""
-    tx.execute(
-        "UPDATE collections SET last_searched_at = ? WHERE list_contains(?, lower(name))",
-        [at, sorted({text.lower() for text in texts})],
-    )
+def names(tx: Transaction) -> list[str]:
+    return [row[0] for row in tx.execute("SELECT name FROM collections ORDER BY name").fetchall()]
+
+
+def note_searched(tx: Transaction, names: Collection[str], at: datetime) -> None:
+    """A search was narrowed to the collections of these names."""
+    tx.execute("UPDATE collections SET last_searched_at = ? WHERE list_contains(?, name)", [at, sorted(names)])
 
 
 def merge(tx: Transaction, given: str) -> tuple[list[str], int]:

@@ -34,13 +34,15 @@ from search_api.schemas.inference import (
     PictureFault,
 )
 from search_api.services import Services
+from search_api.uploads import MAX_UPLOAD_BYTES
 
-__all__ = ["PATHS", "router"]
+__all__ = ["BODY_BYTES", "PATHS", "router"]
 
 router = APIRouter(tags=["inference"])
 
 PATHS = ("/api/v1/embed", "/api/v1/caption", "/api/v1/batch_embed_and_caption")
 
+BODY_BYTES = MAX_UPLOAD_BYTES + (1 << 20)  # a picture as large as they come, and room for the rest of the form
 _MOST_IMAGES = 64
 _MOST_TEXTS = 256
 _QUEUE = ("QUEUE_FULL", "INFERENCE_TIMEOUT", "UPLOADS_BUSY", "OUT_OF_MEMORY", "EMBED_FAILED")
@@ -127,6 +129,7 @@ def capabilities(services: Held) -> Capabilities:
         most_waiting=services.settings.inference_queue,
         most_images=_MOST_IMAGES,
         most_texts=_MOST_TEXTS,
+        most_bytes=BODY_BYTES,
     )
 
 

@@ -117,3 +117,4 @@ class Capabilities(BaseModel):
     most_waiting: int = Field(description="More are refused with `QUEUE_FULL`.")
     most_images: int = Field(description="Pictures that one request may bring.")
     most_texts: int
+    most_bytes: int = Field(description="The body of one request, everything in it; a larger one is `TOO_LARGE`.")

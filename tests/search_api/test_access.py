@@ -340,6 +340,16 @@ def test_wrong_keys_are_tried_a_few_times_only(guarded: Guarded) -> None:
     assert neighbour.get("/api/v1/collections").status_code == 200
 
 
+def test_wrong_keys_of_an_address_keep_out_no_right_one(guarded: Guarded) -> None:
+    client = guarded.ask(base_url="http://127.0.0.1:8000", client=("127.0.0.1", 5))
+    statuses = [client.get("/api/v1/collections", headers=guarded.key("wrong")).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    owner = {"Authorization": f"Bearer {guarded.app.state.services.owner_secret}"}
+    for right in (owner, guarded.key("reader")):
+        assert client.get("/api/v1/collections", headers=right).status_code == 200
+    assert client.get("/api/v1/collections", headers=guarded.key("wrong")).status_code == 429
+
+
 def test_the_measure_of_requests_lets_through_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("search_api.rate_limit.time.monotonic", lambda: now)

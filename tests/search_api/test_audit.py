@@ -90,13 +90,18 @@ def changing_stand_ins(small_log: SmallLibrary) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_fault_is_written_down_too(own: SmallLibrary) -> None:
+class Panic(BaseException):
+    """What bindings of Rust raise: no `Exception`."""
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, Panic])
+def test_a_fault_is_written_down_too(own: SmallLibrary, kind: type[BaseException]) -> None:
     app = create_app(own.settings)
     app.router.routes[:] = []
 
     @app.post("/api/v1/collections")
     def fault() -> None:
-        raise RuntimeError("half way")
+        raise kind("half way")
 
     with TestClient(app, base_url="http://localhost", client=LOCAL) as client:
         assert client.post("/api/v1/collections").status_code == 500

@@ -13,6 +13,8 @@ from running_app import free_port, serving, wait_until
 from small_library import SmallLibrary
 
 from demo.evidence import distinct_cards
+from resources import keys
+from search_api import client
 from search_api.client import Loupe, LoupeApiError
 
 
@@ -67,6 +69,27 @@ def test_vectors_are_arrays_of_one_space(loupe: Loupe, postcards: SmallLibrary) 
     assert loupe.capabilities()["encoder"]["dim"] == vectors.shape[1]
 
 
+def test_of_nothing_there_are_no_rows_of_the_same_length(loupe: Loupe) -> None:
+    dim = loupe.capabilities()["encoder"]["dim"]
+    assert loupe.embed_texts([]).shape == loupe.embed_pictures([]).shape == (0, dim)
+    assert loupe.caption([]) == []
+
+
+def test_pages_after_one_that_begins_further_down_go_on_from_it(loupe: Loupe, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = [hit["photo_id"] for hit in loupe.search_all(sort="newest")]
+    monkeypatch.setattr(client, "_PAGE", 5)
+    assert [hit["photo_id"] for hit in loupe.search_all(sort="newest", offset=3)] == everything[3:]
+
+
+def test_pictures_that_are_too_much_for_one_request_are_sent_in_several(loupe: Loupe, postcards: SmallLibrary) -> None:
+    picture = (postcards.photos / "card_03.jpg").read_bytes()
+    large = picture + bytes(loupe.capabilities()["most_bytes"] // 2)  # what stands behind a JPEG's end is passed over
+    with_large = loupe.embed_pictures([picture, large, large, picture])
+    assert np.allclose(with_large, loupe.embed_pictures([picture])[0], atol=1e-4)
+    with pytest.raises(LoupeApiError, match="TOO_LARGE"):
+        loupe.embed_pictures([large + large])
+
+
 def test_tags_and_pictures_of_a_photo(loupe: Loupe, postcards: SmallLibrary, tmp_path: Path) -> None:
     photo_id = postcards.photo_id("card_07.jpg")
     assert loupe.add_tags(photo_id, "drawn", "Places|Sea") == ["Places|Sea", "drawn"]
@@ -101,6 +124,29 @@ def test_errors_are_exceptions_with_a_code(loupe: Loupe, tmp_path: Path) -> None
     with pytest.raises(LoupeApiError) as gone:
         loupe.download("00000000-0000-0000-0000-000000000000", io.BytesIO())
     assert gone.value.status == 404
+    (tmp_path / "copy.jpg").write_bytes(b"as it was")
+    with pytest.raises(LoupeApiError):
+        loupe.download("00000000-0000-0000-0000-000000000000", tmp_path / "copy.jpg")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"as it was"]
+
+
+def test_what_is_refused_for_a_moment_is_downloaded_then(postcards: SmallLibrary, tmp_path: Path) -> None:
+    """Keys are asked for, and a key may ask once a second."""
+    own = postcards.copied(tmp_path / "home")
+    key = keys.create(own.library.manifest, own.library.home, "reader", frozenset(["read"]), None).text
+    changed = {"require_keys": True, "requests_per_s": 1.0, "requests_at_once": 1, "port": free_port()}
+    settings = own.settings.model_copy(update=changed)
+    photo_id = own.photo_id("card_07.jpg")
+    with serving(settings), Loupe(f"http://localhost:{settings.port}", key) as loupe:
+        for name in ("first.jpg", "second.jpg"):
+            loupe.download(photo_id, tmp_path / name)
+            assert (tmp_path / name).read_bytes() == (own.photos / "card_07.jpg").read_bytes()
+        with (
+            Loupe(f"http://localhost:{settings.port}", key, patience_s=0) as hasty,
+            pytest.raises(LoupeApiError) as refused,
+        ):
+            hasty.download(photo_id, tmp_path / "third.jpg")
+    assert refused.value.code == "TOO_MANY_REQUESTS"
 
 
 def test_a_wrong_key_is_said(served: str) -> None:

@@ -12,9 +12,11 @@ from small_library import SmallLibrary
 
 from resources.clock import utc_now
 from resources.errors import LoupeError
-from resources.manifest import Transaction, collections, duplicates, jobs
-from search_api import deletions
-from search_api.recent_uses import collections_in
+from resources.library import Library
+from resources.manifest import Transaction, collections, duplicates, jobs, saved_searches
+from resources.vector_index import Like
+from search_api import deletions, recent_uses
+from search_api.recent_uses import RecentUses, collections_in
 
 URL = "/api/v1/collections"
 
@@ -189,7 +191,7 @@ def test_a_search_is_noted_at_the_collections_that_it_asks_for_alone() -> None:
     from resources.search import SearchRequest, asking
 
     condition = asking('in:"Summer 2021" -in:Work (in:a OR in:b) beach', SearchRequest()).filters.condition()
-    assert collections_in(condition) == {"Summer 2021", "a", "b"}
+    assert collections_in(condition) == {Like("collections", (name,), "glob") for name in ("Summer 2021", "a", "b")}
 
 
 def test_a_collection_of_many_is_counted_by_files_not_pages(own: SmallLibrary) -> None:
@@ -205,5 +207,45 @@ def test_a_collection_of_many_is_counted_by_files_not_pages(own: SmallLibrary) -
         assert collections.add_photos(tx, "Pages", [photo_id, "other"]) == 2
         told = collections.get(tx, "Pages")
         assert (told["photos"], told["size_bytes"], told["cover_photo_id"]) == (2, size, photo_id)
-        collections.note_searched(tx, ["PAGES"], utc_now())
+        collections.note_searched(tx, ["Pages"], utc_now())
         assert collections.get(tx, "Pages")["last_searched_at"] is not None
+
+
+@pytest.mark.parametrize("asked", ["in:summer*", "in:ete", "in:ÉTÉ -in:Summer", "(in:ete OR in:none) -rating:5"])
+def test_a_collection_is_searched_however_it_is_named(
+    http: TestClient, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.setattr(recent_uses, "_AT_MOST_EVERY_S", 0.05)
+    for name in ("Summer 2021", "Été", "Else"):
+        made(http, name)
+    assert http.post("/api/v1/search", json={"q": asked}).status_code == 200
+
+    def searched() -> list[str]:
+        listed = http.get(URL).json()["collections"]
+        return [each["name"] for each in listed if each["last_searched_at"] is not None]
+
+    wait_until(lambda: bool(searched()), 5)
+    assert searched() == ["Summer 2021" if "*" in asked else "Été"]
+
+
+def test_what_cannot_be_noted_keeps_nothing_after_it_from_being_noted(
+    own: SmallLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent_uses, "_AT_MOST_EVERY_S", 0.05)
+    library: Library = own.library
+    with library.manifest.write() as tx:
+        saved_searches.create(tx, "Sea", {})
+    uses = RecentUses(library)
+
+    def last_count() -> int | None:
+        with library.manifest.read() as tx:
+            count: int | None = saved_searches.get(tx, "Sea")["last_count"]
+        return count
+
+    try:
+        uses.saved_search("half a character: \ud800", 1)
+        wait_until(lambda: not uses._run, 5)
+        uses.saved_search("Sea", 7)
+        wait_until(lambda: last_count() == 7, 5)
+    finally:
+        uses.close()

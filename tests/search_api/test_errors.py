@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from fastapi.testclient import TestClient
 from running_app import LOCAL
 from small_library import SmallLibrary
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from resources.errors import CODES
 from search_api.main import create_app
-from search_api.request_context import allowed_names
+from search_api.request_context import RequestContextMiddleware, allowed_names
 
 
 def error(reply: Any) -> dict[str, Any]:
@@ -94,6 +97,50 @@ def test_a_fault_says_nothing_but_the_request_id(small: SmallLibrary) -> None:
     assert reply.headers["x-request-id"] == "from-the-proxy.1"
     assert "secret" not in reply.text
     assert "Traceback" not in reply.text
+
+
+class Panic(BaseException):
+    """What bindings of Rust raise when the library breaks: no `Exception` (pyo3's `PanicException`)."""
+
+
+@pytest.mark.parametrize("in_a_thread", [True, False])
+def test_a_panic_of_a_library_is_a_fault_as_any_other(small: SmallLibrary, in_a_thread: bool) -> None:
+    app = create_app(small.settings.model_copy(update={"home": small.settings.home / "other"}))
+
+    def panic() -> None:
+        raise Panic("index out of bounds")
+
+    async def panic_in_the_loop() -> None:
+        panic()
+
+    app.get("/api/v1/fault")(panic if in_a_thread else panic_in_the_loop)
+    with TestClient(app, base_url="http://localhost", client=LOCAL) as client, capture_logs() as lines:
+        reply = client.get("/api/v1/fault", headers={"X-Request-ID": "from-the-proxy.1"})
+        assert client.get("/api/v1/health/live").status_code == 200, "and it goes on"
+    assert (reply.status_code, error(reply)["code"]) == (500, "INTERNAL")
+    assert reply.headers["x-request-id"] == error(reply)["details"]["request_id"] == "from-the-proxy.1"
+    assert "request_failed" in [line["event"] for line in lines]
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError, KeyboardInterrupt, SystemExit])
+def test_what_ends_a_request_or_the_server_is_not_answered(small: SmallLibrary, end: type[BaseException]) -> None:
+    app = create_app(small.settings.model_copy(update={"home": small.settings.home / "other"}))
+    sent: list[Message] = []
+
+    async def ended(scope: Scope, receive: Receive, send: Send) -> None:
+        raise end
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nothing is read")
+
+    scope = {"type": "http", "app": app, "method": "POST", "path": "/api/v1/collections", "headers": []}
+    run = RequestContextMiddleware(ended)(scope, receive, send)
+    with pytest.raises(end):
+        run.send(None)
+    assert sent == []
 
 
 def test_each_reply_has_a_request_id_and_security_headers(client: TestClient) -> None:

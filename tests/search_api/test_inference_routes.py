@@ -79,6 +79,8 @@ def test_capabilities_name_what_is_here(postcards_client: TestClient) -> None:
     assert here["captioner"]["loaded"]
     assert here["encoder"]["safe_batch"] >= 1
     assert here["waiting"] == 0
+    too_much = postcards_client.post("/api/v1/embed", headers={"Content-Length": str(here["most_bytes"] + 1)})
+    assert (too_much.status_code, too_much.json()["error"]["code"]) == (413, "TOO_LARGE")
 
 
 def test_vectors_of_photos_are_those_that_search_compares(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
+from typing import cast
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 from running_app import running
@@ -84,6 +88,27 @@ def test_everything_the_dashboard_draws_is_measured(scraped: TestClient) -> None
     }
     assert len(drawn) >= 15
     assert drawn - names <= {"loupe_device_memory_bytes"}, "only a machine with a GPU has that one"
+
+
+def test_a_scrape_asks_the_device_beside_the_requests(scraped: TestClient) -> None:
+    called: set[str] = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        called.add(frame.f_code.co_name)
+
+    app = cast(FastAPI, scraped.app)
+
+    async def scrape() -> None:
+        sys.setprofile(note)  # of this thread alone: that of all requests
+        try:
+            await app.state.metrics.page(app.state.services)
+        finally:
+            sys.setprofile(None)
+
+    assert scraped.portal is not None
+    scraped.portal.call(scrape)
+    assert "page" in called
+    assert "_device_memory" not in called
 
 
 def test_ready_tells_the_parts_apart(scraped: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import zipfile
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resources.errors import LoupeError
-from resources.handoff import Original, SafeNames, Splits, link_folder, parse_shares, zip_stream
+from resources.handoff import Original, SafeNames, Sample, Splits, csv_table, link_folder, parse_shares, zip_stream
 
 FORBIDDEN = set('"*/:<>?\\|') | {chr(code) for code in range(32)}
 
@@ -120,3 +121,10 @@ def test_a_zip_holds_each_file_once_under_a_name_of_its_own(tmp_path: Path) -> N
         assert archive.read("x (2).jpg") == (tmp_path / "sub/x.jpg").read_bytes()
         assert archive.read("not in this archive.txt") == b"gone.jpg\noffline.jpg\n"
         assert archive.infolist()[0].date_time[0] == 1980
+
+
+@pytest.mark.parametrize("caption", ["=1+1", "-20 degrees, and snow", "@night", "'quoted'", 'a "b", c\nd'])
+def test_a_table_has_captions_as_they_are(caption: str) -> None:
+    table = b"".join(csv_table([Sample("id", "id.jpg", "train", "=a.jpg", caption)])).decode()
+    (row,) = csv.DictReader(io.StringIO(table, newline=""))
+    assert (row["caption"], row["path"]) == (caption, "=a.jpg")
