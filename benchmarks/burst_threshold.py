@@ -27,28 +27,37 @@ from resources.shot_names import ShotName
 from resources.stack_rules import Frame, group, links
 
 _CANVAS = (1440, 960)
-_FRAME = (960, 640)
 _FRAMES = 8
 _THRESHOLDS = (6, 8, 10, 12, 14, 16, 18, 20, 22, 24)
+
+
+def seen(
+    picture: Image.Image, rng: np.random.Generator, *, across: float = 0.0, zoom: float = 1.0, shake: float = 1.0
+) -> Image.Image:
+    """What a hand-held camera sees: shaken by about 1% of the width, turned by 0.3 degrees, noisy.
+
+    `across` is how far the camera was swung, in frame widths; `zoom` how much closer it looks. A frame has two thirds
+    of the picture's sides.
+    """
+    frame_size = picture.width * 2 // 3, picture.height * 2 // 3
+    width, height = frame_size[0] / zoom, frame_size[1] / zoom
+    x = (picture.width - width) / 2 + (across - 0.25) * frame_size[0] + rng.normal(0, 0.007 * shake) * width
+    y = (picture.height - height) / 2 + rng.normal(0, 0.007 * shake) * height
+    turned = picture.rotate(
+        rng.normal(0, 0.3 * shake), Image.Resampling.BILINEAR, center=(x + width / 2, y + height / 2)
+    )
+    frame = turned.crop((int(x), int(y), int(x + width), int(y + height)))
+    frame = frame.resize(frame_size, Image.Resampling.BILINEAR)
+    frame = ImageEnhance.Brightness(frame).enhance(2 ** rng.normal(0, 0.1))
+    pixels = np.asarray(frame, dtype=np.float32) + rng.normal(0, 4, (*frame_size[::-1], 3))
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
 def _frame(
     picture: Image.Image, rng: np.random.Generator, *, across: float = 0.0, zoom: float = 1.0, shake: float = 1.0
 ) -> int:
-    """The hash of what a hand-held camera sees: shaken by about 1% of the width, turned by 0.3 degrees, noisy.
-
-    `across` is how far the camera was swung, in frame widths; `zoom` how much closer it looks.
-    """
-    width, height = _FRAME[0] / zoom, _FRAME[1] / zoom
-    x = (_CANVAS[0] - width) / 2 + (across - 0.25) * _FRAME[0] + rng.normal(0, 0.007 * shake) * width
-    y = (_CANVAS[1] - height) / 2 + rng.normal(0, 0.007 * shake) * height
-    turned = picture.rotate(
-        rng.normal(0, 0.3 * shake), Image.Resampling.BILINEAR, center=(x + width / 2, y + height / 2)
-    )
-    seen = turned.crop((int(x), int(y), int(x + width), int(y + height))).resize(_FRAME, Image.Resampling.BILINEAR)
-    seen = ImageEnhance.Brightness(seen).enhance(2 ** rng.normal(0, 0.1))
-    pixels = np.asarray(seen, dtype=np.float32) + rng.normal(0, 4, (_FRAME[1], _FRAME[0], 3))
-    return perceptual_hash(np.clip(pixels, 0, 255).astype(np.uint8))
+    """The hash of what that camera sees."""
+    return perceptual_hash(np.asarray(seen(picture, rng, across=across, zoom=zoom, shake=shake)))
 
 
 def _burst(card: Postcard, rng: np.random.Generator, step: int = 1, shake: float = 1.0) -> list[int]:
@@ -66,17 +75,26 @@ def _zoomed(card: Postcard, _: Postcard, rng: np.random.Generator) -> tuple[int,
     return _frame(card.draw(*_CANVAS), rng), _frame(replace(card, moment=1).draw(*_CANVAS), rng, zoom=1.4)
 
 
-def _another_subject(card: Postcard, _: Postcard, rng: np.random.Generator) -> tuple[int, int]:
+def another_subject(card: Postcard, rng: np.random.Generator) -> Postcard:
+    """Something else stands in the same place, a moment later."""
     kinds = [kind for kind in SUBJECTS.values() if kind.name != card.subject and card.scene in kind.scenes]
     kind = kinds[int(rng.integers(len(kinds)))]
     colour = kind.colours[int(rng.integers(len(kind.colours)))]
-    other = replace(card, subject=kind.name, colour=colour, count=int(rng.integers(1, 4)), moment=1)
+    return replace(card, subject=kind.name, colour=colour, count=int(rng.integers(1, 4)), moment=1)
+
+
+def _another_subject(card: Postcard, _: Postcard, rng: np.random.Generator) -> tuple[int, int]:
+    other = another_subject(card, rng)
     return _frame(card.draw(*_CANVAS), rng), _frame(other.draw(*_CANVAS), rng)
 
 
+def another_view(card: Postcard, other: Postcard) -> Postcard:
+    """`other` as a picture of the same kind: place, light, weather and subject are those of `card`."""
+    return replace(other, scene=card.scene, time=card.time, weather=card.weather, subject=card.subject)
+
+
 def _another_view(card: Postcard, other: Postcard, rng: np.random.Generator) -> tuple[int, int]:
-    alike = replace(other, scene=card.scene, time=card.time, weather=card.weather, subject=card.subject)
-    return _frame(card.draw(*_CANVAS), rng), _frame(alike.draw(*_CANVAS), rng)
+    return _frame(card.draw(*_CANVAS), rng), _frame(another_view(card, other).draw(*_CANVAS), rng)
 
 
 _NO_BURSTS: dict[str, Callable[[Postcard, Postcard, np.random.Generator], tuple[int, int]]] = {

@@ -23,10 +23,12 @@ from resources.duplicates import same_picture, similar
 from resources.duplicates.grouping import Candidate, Group, Tier, copies, is_other_moment, lookalikes, ranked
 from resources.home import Home
 from resources.imaging.model_input import ModelInputSpec, model_input
+from resources.imaging.sniff import RAW_FORMATS
 from resources.manifest import Manifest, Transaction, VectorStore, results
 from resources.manifest import duplicates as table
 from resources.manifest.results import ResultKey
 from resources.photo_store import PhotoStore
+from resources.shot_names import ShotName
 
 __all__ = ["ContentModel", "DuplicateCounts", "find_duplicates", "regroup"]
 
@@ -357,14 +359,18 @@ def _joined(found: _Found, rows: Mapping[str, Mapping[str, Any]]) -> list[_Joine
         for photo_id in (one, other):
             scores[number][photo_id] = max(score, scores[number].get(photo_id, 0.0))
     groups += [(tiers[number], ids, scores[number]) for number, ids in members.items()]
-    by_stack: dict[tuple[str, str], list[str]] = defaultdict(list)
+    by_stack: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in found.stacked:
-        by_stack[row["stack_id"], row["kind"]].append(row["photo_id"])
-    for (_, kind), ids in by_stack.items():
-        left = [each for each in ids if not all(apart(each, other) for other in ids if other != each)]
-        all_copies = None not in (numbers := {component.get(each) for each in left}) and len(numbers) == 1
-        if kind in ("raw_jpeg", "burst") and len(left) > 1 and not all_copies:
-            groups.append(("burst" if kind == "burst" else "raw_jpeg", left, {}))
+        by_stack[row["stack_id"], row["kind"]].append(row)
+    for (_, kind), stacked in by_stack.items():
+        wanted: list[tuple[Tier, list[str]]] = [("raw_jpeg", ids) for ids in _raw_and_jpeg(kind, stacked)]
+        if kind == "burst":
+            wanted.append(("burst", [row["photo_id"] for row in stacked]))
+        for tier, ids in wanted:
+            left = [each for each in ids if not all(apart(each, other) for other in ids if other != each)]
+            all_copies = None not in (numbers := {component.get(each) for each in left}) and len(numbers) == 1
+            if len(left) > 1 and not all_copies:
+                groups.append((tier, left, {}))
     alike = {
         (one, other): score
         for one, other, score in found.weak
@@ -373,6 +379,22 @@ def _joined(found: _Found, rows: Mapping[str, Mapping[str, Any]]) -> list[_Joine
         and not (one in component and component[one] == component.get(other))
     }
     return groups + [("similar", [each for each, _ in group], dict(group)) for group in lookalikes(alike)]
+
+
+def _raw_and_jpeg(kind: str, stacked: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """The shots of one stack that are there as RAW and otherwise. Edits and other frames may stand beside them."""
+    if kind == "raw_jpeg":
+        return [[row["photo_id"] for row in stacked]]
+    shots: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in stacked:
+        name = ShotName.of("", row["file_name"] or "")
+        if not name.edited:
+            shots[name.shot].append(row)
+    return [
+        [row["photo_id"] for row in rows]
+        for rows in shots.values()
+        if len({row["format"] in RAW_FORMATS for row in rows}) == 2
+    ]
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:

@@ -79,7 +79,7 @@ class Group:
 
 def is_other_moment(one: Candidate, other: Candidate) -> bool:
     """Whether both files say when they were taken, and say different moments: two frames, not copies."""
-    return one.moment is not None and other.moment is not None and abs(one.moment - other.moment) > _ONE_MOMENT
+    return one.moment is not None and other.moment is not None and abs(one.moment - other.moment) >= _ONE_MOMENT
 
 
 def copies(pairs: Iterable[tuple[str, str]]) -> list[list[str]]:

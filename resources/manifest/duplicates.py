@@ -147,8 +147,11 @@ def with_copies(tx: Transaction) -> list[str]:
 
 
 def stacked(tx: Transaction) -> list[dict[str, Any]]:
-    """`stack_id`, `kind` and `photo_id` of every photo in a stack."""
-    return tx.rows("SELECT stack_id, kind, photo_id FROM stacks ORDER BY stack_id, position")
+    """`stack_id`, `kind`, `photo_id`, `file_name` and `format` of every photo in a stack."""
+    return tx.rows(
+        """SELECT s.stack_id, s.kind, s.photo_id, p.file_name, p.format FROM stacks s JOIN photos p USING (photo_id)
+        ORDER BY s.stack_id, s.position"""
+    )
 
 
 def candidates(tx: Transaction, photo_ids: Collection[str]) -> list[dict[str, Any]]:

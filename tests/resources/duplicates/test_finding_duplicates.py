@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from drawn_photos import draw_photos
 from PIL import Image, ImageEnhance
 from shelf import CLIP, InProcessEngine, PixelModel, Shelf
 
+from demo.dng import dng_bytes
 from resources.duplicates import AREAS, ContentModel, DuplicateCounts, find_duplicates, finding, keep, regroup
 from resources.errors import LoupeError
 from resources.imaging.model_input import ModelInputSpec
@@ -121,6 +123,48 @@ def test_frames_of_different_moments_are_no_copies(shelf: Shelf) -> None:
     find(shelf)
     assert groups(shelf, "same_picture") == []
     assert [sorted(each) for each in groups(shelf, "similar")] == [["tripod0.jpg", "tripod1.jpg"]]
+
+
+def test_a_raw_and_its_jpeg_are_found_beside_an_edit_and_among_the_frames_of_a_burst(shelf: Shelf) -> None:
+    """Their stack is then one of edits, or a burst."""
+
+    def shot(name: str, of: str, second: int, lighter: float = 1.0) -> None:
+        picture = ImageEnhance.Brightness(Image.open(shelf.photos / of).convert("RGB")).enhance(lighter)
+        exif = Image.Exif()
+        exif[0x010F], exif[0x0110] = "Canon", "EOS R6"
+        exif.get_ifd(0x8769)[36867] = f"2024:05:06 07:08:{second:02}"
+        picture.save(shelf.photos / f"{name}.JPG", quality=92, exif=exif)
+        (shelf.photos / f"{name}.DNG").write_bytes(
+            dng_bytes(
+                picture,
+                preview_px=None,
+                make="Canon",
+                model="EOS R6",
+                taken_at=f"2024:05:06 07:08:{second:02}",
+                offset="+00:00",
+                exposure_s=Fraction(1, 100),
+                f_number=Fraction(8),
+                iso=100,
+                focal_length_mm=35,
+                lens="",
+            )
+        )
+
+    shot("IMG_0001", "00.jpg", 1)
+    for number in range(3):
+        shot(f"DSC_{number:04}", "01.jpg", 20, 1 + 0.02 * number)
+    edited = Image.open(shelf.photos / "IMG_0001.JPG")
+    edited.crop((0, 0, 120, 90)).save(shelf.photos / "IMG_0001-Edit.JPG", exif=edited.getexif())
+    shelf.watch()
+    shelf.take_in()
+    find(shelf)
+    assert sorted(sorted(each) for each in groups(shelf, "raw_jpeg")) == [
+        ["DSC_0000.DNG", "DSC_0000.JPG"],
+        ["DSC_0001.DNG", "DSC_0001.JPG"],
+        ["DSC_0002.DNG", "DSC_0002.JPG"],
+        ["IMG_0001.DNG", "IMG_0001.JPG"],
+    ]
+    assert [len(each) for each in groups(shelf, "burst")] == [6]
 
 
 def test_what_a_person_calls_different_is_no_group_any_more(shelf: Shelf) -> None:

@@ -73,5 +73,6 @@ def test_of_a_burst_the_sharper_frame_is_proposed_unless_a_person_chose_one() ->
 def test_moments_count_only_where_the_files_say_them() -> None:
     later = replace(PHOTO, taken_at=datetime(2024, 5, 6, 7, 8, 30))
     assert is_other_moment(PHOTO, later)
+    assert is_other_moment(PHOTO, replace(PHOTO, taken_at=DAY.replace(second=10))), "the next frame of a timelapse"
     assert not is_other_moment(PHOTO, replace(later, taken_at_source="file_modified"))
     assert not is_other_moment(PHOTO, replace(PHOTO, taken_at=DAY.replace(microsecond=500_000)))
