@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -38,6 +38,7 @@ _AROUND_A_PART = 2048  # name, boundary and headers in the body
 class LoupeApiError(Exception):
     """What the API refused: `code` of the documented table, `status` of HTTP, `details` for a program.
 
+    `UNREACHABLE`, with status 0, when nothing answers at the address.
     `retry_after_s` says when to try again what passes by itself, else None.
     """
 
@@ -52,7 +53,7 @@ class LoupeApiError(Exception):
 class Found:
     """One page of a search. `hits` are photos as the API shows them; `relevant` of them stand out from the rest."""
 
-    hits: list[Json]
+    hits: list[Json] = field(repr=False)
     total: int
     relevant: int | None
     warnings: list[Json]
@@ -180,6 +181,8 @@ class Loupe:
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         """float32 `[n, dim]` of unit norm, in the space of `vectors`."""
+        if isinstance(texts, str):
+            raise TypeError("embed_texts takes a list of texts")  # else each letter would be one
         rows = [
             each["vector"]
             for start in range(0, len(texts), _TEXTS_AT_ONCE)
@@ -281,7 +284,11 @@ class Loupe:
         return self._patiently(lambda: self._once(method, path, **more))
 
     def _once(self, method: str, path: str, **more: Any) -> httpx.Response:
-        reply = self._http.request(method, f"/api/v1{path}", **more)
+        try:
+            reply = self._http.request(method, f"/api/v1{path}", **more)
+        except httpx.ConnectError as error:
+            at = self._http.base_url
+            raise LoupeApiError("UNREACHABLE", f"Nothing answers at {at}. Start it: loupe up", 0, {}, None) from error
         if not reply.is_success:
             raise _error(reply)
         return reply

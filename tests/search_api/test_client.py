@@ -153,3 +153,12 @@ def test_a_wrong_key_is_said(served: str) -> None:
     with Loupe(served, key="loupe_none") as stranger, pytest.raises(LoupeApiError) as refused:
         stranger.search()
     assert refused.value.code == "KEY_INVALID"
+
+
+def test_one_text_is_no_list_of_letters_and_nobody_there_is_said() -> None:
+    with Loupe(f"http://127.0.0.1:{free_port()}") as loupe:
+        with pytest.raises(TypeError, match="list of texts"):
+            loupe.embed_texts("dog")
+        with pytest.raises(LoupeApiError, match="loupe up") as refused:
+            loupe.search("dog")
+    assert (refused.value.code, refused.value.status) == ("UNREACHABLE", 0)
