@@ -341,7 +341,7 @@ def test_wrong_keys_are_tried_a_few_times_only(guarded: Guarded) -> None:
 
 
 def test_wrong_keys_of_an_address_keep_out_no_right_one(guarded: Guarded) -> None:
-    client = guarded.ask(base_url="http://127.0.0.1:8000", client=("127.0.0.1", 5))
+    client = guarded.ask(base_url="http://127.0.0.1:8000", client=("127.0.0.9", 5))
     statuses = [client.get("/api/v1/collections", headers=guarded.key("wrong")).status_code for _ in range(11)]
     assert statuses == [401] * 10 + [429]
     owner = {"Authorization": f"Bearer {guarded.app.state.services.owner_secret}"}
