@@ -48,7 +48,7 @@ _SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprt" for vowel in "aou
 WORDS = ["".join((*reversed(said), "k")) for said in itertools.product(_SYLLABLES, repeat=3)][:VOCABULARY]
 # What is asked at once by several as well.
 CLIENTS = 8
-RATED = ("nothing (health)", "thumbnail", "like a photo, 20 a page", "like a photo, 60 a page")
+RATED = ("nothing (health)", "thumbnail", "like a photo, 20 without a cut", "like a photo, 60 a page")
 THUMBNAIL_BYTES = 20_000
 _BATCH = 1000
 
@@ -320,9 +320,11 @@ def questions(api: Api, home: Path) -> Iterator[tuple[str, Callable[[int], objec
         "the same with the text's vector kept",
         lambda n: api.post("/search", text=kept[n % 40], limit=60, filters={"rating_min": 0, "iso_min": 1 + next(new)}),
     )
+    yield "like a photo, 20 without a cut", lambda n: like(n, 20, cut=False)
     yield "like a photo, 20 a page", lambda n: like(n, 20)
     yield "like a photo, 60 a page", like
     yield "like a photo, 1 in 300 pass (folder)", lambda n: like(n, filters=folder)
+    yield "the same, 20 without a cut", lambda n: like(n, 20, filters=folder, cut=False)
     yield "like a photo, 1 in 4 pass (rating and format)", lambda n: like(n, filters=wide)
     yield (
         "words alone, two",

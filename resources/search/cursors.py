@@ -85,6 +85,7 @@ def question_of(request: SearchRequest) -> str:
         request.filters.condition(),
         request.mode,
         request.sort,
+        request.cut,
     ]
     return hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
 
@@ -97,7 +98,7 @@ def cursor_expired() -> LoupeError:
 class Ranking:
     """A whole ranked list, small: 16 bytes an id, a float each for score, cosine and BM25 (NaN: not in that list).
 
-    `cut`: more photos are relevant than it holds.
+    `shortened`: more photos are relevant than it holds.
     """
 
     ids: bytes
@@ -106,8 +107,8 @@ class Ranking:
     words: array[float]
     total: int
     exact: bool
-    relevant: int
-    cut: bool
+    relevant: int | None
+    shortened: bool
     mode: str
     warnings: tuple[SearchWarning, ...]
 
@@ -121,8 +122,8 @@ class Ranking:
         *,
         total: int,
         exact: bool,
-        relevant: int,
-        cut: bool,
+        relevant: int | None,
+        shortened: bool,
         mode: str,
         warnings: tuple[SearchWarning, ...],
     ) -> Ranking:
@@ -134,7 +135,7 @@ class Ranking:
             total,
             exact,
             relevant,
-            cut,
+            shortened,
             mode,
             warnings,
         )

@@ -77,7 +77,7 @@ class _Content:
 class _Lists:
     """What each way of ranking finds, as deep as anything is relevant.
 
-    `whole`: they hold all that matches; `cut`: not even all that is relevant.
+    `whole`: they hold all that matches; `shortened`: not even all that is relevant.
     """
 
     meaning: RankedList
@@ -85,7 +85,7 @@ class _Lists:
     named: dict[str, None]
     relevant: set[str]
     whole: bool
-    cut: bool
+    shortened: bool
 
 
 class PhotoSearch:
@@ -143,6 +143,7 @@ class PhotoSearch:
         """
         if request.browses:
             return request.filters.condition()
+        request = replace(request, cut=True)
         _check(request)
         content, words, condition = self._asked(request)
         if not words and (not content.vectors or not _wants(request)):
@@ -163,7 +164,7 @@ class PhotoSearch:
     def _kept_ranking(self, request: SearchRequest, cursor: Cursor) -> Ranking:
         """The list that the cursor names, made longer when its page would go beyond it."""
         kept = self._kept.get(cursor.kept)
-        if kept.cut and cursor.rank + request.limit >= len(kept):
+        if kept.shortened and cursor.rank + request.limit >= len(kept):
             most = _DEEPER * (cursor.rank + request.limit)
             kept = kept.followed_by(self._ranking(request, *self._asked(request), most))
             self._kept.keep(kept, cursor.kept)
@@ -191,7 +192,7 @@ class PhotoSearch:
         if by_date:  # only what is relevant is kept: the rest would come first as often as last
             ids = self.index.browse(len(ids), 0, Ids(tuple(ids)), newest_first=request.sort == "newest")
             exact = True
-        elif not lists.cut:  # else what follows is relevant
+        elif not lists.shortened:  # else what follows is relevant
             ids += [photo_id for photo_id in scores if photo_id not in relevant]
         return Ranking.of(
             ids,
@@ -200,8 +201,8 @@ class PhotoSearch:
             dict(zip(matches.ids, matches.scores, strict=True)),
             total=len(ids),
             exact=exact,
-            relevant=len(relevant),
-            cut=lists.cut,
+            relevant=len(relevant) if request.cut else None,
+            shortened=lists.shortened,
             mode="hybrid" if content.vectors and words else "meaning" if content.vectors else "words",
             warnings=content.warnings,
         )
@@ -218,22 +219,27 @@ class PhotoSearch:
     ) -> _Lists:
         """`most` photos deep at most; by words also what is less than relevant comes when there is to be `further`."""
         background = self._background(content.vectors)
+        first = CANDIDATES if request.cut else max(CANDIDATES, request.offset + request.limit + 1)
         meaning, meaning_ended = _to_the_cut(
             [partial(self.index.nearest, vector, condition=condition) for vector in content.vectors],
-            lambda best: least_of_meaning(best, background),
+            (lambda best: least_of_meaning(best, background)) if request.cut else None,
+            first,
             most,
             further=False,  # every photo has a cosine
         )
         matches, words_ended = _to_the_cut(
             [partial(self.index.matching, asked, condition=condition) for asked in words],
-            least_of_words,
+            least_of_words if request.cut else None,
+            first,
             most,
             further=further,
         )
         named = self._named(request, condition)
+        if not request.cut:
+            return _Lists(meaning, matches, named, set(), meaning_ended and words_ended, False)
         relevant = relevant_ids(meaning, matches, background) | named.keys()
-        cut = max(len(meaning), len(matches)) >= most < self.index.point_count()
-        return _Lists(meaning, matches, named, relevant, meaning_ended and words_ended, cut)
+        shortened = max(len(meaning), len(matches)) >= most < self.index.point_count()
+        return _Lists(meaning, matches, named, relevant, meaning_ended and words_ended, shortened)
 
     def _kept_page(self, request: SearchRequest, ranking: Ranking, start: int, kept: str) -> SearchPage:
         page = ranking.part(start, start + request.limit)
@@ -253,15 +259,15 @@ class PhotoSearch:
             ranking.values(ranking.words, start, page),
             cursor,
         )
-        return replace(shown, relevant_exact=not ranking.cut)
+        return replace(shown, relevant_exact=not ranking.shortened)
 
     def _by_meaning(
         self, request: SearchRequest, content: _Content, condition: Condition | None, cursor: Cursor | None
     ) -> SearchPage:
         """Meaning alone can be paged to the end: every embedded photo has a score, and it is its own."""
         start = cursor.rank if cursor else request.offset
-        depth = max(CANDIDATES, start + request.limit + 1)
-        background = self._background(content.vectors)
+        depth = max(CANDIDATES if request.cut else 0, start + request.limit + 1)
+        background = self._background(content.vectors) if request.cut else None
         while True:
             ranked = self._nearest(content.vectors, depth, condition)
             if cursor:
@@ -270,7 +276,7 @@ class PhotoSearch:
                 break
             if start + request.limit >= len(ranked):
                 depth = 2 * max(depth, start)  # photos came in above the cursor
-            elif ranked.scores[-1] >= least_of_meaning(ranked.scores[0], background):
+            elif request.cut and ranked.scores[-1] >= least_of_meaning(ranked.scores[0], background):
                 depth *= _DEEPER
             else:
                 break
@@ -282,7 +288,7 @@ class PhotoSearch:
             page,
             total,
             True,
-            cut_of(ranked.scores, background),
+            cut_of(ranked.scores, background) if request.cut else None,
             "meaning",
             content.warnings,
             {hit.photo_id: hit.score for hit in page},
@@ -474,21 +480,23 @@ class _Fetch(Protocol):
 
 
 def _to_the_cut(
-    fetches: Sequence[_Fetch], least_for: Callable[[float], float], most: int, further: bool
+    fetches: Sequence[_Fetch], least_for: Callable[[float], float] | None, first: int, most: int, further: bool
 ) -> tuple[RankedList, bool]:
     """The best of several lists, each so deep that it ends below what is relevant, and whether each has all it can.
 
-    `least_for` gives the least relevant score from the best one. A list that has to go deeper than it is taken at
-    first ends behind what is relevant, or goes `further`; no list has more than `most`.
+    `least_for` gives the least relevant score from the best one; None: it does not matter. A list that has to go deeper
+    than the `first` ends behind what is relevant, or goes `further`; none of these has more than `most`.
     """
-    lists = [fetch(limit=CANDIDATES) for fetch in fetches]
+    lists = [fetch(limit=first) for fetch in fetches]
     found = best_of(lists)
-    if all(len(each) < CANDIDATES for each in lists):
+    if all(len(each) < first for each in lists):
         return found, True
+    if least_for is None:
+        return found, False
     least = least_for(found.scores[0])
     deep, ended = [], True
     for fetch, each in zip(fetches, lists, strict=True):
-        whole = len(each) < CANDIDATES
+        whole = len(each) < first
         if not whole and each.scores[-1] >= least:
             if further:
                 each = fetch(limit=most)
@@ -552,6 +560,8 @@ def _without(examples: Mapping[str, StoredPhoto]) -> Condition | None:
 
 
 def _check(request: SearchRequest) -> None:
+    if not request.cut and request.sort != "relevance" and not request.browses:
+        raise LoupeError("INVALID_REQUEST", "By date only what is relevant is found: leave the cut in.")
     if request.cursor is not None and request.offset:
         raise LoupeError("INVALID_REQUEST", "A cursor stands in the place of an offset.")
     if not 0 < request.limit <= MOST_PER_PAGE or request.offset < 0:

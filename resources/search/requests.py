@@ -23,7 +23,8 @@ class SearchRequest:
     `or_texts` are other texts that may stand in the place of `texts`; a photo counts by the one that it fits best. A
     negative text takes away by meaning, and leaves out photos that are described by its words.
     `image_vectors` are float32 `[dim]` of the model in use. `cursor`, of the page before, goes on behind it and stands
-    in the place of `offset`. Photos given as examples are not among the hits.
+    in the place of `offset`. Photos given as examples are not among the hits. Without `cut` nobody asks how many are
+    relevant, which takes looking at a thousand at least: photos come in their plain order, and sooner.
     """
 
     texts: Texts = ()
@@ -39,6 +40,7 @@ class SearchRequest:
     limit: int = 60
     offset: int = 0
     cursor: str | None = None
+    cut: bool = True
 
     @property
     def browses(self) -> bool:
@@ -82,9 +84,10 @@ class SearchPage:
     """A page of hits.
 
     `total` counts what the request can page through; when `total_exact` is false at least that many photos match.
-    `relevant` says how many of them stand out from the rest of the library (None when browsing); by relevance they come
-    first. When `relevant_exact` is false there are more, which come with further pages. `cursor` asks for what follows,
-    None at the end. `mode` is how it was searched in the end. `searchable` of `photos` can be found by content.
+    `relevant` says how many of them stand out from the rest of the library (None when browsing, and without a cut); by
+    relevance they come first. When `relevant_exact` is false there are more, which come with further pages. `cursor`
+    asks for what follows, None at the end. `mode` is how it was searched in the end. `searchable` of `photos` can be
+    found by content.
     """
 
     hits: list[Hit]

@@ -130,6 +130,7 @@ def search_request(query: SearchQuery, photo_map: PhotoMap | None, pictures: tup
         limit=query.limit,
         offset=query.offset,
         cursor=query.cursor,
+        cut=query.cut,
     )
     if query.filter is not None:
         request = narrowed(request, condition_of(query.filter.node()))

@@ -285,6 +285,11 @@ class SearchQuery(BaseModel):
     sort: Literal["relevance", "newest", "oldest"] | None = Field(
         None, description="Unset: relevance with a query, newest without."
     )
+    cut: bool = Field(
+        True,
+        description="False: nobody asks how many photos are relevant, which takes ranking a thousand at least. "
+        "`relevant` is absent and photos come in their plain order, sooner.",
+    )
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
     offset: int = Field(0, ge=0, le=1_000_000)
     cursor: Cursor | None = None
@@ -342,7 +347,7 @@ class SearchReply(BaseModel):
     total_exact: bool = Field(description="False: at least `total` photos match.")
     relevant: int | None = Field(
         description="How many of them stand out from the rest of the library: by relevance they are the first, and "
-        "the others are ranked, not alike. Absent when browsing."
+        "the others are ranked, not alike. Absent when browsing, and without a cut."
     )
     relevant_exact: bool = Field(
         True, description="False: there are more; they follow with further pages, and the numbers grow."

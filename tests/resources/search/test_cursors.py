@@ -221,7 +221,7 @@ def test_long_lists_end_where_they_say_and_what_is_newest_is_the_newest_of_all(
     assert set(found) == set(hills)
     far = search.search(replace(words, offset=1500, limit=20))
     assert len({hit.photo_id for hit in far.hits} & set(hills)) == 20
-    both = SearchRequest(texts=(("3 hill", 1.0),), limit=200)
+    both = SearchRequest(texts=(("3", 1.0), ("hill", 1.0)), limit=200)
     found = walk(search, both, print)
     assert len(found) == len(set(found))
     assert set(chosen_ids(search, both)) <= set(found)
@@ -229,6 +229,27 @@ def test_long_lists_end_where_they_say_and_what_is_newest_is_the_newest_of_all(
     assert (dated.total, dated.relevant_exact, dated.relevant) == (len(hills), True, len(hills))
     assert [hit.photo_id for hit in dated.hits] == index.browse(1000, 0, Ids(tuple(hills)))
     assert set(chosen_ids(search, words)) == set(hills)
+
+
+def test_without_a_cut_photos_come_in_their_plain_order(index: VectorIndex) -> None:
+    index.upsert(made(range(1500)))
+    search = PhotoSearch(index, Axes())
+    meaning = SearchRequest(texts=(("3", 1.0),), mode="meaning", limit=70)
+    with_cut, without = search.search(meaning), search.search(replace(meaning, cut=False))
+    assert with_cut.relevant is not None
+    assert without.relevant is None
+    assert [hit.photo_id for hit in without.hits] == [hit.photo_id for hit in with_cut.hits]
+    assert (without.total, without.total_exact) == (with_cut.total, True)
+    assert len(set(walk(search, replace(meaning, cut=False), print))) == 1500
+    both = search.search(SearchRequest(texts=(("3", 1.0),), limit=900, cut=False))
+    assert (both.relevant, len(both.hits)) == (None, 900)
+    scores = [hit.score for hit in both.hits]
+    assert scores == sorted(scores, reverse=True)
+    far = SearchRequest(texts=(("3", 1.0),), limit=100, offset=1100, cut=False)
+    assert len(search.search(far).hits) == 100
+    assert set(chosen_ids(search, replace(meaning, cut=False))) == set(chosen_ids(search, meaning))
+    assert refused(search, replace(meaning, cut=False, sort="newest")) == "INVALID_REQUEST"
+    assert len(search.search(SearchRequest(cut=False, sort="newest")).hits) == 60
 
 
 def test_as_many_are_chosen_as_are_said_to_be_relevant(index: VectorIndex) -> None:
@@ -252,7 +273,7 @@ def test_as_many_are_chosen_as_are_said_to_be_relevant(index: VectorIndex) -> No
 
 def test_the_oldest_lists_are_given_up_first() -> None:
     kept = KeptRankings(most=2)
-    counts = {"total": 1, "exact": True, "relevant": 1, "cut": False}
+    counts = {"total": 1, "exact": True, "relevant": 1, "shortened": False}
     ranking = Ranking.of([pid(1)], {pid(1): 0.5}, {pid(1): 0.25}, {}, mode="hybrid", warnings=(), **counts)
     names = [kept.keep(ranking) for _ in range(2)]
     kept.get(names[0])
