@@ -307,6 +307,13 @@ def nearest_word(word: str, known: Sequence[str] | Mapping[str, object]) -> str 
     return found[0] if found else None
 
 
+def _is_backwards(bounds: Range) -> bool:
+    low = bounds.gt if bounds.gte is None else bounds.gte
+    high = bounds.lt if bounds.lte is None else bounds.lte
+    open_ended = bounds.gte is None or bounds.lte is None
+    return low is not None and high is not None and (low > high or (open_ended and low == high))
+
+
 def _each(
     op: Op,
     values: Sequence[str],
@@ -325,7 +332,10 @@ def _each(
                 continue
             if op != "=" or not (low.strip() or high.strip()):
                 raise ValueError(value)
-            parts.append(bounds(read(low) if low.strip() else None, read(high) if high.strip() else None))
+            found = bounds(read(low) if low.strip() else None, read(high) if high.strip() else None)
         except (ValueError, OverflowError) as error:
             raise ValueProblemError(index, f"'{value}' is not {known}") from error
+        if isinstance(found, Range) and _is_backwards(found):
+            raise ValueProblemError(index, f"'{value}' begins after its end", f"{high.strip()}..{low.strip()}")
+        parts.append(found)
     return parts[0] if len(parts) == 1 else Or(tuple(parts))
