@@ -25,9 +25,11 @@ export function CollectionPage({ name }: { name: string }) {
   const searchSoon = useSearchSoon();
   const may = useMay("write");
   const [asking, setAsking] = useState<"rename" | "split" | "delete" | null>(null);
+  const [leaving, setLeaving] = useState(false);
   const path = { name };
   const asked = useQuery({
     queryKey: ["collections", name],
+    enabled: !leaving, // else a change that is told of meanwhile asks for what is gone
     queryFn: ({ signal }) => answer(client.GET("/api/v1/collections/{name}", { params: { path }, signal })),
   });
   const { data } = asked;
@@ -102,6 +104,7 @@ export function CollectionPage({ name }: { name: string }) {
           name={name}
           photos={data?.photos ?? 0}
           onClose={close}
+          onLeaving={setLeaving}
           onDone={async () => {
             navigate("/collections", { replace: true });
             note({ text: c.removed(name) });
@@ -190,12 +193,20 @@ function Split({ name, onClose, onDone }: { name: string; onClose: () => void; o
 }
 
 /** The API says what would go, and gives the token that shows that it was read. */
-function Delete({ name, photos, onClose, onDone }: { name: string; photos: number; onClose: () => void; onDone: () => Promise<void> }) {
+function Delete(props: {
+  name: string;
+  photos: number;
+  onClose: () => void;
+  onLeaving: (leaving: boolean) => void;
+  onDone: () => Promise<void>;
+}) {
+  const { name, photos, onClose, onLeaving, onDone } = props;
   const [failed, setFailed] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const path = { name };
   const { data: asked } = useQuery({
     queryKey: ["delete-collection", name],
+    enabled: !busy,
     queryFn: async ({ signal }) => {
       const { error } = await client.DELETE("/api/v1/collections/{name}", { params: { path }, signal });
       const said = error as { error?: { details?: { token?: string; photos?: number } } } | undefined;
@@ -205,6 +216,7 @@ function Delete({ name, photos, onClose, onDone }: { name: string; photos: numbe
   });
   const remove = async () => {
     setBusy(true);
+    onLeaving(true);
     try {
       const query = { confirm: asked?.token };
       await answer(client.DELETE("/api/v1/collections/{name}", { params: { path, query } }));
@@ -212,6 +224,7 @@ function Delete({ name, photos, onClose, onDone }: { name: string; photos: numbe
     } catch (error) {
       setFailed(asApiError(error).message);
       setBusy(false);
+      onLeaving(false);
     }
   };
   return (
