@@ -220,14 +220,14 @@ class PhotoSearch:
         """`most` photos deep at most; by words also what is less than relevant comes when there is to be `further`."""
         background = self._background(content.vectors)
         first = CANDIDATES if request.cut else max(CANDIDATES, request.offset + request.limit + 1)
-        meaning, meaning_ended = _to_the_cut(
+        meaning, meaning_ended, meaning_shortened = _to_the_cut(
             [partial(self.index.nearest, vector, condition=condition) for vector in content.vectors],
             (lambda best: least_of_meaning(best, background)) if request.cut else None,
             first,
             most,
             further=False,  # every photo has a cosine
         )
-        matches, words_ended = _to_the_cut(
+        matches, words_ended, words_shortened = _to_the_cut(
             [partial(self.index.matching, asked, condition=condition) for asked in words],
             least_of_words if request.cut else None,
             first,
@@ -238,7 +238,7 @@ class PhotoSearch:
         if not request.cut:
             return _Lists(meaning, matches, named, set(), meaning_ended and words_ended, False)
         relevant = relevant_ids(meaning, matches, background) | named.keys()
-        shortened = max(len(meaning), len(matches)) >= most < self.index.point_count()
+        shortened = (meaning_shortened or words_shortened) and most < self.index.point_count()
         return _Lists(meaning, matches, named, relevant, meaning_ended and words_ended, shortened)
 
     def _kept_page(self, request: SearchRequest, ranking: Ranking, start: int, kept: str) -> SearchPage:
@@ -481,8 +481,10 @@ class _Fetch(Protocol):
 
 def _to_the_cut(
     fetches: Sequence[_Fetch], least_for: Callable[[float], float] | None, first: int, most: int, further: bool
-) -> tuple[RankedList, bool]:
-    """The best of several lists, each so deep that it ends below what is relevant, and whether each has all it can.
+) -> tuple[RankedList, bool, bool]:
+    """The best of several lists, each so deep that it ends below what is relevant.
+
+    And whether each has all it can, and whether one ends at `most` where photos are relevant still.
 
     `least_for` gives the least relevant score from the best one; None: it does not matter. A list that has to go deeper
     than the `first` ends behind what is relevant, or goes `further`; none of these has more than `most`.
@@ -490,11 +492,11 @@ def _to_the_cut(
     lists = [fetch(limit=first) for fetch in fetches]
     found = best_of(lists)
     if all(len(each) < first for each in lists):
-        return found, True
+        return found, True, False
     if least_for is None:
-        return found, False
+        return found, False, False
     least = least_for(found.scores[0])
-    deep, ended = [], True
+    deep, ended, shortened = [], True, False
     for fetch, each in zip(fetches, lists, strict=True):
         whole = len(each) < first
         if not whole and each.scores[-1] >= least:
@@ -505,7 +507,8 @@ def _to_the_cut(
                 each = fetch(limit=min(most, len(fetch(limit=most, least=least)) + 1))
         deep.append(each)
         ended = ended and whole
-    return best_of(deep), ended
+        shortened = shortened or (len(each) >= most and each.scores[-1] >= least)
+    return best_of(deep), ended, shortened
 
 
 def _vectors(

@@ -231,6 +231,16 @@ def test_long_lists_end_where_they_say_and_what_is_newest_is_the_newest_of_all(
     assert set(chosen_ids(search, words)) == set(hills)
 
 
+def test_a_list_that_ends_among_what_is_less_alike_has_all_that_is_relevant(
+    index: VectorIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "hill " + " ".join(f"word{'x' * n}" for n in range(80))
+    index.upsert(replace(point, words="hill" if n < 1200 else long) for n, point in enumerate(made(range(2400))))
+    monkeypatch.setattr(photo_search, "_MOST_RANKED", 1500)
+    page = PhotoSearch(index, Axes()).search(SearchRequest(texts=(("hill", 1.0),), mode="words", limit=10))
+    assert (page.relevant, page.relevant_exact, page.total, page.total_exact) == (1200, True, 1500, False)
+
+
 def test_without_a_cut_photos_come_in_their_plain_order(index: VectorIndex) -> None:
     index.upsert(made(range(1500)))
     search = PhotoSearch(index, Axes())
