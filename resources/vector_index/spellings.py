@@ -60,9 +60,11 @@ class Spellings:
 
     def _with_word(self, word: str) -> set[int]:
         """A name has it as it stands, or all its parts: "xt4" and "x-t4" mean "X-T4", "24-70" means "24-70mm"."""
-        found = [self._by_token.get(_root(token), set()) for token in tokens(word)]
-        parts = found[1:] if len(found) > 1 else found
-        return set.intersection(*parts) | found[0] | self._by_token.get(_joined(word), set())
+        pieces = tokens(word)
+        if len(pieces) > 1 and pieces[0] == folded(word):  # as it stands, before its parts
+            pieces = pieces[1:]
+        parts = [self._by_token.get(_root(token), set()) for token in pieces]
+        return set.intersection(*parts) | self._by_token.get(_joined(word), set())
 
     @cached_property
     def _by_token(self) -> dict[int | str, set[int]]:
