@@ -3,28 +3,78 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
+from operator import neg
+from typing import NamedTuple
 
-from resources.vector_index import RankedList
+from resources.vector_index import Ranked, RankedList
 
-__all__ = ["best_of", "cut_of", "fuse", "least_of_meaning", "least_of_words", "relevant_ids"]
+__all__ = [
+    "CANDIDATES",
+    "Cut",
+    "best_of",
+    "cut_of",
+    "cut_of_words",
+    "deep_for",
+    "fuse",
+    "least_of_meaning",
+    "least_of_words",
+    "reaching",
+]
 
+# How deep a ranked list is taken at first: so many of each are fused, and among so many an edge is looked for.
+CANDIDATES = 1000
+# So many times as deep each time that what is relevant goes on to the end.
+_DEEPER = 4
 # Cormack, Clarke and Buettcher, "Reciprocal Rank Fusion outperforms Condorcet ...", SIGIR 2009: k = 60.
 _RRF_K = 60
 _SURELY, _PERHAPS = 0.9, 0.6
 
 
-def fuse(*lists: RankedList) -> RankedList:
-    """Reciprocal rank fusion: each list gives a photo 1 / (60 + its rank); by (sum descending, id).
+def deep_for(places: int) -> int:
+    """How deep lists are taken so that of what is relevant so many are known, and one more."""
+    depth = CANDIDATES
+    while depth <= places:
+        depth *= _DEEPER
+    return depth + 1
 
-    Done here and not by the engine because ties are broken by id before ranks are given, so that a page is the same
-    page each time it is asked for.
+
+class Cut(NamedTuple):
+    """So many of a list's best are `relevant`; when not `sure` there may be more."""
+
+    relevant: int
+    sure: bool
+
+
+def fuse(*lists: tuple[RankedList, int]) -> tuple[list[Ranked], list[Ranked]]:
+    """What is relevant of several lists, best first, and what is not; of each list so many are relevant.
+
+    Reciprocal rank fusion of the best 1,000 of each list: a photo gets 1 / (60 + its rank) from each that has it. What
+    is relevant only by a list's further places comes behind, with what its best one gives. So the order does not depend
+    on how deep the lists are. By (score descending, id): done here and not by the engine because ties are broken by id
+    before ranks are given, so that a page is the same page each time it is asked for.
     """
-    scores: dict[str, float] = {}
-    for ranked in lists:
-        for rank, photo_id in enumerate(ranked.ids, start=1):
-            scores[photo_id] = scores.get(photo_id, 0.0) + 1.0 / (_RRF_K + rank)
-    return _by_score(scores)
+    fused: dict[str, float] = {}
+    best: dict[str, float] = {}
+    near: set[str] = set()
+    far: set[str] = set()
+    for ranked, relevant in lists:
+        ids = ranked.ids
+        near.update(ids[: min(relevant, CANDIDATES)])
+        far.update(ids[CANDIDATES:relevant])
+        for rank, photo_id in enumerate(ids, start=1):
+            share = 1.0 / (_RRF_K + rank)
+            if rank <= CANDIDATES:
+                fused[photo_id] = fused.get(photo_id, 0.0) + share
+            else:
+                best[photo_id] = max(best.get(photo_id, 0.0), share)
+    far -= near
+    found = near | far
+    rest = {photo_id: score for photo_id, score in (best | fused).items() if photo_id not in found}
+    behind = {photo_id: best[photo_id] for photo_id in far}
+    return [*_by_score({photo_id: fused[photo_id] for photo_id in near}), *_by_score(behind)], list(_by_score(rest))
 
 
 def best_of(lists: Sequence[RankedList]) -> RankedList:
@@ -38,18 +88,14 @@ def best_of(lists: Sequence[RankedList]) -> RankedList:
     return _by_score(scores)
 
 
+def reaching(scores: Sequence[float], least: float) -> int:
+    """How many of these, best first, are no less than that."""
+    return bisect_right(scores, -least, key=neg)
+
+
 def _by_score(scores: dict[str, float]) -> RankedList:
     ids = sorted(scores, key=scores.__getitem__, reverse=True)
     return RankedList([scores[photo_id] for photo_id in ids], ids.__getitem__)
-
-
-def relevant_ids(meaning: RankedList, words: RankedList, background: float | None = None) -> set[str]:
-    """The photos that stand out for this query: `cut_of` the cosines, and of words those with half the best score."""
-    found = set(meaning.ids[: cut_of(meaning.scores, background)])
-    if words:
-        least = least_of_words(words.scores[0])
-        found.update(words.ids[: sum(score >= least for score in words.scores)])
-    return found
 
 
 def least_of_meaning(best: float, background: float | None) -> float:
@@ -62,22 +108,47 @@ def least_of_words(best: float) -> float:
     return best / 2
 
 
-def cut_of(scores: Sequence[float], background: float | None) -> int:
-    """How many of these cosines, best first, are relevant.
+def cut_of_words(scores: Sequence[float], whole: bool) -> Cut:
+    """Of the BM25 scores, best first, those that are at least half as good as the best."""
+    count = reaching(scores, least_of_words(scores[0])) if scores else 0
+    return Cut(count, True) if whole or count < len(scores) else Cut(count - 1, False)
+
+
+def cut_of(scores: Sequence[float], background: float | None, whole: bool = True) -> Cut:
+    """How many of these cosines, best first, are relevant; `whole`: none follow.
 
     A flat threshold does not work: cosines of one model differ from query to query more than between a match and a
     miss. So the way from the `background` (the median cosine of the library to this query; None: there are too few
     photos to tell one, and all count) to the best score is what is cut: at the largest step down between 90% and 60%
     of it. Both shares were measured, `docs/decisions/relevance-cut.md`.
+
+    More than 1,000 between these shares are looked at in stretches that end at the 1,000th, 4,000th, 16,000th ...: a
+    step that is larger than what is left to 60% is the largest, so the cut is known without what follows; with none the
+    next stretch decides. That gives the same cut however deep a list is, as soon as it is deep enough to be sure.
     """
     if background is None or not scores:
-        return len(scores)
+        return Cut(len(scores), whole)
     way = scores[0] - background
     if way <= 0:
-        return 1
-    surely = sum(score >= background + _SURELY * way for score in scores)
-    perhaps = sum(score >= background + _PERHAPS * way for score in scores)
-    # What follows the last candidate is not known; the step to the last share stands for it.
-    ends = [*scores[surely : perhaps + 1], background + _PERHAPS * way][: perhaps - surely + 1]
-    steps = [score - after for score, after in zip(scores[surely - 1 : perhaps], ends, strict=True)]
-    return surely + steps.index(max(steps))
+        return Cut(1, True)
+    line = background + _PERHAPS * way
+    begin, perhaps = reaching(scores, background + _SURELY * way), reaching(scores, line)
+    end = CANDIDATES
+    while perhaps >= end:
+        if begin < end:
+            place, step = _largest_step(scores[begin - 1 : end])
+            if step >= scores[end - 1] - line:
+                return Cut(begin + place, True)
+            begin = end
+        end *= _DEEPER
+    if perhaps == len(scores) and not whole:
+        return Cut(min(begin, len(scores) - 1), False)
+    following = scores[perhaps] if perhaps < len(scores) else line
+    return Cut(begin + _largest_step([*scores[begin - 1 : perhaps], following])[0], True)
+
+
+def _largest_step(scores: Sequence[float]) -> tuple[int, float]:
+    """Before which of these, best first, the largest step down is, counted from the second; and how large it is."""
+    steps = [score - after for score, after in pairwise(scores)]
+    step = max(steps)
+    return steps.index(step), step

@@ -9,16 +9,27 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from resources.errors import LoupeError
 from resources.search.cursors import Cursor, KeptRankings, Ranking, cursor_expired, question_of
-from resources.search.fusion import best_of, cut_of, fuse, least_of_meaning, least_of_words, relevant_ids
+from resources.search.fusion import (
+    CANDIDATES,
+    Cut,
+    best_of,
+    cut_of,
+    cut_of_words,
+    deep_for,
+    fuse,
+    least_of_meaning,
+    least_of_words,
+    reaching,
+)
 from resources.search.query_fields import described
 from resources.search.requests import Hit, SearchPage, SearchRequest, SearchWarning, Texts
 from resources.vector_index import (
@@ -42,12 +53,10 @@ from resources.vector_index.words import query as word_query
 
 __all__ = ["PhotoSearch", "TextEncoder"]
 
-# How deep a ranked list is taken at least, whatever the page, so that pages of one query never overlap or leave gaps.
-CANDIDATES = 1000
-# So many times as deep each time that what is relevant goes on to the end.
-_DEEPER = 4
-# A ranked list that has to be kept for its cursor ends here at first, however many photos more are relevant.
-_MOST_RANKED = 10_000
+# How deep a list by meaning is taken first: seldom more are relevant.
+_FIRST = 128
+# Then, and any other list at first: with one more than what decides.
+_DEEP = CANDIDATES + 1
 MOST_PER_PAGE = 1000
 _FEWEST_TO_CUT = 20
 _LEAST_NORM = 1e-3
@@ -73,19 +82,51 @@ class _Content:
     warnings: tuple[SearchWarning, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Lists:
-    """What each way of ranking finds, as deep as anything is relevant.
+class _Found(NamedTuple):
+    """What one way of ranking finds. `cut`: what of it is relevant, None without a cut; `ended`: it is all that it can.
 
-    `whole`: they hold all that matches; `shortened`: not even all that is relevant.
+    A list with a cut that is sure has at least what is relevant, any other ends where there may be more.
     """
 
-    meaning: RankedList
-    words: RankedList
+    ranked: RankedList
+    cut: Cut | None
+    ended: bool
+
+    @property
+    def relevant(self) -> int:
+        return len(self.ranked) if self.cut is None else self.cut.relevant
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """What each way of ranking finds, and photos that the query names."""
+
+    meaning: _Found
+    words: _Found
     named: dict[str, None]
-    relevant: set[str]
-    whole: bool
-    shortened: bool
+
+    @property
+    def relevant(self) -> set[str]:
+        lists = (self.meaning, self.words)
+        return {photo_id for found in lists for photo_id in found.ranked.first(found.relevant).ids} | self.named.keys()
+
+    @property
+    def shortened(self) -> bool:
+        """More may be relevant."""
+        return any(found.cut is not None and not found.cut.sure for found in (self.meaning, self.words))
+
+    def in_order(self) -> tuple[list[Ranked], list[Ranked]]:
+        """What is relevant, best first, and what is not."""
+        lists = [found for found in (self.meaning, self.words) if found.ranked]
+        if len(lists) == 1:
+            ranked, relevant = list(lists[0].ranked), lists[0].relevant
+            found, others = ranked[:relevant], ranked[relevant:]
+        else:
+            found, others = fuse(*((each.ranked, each.relevant) for each in lists))
+        first = [Ranked(photo_id, 1.0) for photo_id in self.named]
+        return first + [hit for hit in found if hit.photo_id not in self.named], [
+            hit for hit in others if hit.photo_id not in self.named
+        ]
 
 
 class PhotoSearch:
@@ -119,7 +160,7 @@ class PhotoSearch:
             return self._browse(request, condition, cursor, content.warnings)  # all that is said is what is unwanted
         if not words and request.sort == "relevance":
             return self._by_meaning(request, content, condition, cursor)
-        most = max(_MOST_RANKED, request.offset + request.limit + 1)
+        most = deep_for(request.offset + request.limit)
         return self._kept_page(request, self._ranking(request, content, words, condition, most), request.offset, "")
 
     def similar(
@@ -148,7 +189,7 @@ class PhotoSearch:
         content, words, condition = self._asked(request)
         if not words and (not content.vectors or not _wants(request)):
             return condition
-        lists = self._lists(request, content, words, condition, self.index.point_count(), further=False)
+        lists = self._lists(request, content, words, condition, self.index.point_count() + 1, further=False)
         return Ids(tuple(sorted(lists.relevant)))
 
     # Lists and pages
@@ -165,7 +206,7 @@ class PhotoSearch:
         """The list that the cursor names, made longer when its page would go beyond it."""
         kept = self._kept.get(cursor.kept)
         if kept.shortened and cursor.rank + request.limit >= len(kept):
-            most = _DEEPER * (cursor.rank + request.limit)
+            most = deep_for(cursor.rank + request.limit)
             kept = kept.followed_by(self._ranking(request, *self._asked(request), most))
             self._kept.keep(kept, cursor.kept)
         return kept
@@ -181,24 +222,21 @@ class PhotoSearch:
         """The list by words, by both, or of what is relevant by date."""
         by_date = request.sort != "relevance"
         if by_date:  # the newest may be the least relevant
-            most = self.index.point_count()
+            most = self.index.point_count() + 1
         lists = self._lists(request, content, words, condition, most, further=not by_date)
-        meaning, matches, relevant, exact = lists.meaning, lists.words, lists.relevant, lists.whole
-        ranked = fuse(meaning, matches) if meaning and matches else meaning or matches
-        scores = dict.fromkeys(lists.named, 1.0)
-        for photo_id, score in ranked:
-            scores.setdefault(photo_id, score)
-        ids = [photo_id for photo_id in scores if photo_id in relevant]
+        relevant, others = lists.in_order()
+        scores = dict([*relevant, *others])
+        ids, exact = [hit.photo_id for hit in relevant], lists.meaning.ended and lists.words.ended
         if by_date:  # only what is relevant is kept: the rest would come first as often as last
             ids = self.index.browse(len(ids), 0, Ids(tuple(ids)), newest_first=request.sort == "newest")
             exact = True
         elif not lists.shortened:  # else what follows is relevant
-            ids += [photo_id for photo_id in scores if photo_id not in relevant]
+            ids += [hit.photo_id for hit in others]
         return Ranking.of(
             ids,
             scores,
-            dict(zip(meaning.ids, meaning.scores, strict=True)),
-            dict(zip(matches.ids, matches.scores, strict=True)),
+            dict(lists.meaning.ranked),
+            dict(lists.words.ranked),
             total=len(ids),
             exact=exact,
             relevant=len(relevant) if request.cut else None,
@@ -219,27 +257,22 @@ class PhotoSearch:
     ) -> _Lists:
         """`most` photos deep at most; by words also what is less than relevant comes when there is to be `further`."""
         background = self._background(content.vectors)
-        first = CANDIDATES if request.cut else max(CANDIDATES, request.offset + request.limit + 1)
-        meaning, meaning_ended, meaning_shortened = _to_the_cut(
+        first = _DEEP if request.cut else max(_DEEP, request.offset + request.limit + 1)
+        meaning = _to_the_cut(
             [partial(self.index.nearest, vector, condition=condition) for vector in content.vectors],
-            (lambda best: least_of_meaning(best, background)) if request.cut else None,
+            _Cosines(background) if request.cut else None,
             first,
             most,
             further=False,  # every photo has a cosine
         )
-        matches, words_ended, words_shortened = _to_the_cut(
+        matches = _to_the_cut(
             [partial(self.index.matching, asked, condition=condition) for asked in words],
-            least_of_words if request.cut else None,
+            _WordScores() if request.cut else None,
             first,
             most,
             further=further,
         )
-        named = self._named(request, condition)
-        if not request.cut:
-            return _Lists(meaning, matches, named, set(), meaning_ended and words_ended, False)
-        relevant = relevant_ids(meaning, matches, background) | named.keys()
-        shortened = (meaning_shortened or words_shortened) and most < self.index.point_count()
-        return _Lists(meaning, matches, named, relevant, meaning_ended and words_ended, shortened)
+        return _Lists(meaning, matches, self._named(request, condition))
 
     def _kept_page(self, request: SearchRequest, ranking: Ranking, start: int, kept: str) -> SearchPage:
         page = ranking.part(start, start + request.limit)
@@ -266,35 +299,37 @@ class PhotoSearch:
     ) -> SearchPage:
         """Meaning alone can be paged to the end: every embedded photo has a score, and it is its own."""
         start = cursor.rank if cursor else request.offset
-        depth = max(CANDIDATES if request.cut else 0, start + request.limit + 1)
+        depth = max(_FIRST if request.cut else 0, start + request.limit + 1)
         background = self._background(content.vectors) if request.cut else None
         while True:
             ranked = self._nearest(content.vectors, depth, condition)
+            whole = len(ranked) < depth
             if cursor:
                 start = bisect_right(ranked, (-cursor.score, cursor.photo_id), key=_place)
-            if len(ranked) < depth:
+            if whole:
                 break
             if start + request.limit >= len(ranked):
                 depth = 2 * max(depth, start)  # photos came in above the cursor
-            elif request.cut and ranked.scores[-1] >= least_of_meaning(ranked.scores[0], background):
-                depth *= _DEEPER
+            elif request.cut and depth < _DEEP and not cut_of(ranked.scores, background, whole=False).sure:
+                depth = _DEEP
             else:
                 break
         page = ranked[start : start + request.limit]
-        exact = len(ranked) < depth
-        total = len(ranked) if exact else self.index.counted(_and(HasVector(), condition))
+        total = len(ranked) if whole else self.index.counted(_and(HasVector(), condition))
         following = start + len(page) < len(ranked)
-        return self._page(
+        cut = cut_of(ranked.scores, background, whole) if request.cut else None
+        shown = self._page(
             page,
             total,
             True,
-            cut_of(ranked.scores, background) if request.cut else None,
+            cut.relevant if cut else None,
             "meaning",
             content.warnings,
             {hit.photo_id: hit.score for hit in page},
             {},
             self._cursor_after(request, page[-1], start + len(page)) if page and following else None,
         )
+        return replace(shown, relevant_exact=cut is None or cut.sure)
 
     def _browse(
         self,
@@ -479,36 +514,71 @@ class _Fetch(Protocol):
     def __call__(self, *, limit: int, least: float | None = None) -> RankedList: ...
 
 
-def _to_the_cut(
-    fetches: Sequence[_Fetch], least_for: Callable[[float], float] | None, first: int, most: int, further: bool
-) -> tuple[RankedList, bool, bool]:
-    """The best of several lists, each so deep that it ends below what is relevant.
+class _Rule(Protocol):
+    """Where relevance ends in a list."""
 
-    And whether each has all it can, and whether one ends at `most` where photos are relevant still.
+    def least(self, best: float) -> float:
+        """The score below which nothing is relevant."""
 
-    `least_for` gives the least relevant score from the best one; None: it does not matter. A list that has to go deeper
-    than the `first` ends behind what is relevant, or goes `further`; none of these has more than `most`.
+    def cut(self, scores: Sequence[float], whole: bool) -> Cut: ...
+
+
+@dataclass(frozen=True)
+class _Cosines:
+    background: float | None
+
+    def least(self, best: float) -> float:
+        return least_of_meaning(best, self.background)
+
+    def cut(self, scores: Sequence[float], whole: bool) -> Cut:
+        return cut_of(scores, self.background, whole)
+
+
+class _WordScores:
+    least = staticmethod(least_of_words)
+    cut = staticmethod(cut_of_words)
+
+
+def _to_the_cut(fetches: Sequence[_Fetch], rule: _Rule | None, first: int, most: int, *, further: bool) -> _Found:
+    """The best of several lists, so deep that by the rule it is sure where relevance ends, if `most` of each suffice.
+
+    A list that has to go deeper than the `first` ends behind what may be relevant, or goes `further` to `most`.
     """
     lists = [fetch(limit=first) for fetch in fetches]
-    found = best_of(lists)
-    if all(len(each) < first for each in lists):
-        return found, True, False
-    if least_for is None:
-        return found, False, False
-    least = least_for(found.scores[0])
-    deep, ended, shortened = [], True, False
-    for fetch, each in zip(fetches, lists, strict=True):
-        whole = len(each) < first
-        if not whole and each.scores[-1] >= least:
-            if further:
-                each = fetch(limit=most)
-                whole = len(each) < most
-            else:  # and the next one: where relevance ends depends on how far below it is
-                each = fetch(limit=min(most, len(fetch(limit=most, least=least)) + 1))
-        deep.append(each)
-        ended = ended and whole
-        shortened = shortened or (len(each) >= most and each.scores[-1] >= least)
-    return best_of(deep), ended, shortened
+    ended = [len(each) < first for each in lists]
+    found = _found(lists, ended, rule)
+    if rule is None or found.cut is None or found.cut.sure or most <= first:
+        return found
+    best = found.ranked.scores[0]
+    for at, fetch in enumerate(fetches):
+        if ended[at] or lists[at].scores[-1] < rule.least(best):
+            continue
+        if further:
+            lists[at] = fetch(limit=most)
+            ended[at] = len(lists[at]) < most
+        else:
+            lists[at], ended[at] = _down_to(rule.least(best), best, fetch, most)
+    return _found(lists, ended, rule)
+
+
+def _down_to(least: float, best: float, fetch: _Fetch, most: int) -> tuple[RankedList, bool]:
+    """A list down to `least` and the next one below, on which depends where relevance ends; and whether it is all."""
+    found = fetch(limit=most, least=least - (best - least) / 4)  # the next one is seldom further away
+    count = reaching(found.scores, least)
+    if count < len(found) or count == most:
+        return found.first(count + 1), False
+    found = fetch(limit=count + 1)
+    return found, len(found) <= count
+
+
+def _found(lists: Sequence[RankedList], ended: Sequence[bool], rule: _Rule | None) -> _Found:
+    ranked, whole = best_of(lists), all(ended)
+    if rule is None:
+        return _Found(ranked, None, whole)
+    # Below the end of one list it is not known what of it belongs between what another still has.
+    floor = max((each.scores[-1] for each, is_all in zip(lists, ended, strict=True) if not is_all), default=None)
+    sure = len(ranked) if floor is None else reaching(ranked.scores, floor)
+    return _Found(ranked, rule.cut(ranked.scores[:sure], whole), whole)
 
 
 def _vectors(

@@ -108,23 +108,27 @@ class RankedList(Sequence[Ranked]):
     def __init__(self, scores: Sequence[float], id_at: Callable[[int], str]) -> None:
         """`scores` best first, equal ones in any order; `id_at` gives the id at a place among them."""
         self.scores = scores
+        self._uncut = scores
         self._id_at = id_at
-        self._tied: dict[int, str] = {}
-        self._ids: list[str] | None = None
-        start = 0
-        for end in range(1, len(scores) + 1):
-            if end < len(scores) and scores[end] == scores[start]:
-                continue
-            if end - start > 1:
-                self._tied |= enumerate(sorted(map(id_at, range(start, end))), start)
-            start = end
+        self._made: dict[int, str] = {}
 
     @property
     def ids(self) -> list[str]:
         """Those of all."""
-        if self._ids is None:
-            self._ids = [self._tied.get(at) or self._id_at(at) for at in range(len(self))]
-        return self._ids
+        return [self._made.get(at) or self._make(at) for at in range(len(self))]
+
+    def _make(self, at: int) -> str:
+        """The id at a place; of all with the same score at once, as their order is to be known."""
+        scores, start, end = self._uncut, at, at + 1
+        while start and scores[start - 1] == scores[at]:
+            start -= 1
+        while end < len(scores) and scores[end] == scores[at]:
+            end += 1
+        if end - start == 1:
+            self._made[at] = self._id_at(at)
+        else:
+            self._made |= enumerate(sorted(map(self._id_at, range(start, end))), start)
+        return self._made[at]
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -141,14 +145,14 @@ class RankedList(Sequence[Ranked]):
             return [self[each] for each in range(*place.indices(len(self)))]
         score = self.scores[place]  # raises IndexError
         at = place + len(self) if place < 0 else place
-        return Ranked(self._ids[at] if self._ids else self._tied.get(at) or self._id_at(at), score)
+        return Ranked(self._made.get(at) or self._make(at), score)
 
     def first(self, count: int) -> RankedList:
         """The best `count`."""
         if count >= len(self):
             return self
         cut = copy(self)
-        cut.scores, cut._ids = self.scores[:count], self._ids and self._ids[:count]
+        cut.scores = self.scores[:count]
         return cut
 
 

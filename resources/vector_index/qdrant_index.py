@@ -233,7 +233,7 @@ class QdrantIndex(ABC):
         if not words or limit < 1:
             return _NOTHING
         lean = self._lean(condition)
-        found = _widened(limit, lambda n: self._search(words, WORDS, n, lean, least)).first(limit)
+        found = self._search(words, WORDS, limit + _MOST_TIES, lean, least).first(limit)  # captions tie often
         return found.first(bisect_left(found.scores, 0.0, key=neg))
 
     def browse(

@@ -15,7 +15,7 @@ import pytest
 
 from resources.errors import LoupeError
 from resources.home import Home
-from resources.search import PhotoSearch, SearchRequest, photo_search
+from resources.search import PhotoSearch, SearchRequest
 from resources.search.chosen import chosen_ids
 from resources.search.cursors import KeptRankings, Ranking
 from resources.vector_index import Ids, IndexModel, PhotoPoint, Ranked, SearchFilters, VectorIndex
@@ -134,8 +134,12 @@ def test_what_is_relevant_is_counted_paged_and_chosen_to_the_last(index: VectorI
     words = SearchRequest(texts=(("hill", 1.0),), mode="words", limit=500)
     meaning = SearchRequest(texts=(("3", 1.0),), mode="meaning", limit=500)
     page = search.search(words)
-    assert (page.total, page.total_exact, page.relevant) == (len(hills), True, len(hills))
-    assert search.search(meaning).relevant == len(shown)
+    assert (page.total, page.total_exact, page.relevant, page.relevant_exact) == (1000, False, 1000, False)
+    page = search.search(meaning)
+    assert (page.total, page.total_exact, page.relevant, page.relevant_exact) == (2600, True, 1000, False)
+    for request, known in ((words, len(hills)), (meaning, len(shown))):  # the pages that go further tell
+        far = search.search(replace(request, offset=1500))
+        assert (far.relevant, far.relevant_exact) == (known, True)
     for request, relevant in ((words, hills), (meaning, shown)):
         assert set(walk(search, request, lambda page: None)[: len(relevant)]) == relevant
         assert set(chosen_ids(search, request)) == relevant
@@ -206,39 +210,35 @@ def test_paging_by_meaning_gives_each_of_many_that_are_equal_once(index: VectorI
     assert len(found) == len(set(found)) == 3000
 
 
-def test_long_lists_end_where_they_say_and_what_is_newest_is_the_newest_of_all(
-    index: VectorIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_lists_end_where_they_say_and_what_is_newest_is_the_newest_of_all(index: VectorIndex) -> None:
     index.upsert(made(range(2600)))
     hills = [pid(n) for n in range(2600) if n % 4]
     words = SearchRequest(texts=(("hill", 1.0),), mode="words", limit=1000)
-    monkeypatch.setattr(photo_search, "_MOST_RANKED", 1100)
     search = PhotoSearch(index, Axes())
-    page = search.search(words)
-    assert (page.total, page.total_exact, page.relevant, page.relevant_exact) == (1100, False, 1100, False)
     found = walk(search, words, print)
     assert len(found) == len(hills)
     assert set(found) == set(hills)
     far = search.search(replace(words, offset=1500, limit=20))
-    assert len({hit.photo_id for hit in far.hits} & set(hills)) == 20
+    assert [hit.photo_id for hit in far.hits] == found[1500:1520]
     both = SearchRequest(texts=(("3", 1.0), ("hill", 1.0)), limit=200)
     found = walk(search, both, print)
     assert len(found) == len(set(found))
     assert set(chosen_ids(search, both)) <= set(found)
+    by_offset = [hit.photo_id for at in range(0, 2000, 200) for hit in search.search(replace(both, offset=at)).hits]
+    assert by_offset == found[: len(by_offset)]
     dated = search.search(replace(words, sort="newest"))
     assert (dated.total, dated.relevant_exact, dated.relevant) == (len(hills), True, len(hills))
     assert [hit.photo_id for hit in dated.hits] == index.browse(1000, 0, Ids(tuple(hills)))
     assert set(chosen_ids(search, words)) == set(hills)
 
 
-def test_a_list_that_ends_among_what_is_less_alike_has_all_that_is_relevant(
-    index: VectorIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_that_ends_among_what_is_less_alike_has_all_that_is_relevant(index: VectorIndex) -> None:
     long = "hill " + " ".join(f"word{'x' * n}" for n in range(80))
-    index.upsert(replace(point, words="hill" if n < 1200 else long) for n, point in enumerate(made(range(2400))))
-    monkeypatch.setattr(photo_search, "_MOST_RANKED", 1500)
-    page = PhotoSearch(index, Axes()).search(SearchRequest(texts=(("hill", 1.0),), mode="words", limit=10))
-    assert (page.relevant, page.relevant_exact, page.total, page.total_exact) == (1200, True, 1500, False)
+    index.upsert(replace(point, words="hill" if n < 1200 else long) for n, point in enumerate(made(range(4400))))
+    search = PhotoSearch(index, Axes())
+    words = SearchRequest(texts=(("hill", 1.0),), mode="words", limit=10)
+    page = search.search(replace(words, offset=1000))
+    assert (page.relevant, page.relevant_exact, page.total, page.total_exact) == (1200, True, 4001, False)
 
 
 def test_without_a_cut_photos_come_in_their_plain_order(index: VectorIndex) -> None:
@@ -275,10 +275,14 @@ def test_as_many_are_chosen_as_are_said_to_be_relevant(index: VectorIndex) -> No
     index.upsert(asked_for)
     search = PhotoSearch(index, Axes())
     meaning = SearchRequest(texts=(("3", 1.0),), mode="meaning", limit=10)
-    relevant = search.search(meaning).relevant
-    assert relevant is not None
-    assert relevant > 1000
-    assert len(chosen_ids(search, meaning)) == relevant == search.search(replace(meaning, sort="newest")).relevant
+    first, further = search.search(meaning), search.search(replace(meaning, offset=1290))
+    assert not first.relevant_exact
+    assert further.relevant_exact
+    assert first.relevant is not None
+    assert further.relevant is not None
+    assert first.relevant <= further.relevant
+    chosen = len(chosen_ids(search, meaning))
+    assert chosen == further.relevant == search.search(replace(meaning, sort="newest")).relevant
 
 
 def test_the_oldest_lists_are_given_up_first() -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from resources.errors import LoupeError
 from resources.home import Home
 from resources.search import PhotoSearch, SearchRequest
-from resources.search.fusion import cut_of, fuse, relevant_ids
+from resources.search.fusion import CANDIDATES, cut_of, cut_of_words, fuse
 from resources.vector_index import AnyOf, IndexModel, PhotoPoint, RankedList, SearchFilters, VectorIndex
 from resources.vector_index.opening import IndexFolder
 
@@ -311,17 +313,55 @@ def test_requests_that_make_no_sense_are_refused(search: PhotoSearch, request_: 
 
 def test_fusion_breaks_ties_by_id() -> None:
     one, other = RankedList([9.0], "b".__getitem__), RankedList([1.0], "a".__getitem__)
-    assert fuse(one, other).ids == ["a", "b"]
-    assert fuse(RankedList([9.0, 8.0], "ba".__getitem__), other)[0].photo_id == "a"
-    assert not fuse(RankedList([], str), RankedList([], str))
+    assert [hit.photo_id for hit in fuse((one, 1), (other, 1))[0]] == ["a", "b"]
+    both = RankedList([9.0, 8.0], "ba".__getitem__)
+    assert fuse((both, 2), (other, 1))[0][0].photo_id == "a"
+    assert [[hit.photo_id for hit in part] for part in fuse((both, 1), (other, 0))] == [["b"], ["a"]]
+    assert fuse((RankedList([], str), 0), (RankedList([], str), 0)) == ([], [])
+
+
+def test_the_order_of_fused_lists_does_not_depend_on_how_deep_they_are() -> None:
+    rng = np.random.default_rng(5)
+    orders = [[f"{n:04}" for n in rng.permutation(5000)] for _ in range(2)]
+
+    def fused(depth: int, relevant: int) -> list[str]:
+        scores = [1.0 - n / 9000 for n in range(depth)]
+        lists = [RankedList(scores, order.__getitem__) for order in orders]
+        found, others = fuse((lists[0], 40), (lists[1], relevant))
+        assert {hit.photo_id for hit in found} == set(orders[0][:40]) | set(orders[1][:relevant])
+        assert {hit.photo_id for hit in (*found, *others)} == set(orders[0][:depth]) | set(orders[1][:depth])
+        return [hit.photo_id for hit in found]
+
+    short, long = fused(CANDIDATES + 1, CANDIDATES), fused(4 * CANDIDATES + 1, 4 * CANDIDATES)
+    assert long[: len(short)] == short
 
 
 def test_the_cut_lies_between_the_best_and_the_background() -> None:
     scores = [0.32, 0.31, 0.30, *[0.24 - 0.001 * n for n in range(40)]]
-    meaning, nothing = RankedList(scores, str), RankedList([], str)
-    assert relevant_ids(meaning, nothing, 0.1) == {"0", "1", "2"}
-    assert relevant_ids(meaning.first(5), nothing) == {"0", "1", "2", "3", "4"}  # too few to know a background
-    assert relevant_ids(nothing, RankedList([8.0, 4.0, 3.9], "abc".__getitem__)) == {"a", "b"}
+    assert cut_of(scores, 0.1) == (3, True)
+    assert cut_of(scores[:5], None) == (5, True)  # too few to know a background
+    assert cut_of_words([8.0, 4.0, 3.9], whole=False) == (2, True)
+    assert cut_of_words([8.0, 4.0], whole=False) == (1, False)
+    assert cut_of_words([8.0, 4.0], whole=True) == (2, True)
+
+
+@given(
+    parts=st.lists(st.tuples(st.floats(0.0, 1.0), st.integers(1, 3000)), min_size=1, max_size=4),
+    seen=st.integers(1, 6000),
+    seed=st.integers(0, 99),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_cut_that_is_sure_is_that_of_the_whole_list(parts: list[tuple[float, int]], seen: int, seed: int) -> None:
+    """Groups of cosines around some heights, as of a library with so many photos of each kind."""
+    rng = np.random.default_rng(seed)
+    drawn = np.concatenate([height + 0.05 * rng.standard_normal(size) for height, size in parts])
+    scores = np.sort(drawn)[::-1].tolist()
+    whole, part = cut_of(scores, 0.0), cut_of(scores[:seen], 0.0, whole=seen >= len(scores))
+    assert whole.sure
+    if part.sure:
+        assert part.relevant == whole.relevant
+    else:
+        assert part.relevant <= whole.relevant
 
 
 @pytest.mark.parametrize(
@@ -338,7 +378,7 @@ def test_the_cut_lies_between_the_best_and_the_background() -> None:
     ],
 )
 def test_relevance_ends_at_the_largest_step_down(scores: list[float], background: float, cut: int) -> None:
-    assert cut_of(scores, background) == cut
+    assert cut_of(scores, background) == (cut, True)
 
 
 def test_alternatives_count_by_the_one_that_fits(search: PhotoSearch) -> None:

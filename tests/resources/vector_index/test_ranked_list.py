@@ -27,7 +27,7 @@ def test_only_the_ids_that_are_looked_at_are_made() -> None:
     assert made.made == 3
     assert list(ranked) == [("d", 4.0), ("c", 3.0), ("b", 2.0), ("a", 1.0)]
     assert list(ranked) == list(ranked)
-    assert made.made == 7
+    assert made.made == 4
     with pytest.raises(IndexError):
         ranked[4]
 
@@ -39,6 +39,7 @@ def test_equal_scores_are_in_the_order_of_ids() -> None:
     assert ranked.first(3).ids == ["z", "a", "b"]
     assert RankedList([2.0, 2.0], "ba".__getitem__).first(1)[0] == ("a", 2.0)
     assert ranked.first(99) is ranked
+    assert RankedList([1.0, 1.0, 2.0, 2.0], "badc".__getitem__).ids == ["a", "b", "c", "d"]  # by date, oldest first
 
 
 def test_the_first_of_a_list_keep_the_ids_that_were_made() -> None:
