@@ -8,6 +8,7 @@ queries for as long as it takes.
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -28,8 +29,8 @@ import structlog
 
 from resources.errors import LoupeError
 from resources.home import disk_bytes, free_bytes, process_lives, storage_error, write_atomically
-from resources.vector_index.condition_parts import split_covers, split_left_out, values_named
-from resources.vector_index.conditions import Condition
+from resources.vector_index.condition_parts import MEMBER, split_covers, split_left_out, values_named
+from resources.vector_index.conditions import And, Condition, Ids, Not
 from resources.vector_index.edge_dialect import EdgeDialect
 from resources.vector_index.points import IndexModel, IndexStats, PhotoPoint, RankedList, StoredPhoto, Vector
 from resources.vector_index.qdrant_index import (
@@ -61,6 +62,9 @@ _MOST_UNRECORDED_DELETES = 1000
 _LEAST_EF = 256
 _MOST_LEFT_OUT = 100
 _MOST_BY_GRAPH = 2000
+# Or the graph is asked without the filter, for so much more than there has to pass as the engine's estimate of how many
+# pass is off at most; a photo that is found so costs as much as looking at so many that pass.
+_SIFT_MORE, _SIFT_COST = 1.5, 24
 
 # What the engine raises where it did not expect to fail.
 _PANIC = "PanicException"
@@ -295,27 +299,51 @@ class EmbeddedIndex(QdrantIndex):
     def _search(
         self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None, least: float | None
     ) -> RankedList:
-        vector: Any = (
-            edge.SparseVector(list(query.indices), list(query.values))
-            if isinstance(query, SparseWords)
-            else np.ascontiguousarray(query, dtype=np.float32)
-        )
+        if isinstance(query, SparseWords):
+            sparse = edge.SparseVector(list(query.indices), list(query.values))
+            return self._asked(sparse, using, limit, condition, least, by_graph=False)
+        vector = np.ascontiguousarray(query, dtype=np.float32)
+        covers, filtered = split_covers(condition)
+        left_out, filtered = split_left_out(filtered)
+        linked = limit <= _MOST_BY_GRAPH and values_named(left_out) <= _MOST_LEFT_OUT
+        if linked and filtered is not None and self.compacted is not None:
+            open_ = [Not(MEMBER)] * covers + ([Not(left_out)] if left_out else [])
+            sifted = self._sifted(vector, using, limit, And(tuple(open_)) if open_ else None, filtered, least)
+            if sifted is not None:
+                return sifted
+        return self._asked(vector, using, limit, condition, least, by_graph=linked and filtered is None)
+
+    def _sifted(
+        self, vector: Vector, using: str, limit: int, open_: Condition | None, filtered: Condition, least: float | None
+    ) -> RankedList | None:
+        """The best that pass a filter of those that the graph finds without it.
+
+        None where it would take longer than looking at all that pass, and where too few pass of those that are found.
+        """
+        with self._using() as shard:
+            passing = shard.count(edge.CountRequest(exact=False, filter=self._dialect.filter(filtered)))
+        depth = math.ceil(_SIFT_MORE * limit * self.point_count() / max(passing, 1))
+        if depth > min(_MOST_BY_GRAPH, passing / _SIFT_COST):
+            return None
+        candidates = self._asked(vector, using, depth, open_, least, by_graph=True)
+        if not candidates:
+            return candidates
+        found = self._asked(vector, using, limit, And((Ids(tuple(candidates.ids)), filtered)), least, by_graph=False)
+        return found if len(found) == limit or len(candidates) < depth else None
+
+    def _asked(
+        self, query: Any, using: str, limit: int, condition: Condition | None, least: float | None, *, by_graph: bool
+    ) -> RankedList:
         request = edge.QueryRequest(
             limit=limit,
-            query=edge.Query.Nearest(vector, using=using),
+            query=edge.Query.Nearest(query, using=using),
             filter=self._dialect.filter(condition),
             score_threshold=threshold(least),
-            params=edge.SearchParams(hnsw_ef=max(limit, _LEAST_EF), exact=not self._by_graph(limit, condition)),
+            params=edge.SearchParams(hnsw_ef=max(limit, _LEAST_EF), exact=not by_graph),
         )
         with self._using() as shard:
             hits = shard.query(request)
         return RankedList([hit.score for hit in hits], lambda at: str(hits[at].id))
-
-    def _by_graph(self, limit: int, condition: Condition | None) -> bool:
-        """Whether the graph finds the best: few enough are asked for, and no filter keeps it from its links."""
-        _, rest = split_covers(condition)
-        left_out, rest = split_left_out(rest)
-        return rest is None and limit <= _MOST_BY_GRAPH and values_named(left_out) <= _MOST_LEFT_OUT
 
     def _ordered(self, key: str, descending: bool, limit: int, condition: Condition | None) -> RankedList:
         order = edge.OrderBy(key, edge.Direction.Desc if descending else edge.Direction.Asc)
