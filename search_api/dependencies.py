@@ -17,20 +17,23 @@ from search_api.services import Services
 __all__ = ["CurrentJob", "Dagster", "Held", "Live", "OpenLibrary", "PhotoId"]
 
 
-def _services(request: Request) -> Services:
+# Those that wait for nothing are coroutines: any other takes two changes of thread a request.
+
+
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _library(services: Annotated[Services, Depends(_services)]) -> Library:
+async def _library(services: Annotated[Services, Depends(_services)]) -> Library:
     return services.library
 
 
-def _live(services: Annotated[Services, Depends(_services)]) -> LiveIndex:
+async def _live(services: Annotated[Services, Depends(_services)]) -> LiveIndex:
     return services.live
 
 
-def _dagster(services: Annotated[Services, Depends(_services)]) -> DagsterClient:
+async def _dagster(services: Annotated[Services, Depends(_services)]) -> DagsterClient:
     return services.dagster
 
 

@@ -27,6 +27,8 @@ router = APIRouter(prefix="/images", tags=["images"])
 
 _FOR_EVER = "private, max-age=31536000, immutable"
 _ASK_EACH_TIME = "private, no-cache"
+# A picture of no more than this is read in the thread that looked for it, and not part by part in others.
+_READ_AT_ONCE = 1 << 20
 _JPEG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}}, "description": "The picture."}}
 _AS_IT_IS: dict[str, Any] = {"application/octet-stream": {}, "image/*": {}, "video/*": {}}
 _FILE: dict[int | str, dict[str, Any]] = {
@@ -172,7 +174,7 @@ def _picture(path: Path, pixel_hash: str, request: Request, version: str | None)
     headers = {"ETag": f'"{pixel_hash}"', "Cache-Control": _FOR_EVER if fixed else _ASK_EACH_TIME}
     if headers["ETag"] in request.headers.get("if-none-match", ""):  # whether the file is there or not
         return Response(status_code=304, headers=headers)
-    return _stored(path, headers)
+    return _stored(path, headers, ranged="range" in request.headers)
 
 
 def _instead(thumbnail: Path, pixel_hash: str) -> Response:
@@ -183,10 +185,12 @@ def _instead(thumbnail: Path, pixel_hash: str) -> Response:
     )
 
 
-def _stored(path: Path, headers: dict[str, str]) -> Response:
+def _stored(path: Path, headers: dict[str, str], ranged: bool = False) -> Response:
     """Raises `PREVIEW_NOT_FOUND` for a file that is not there, or was emptied by a power cut."""
     try:
         info = path.stat()
+        if 0 < info.st_size <= _READ_AT_ONCE and not ranged:
+            return Response(path.read_bytes(), media_type="image/jpeg", headers=headers)
     except OSError:
         info = None
     if info is None or info.st_size == 0:
