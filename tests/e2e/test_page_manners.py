@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -192,6 +193,25 @@ def test_a_search_is_asked_again_while_the_model_is_on_its_way(page: Any) -> Non
     page.get_by_role("heading", name="Search by content is starting").wait_for()
     photos(page).first.wait_for()
     expect(page.get_by_role("heading", name="Search by content is starting")).to_be_hidden()
+
+
+def test_of_a_list_that_says_there_is_more_all_are_counted(page: Any, url: str) -> None:
+    def shortened(route: Any) -> None:
+        asked = route.request.post_data_json
+        reply = route.fetch()
+        said = reply.json()
+        if not asked.get("offset"):
+            said |= {"relevant": 1, "relevant_exact": False, "total": 2, "hits": said["hits"][:2]}
+        route.fulfill(response=reply, json=said)
+
+    whole = httpx.post(f"{url}/api/v1/search", json={"q": "square"}).json()
+    assert whole["relevant"] > 2
+    page.route("**/api/v1/search", shortened)
+    search_box(page).fill("square")
+    title(page).to_have_text(re.compile(rf"^{whole['relevant']} good matches"))
+    choose(page, photos(page).first)
+    chosen(page).get_by_role("button", name=f"All {whole['relevant']}").click()
+    expect(chosen(page).get_by_role("status")).to_have_text(f"{whole['relevant']} chosen")
 
 
 def test_what_was_done_is_undone_by_a_key_and_the_focus_stays_near(page: Any, url: str) -> None:

@@ -11,6 +11,7 @@ import { answer, asApiError, client, type CollectionInfo, type SearchQuery } fro
 import { useMay } from "../api/library";
 import { altText } from "../grid/marks";
 import { useSearchSoon } from "../search/refresh";
+import { FAR_DOWN } from "../search/request";
 import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
@@ -159,7 +160,11 @@ function Split({ name, onClose, onDone }: { name: string; onClose: () => void; o
   const query = { q: asked, filters: { collections: [name] } } as SearchQuery;
   const { data, error } = useQuery({
     queryKey: ["search", "split", name, asked],
-    queryFn: ({ signal }) => answer(client.POST("/api/v1/search", { body: { ...query, limit: 1 }, signal })),
+    queryFn: async ({ signal }) => {
+      const ask = (offset: number) => answer(client.POST("/api/v1/search", { body: { ...query, limit: 1, offset }, signal }));
+      const first = await ask(0);
+      return first.relevant_exact ? first : ask(FAR_DOWN);
+    },
     enabled: asked !== "",
     placeholderData: keepPreviousData,
   });

@@ -20,7 +20,7 @@ import { nameOf } from "../wording";
 import { TextChips } from "./Chips";
 import { usePicture } from "./picture";
 import { useSearchSoon } from "./refresh";
-import { blockOptions, facetsOf, hasFilters, hasQuery, searchOf, type Search } from "./request";
+import { blockOptions, facetsOf, hasFilters, hasQuery, searchOf, type Search, wholeOptions } from "./request";
 import { TimeRail } from "./TimeRail";
 
 const FacetPanel = lazy(() => import("./Facets").then((module) => ({ default: module.FacetPanel })));
@@ -47,7 +47,10 @@ export function SearchPage() {
   if (first.data !== undefined && shown?.key !== asked.key) {
     setSettled({ search: asked, title: (reply) => titleOf(reply, view, picture) });
   }
-  const shownReply = useQuery({ ...blockOptions(shown ?? asked, 0), enabled: shown !== null }).data;
+  const firstReply = useQuery({ ...blockOptions(shown ?? asked, 0), enabled: shown !== null }).data;
+  const asksWhole = shown !== null && firstReply !== undefined && !firstReply.relevant_exact;
+  const whole = useQuery({ ...wholeOptions(shown ?? asked), enabled: asksWhole }).data;
+  const shownReply = useMemo(() => (asksWhole && whole ? { ...whole, hits: firstReply.hits } : firstReply), [asksWhole, whole, firstReply]);
   useEffect(() => {
     if (shown) window.scrollTo({ top: 0 });
   }, [shown?.key]); // eslint-disable-line

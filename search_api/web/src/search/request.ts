@@ -101,6 +101,17 @@ export const blockOptions = (search: Search, block: number) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
+// A place so far down that lists are looked through whole; who has more good matches is told that there are more.
+export const FAR_DOWN = 99_999;
+
+/** A reply that knows how many there are, where the first one only knows of some. */
+export const wholeOptions = (search: Search) =>
+  queryOptions({
+    queryKey: ["search", search.key, "whole"],
+    queryFn: ({ signal }) => fetchPart(search, FAR_DOWN, 1, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+
 /** As many photos as the API gives at once, for what is not shown. */
 export const PART = 500;
 
