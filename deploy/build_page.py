@@ -1,12 +1,13 @@
 """Build the page of `search_api/web/` into `search_api/web/dist/`, when anything it is made of has changed.
 
-Belongs here: finding Node, asking the app for its OpenAPI, npm's steps, the stamp. Not here: what the page is
-(`search_api/web/`) and serving it (`search_api/page.py`).
+Belongs here: finding Node, asking the app for its OpenAPI, npm's steps, packing the files, the stamp. Not here: what
+the page is (`search_api/web/`) and serving it (`search_api/page.py`).
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 WEB = PROJECT / "search_api" / "web"
 STAMP = WEB / "dist" / ".stamp"
 _OLDEST_NODE = (22, 12)  # what Vite and vitest ask for
+_PACKED, _LEAST_PACKED = frozenset([".css", ".js", ".json", ".mjs", ".svg"]), 1000
 _MADE = frozenset(["node_modules", "dist", "generated"])
 
 
@@ -44,6 +46,7 @@ def main() -> int:
             print(f"error: the page's step '{step}' failed", file=sys.stderr)
             return 1
     if not options.test:
+        _pack(WEB / "dist" / "assets")
         STAMP.write_text(made_of)
     return 0
 
@@ -95,6 +98,14 @@ def _install(npm: tuple[str, ...]) -> None:
     if _npm(npm, "ci", "--ignore-scripts", "--loglevel=error") != 0:
         raise SystemExit("error: the page's packages could not be installed (npm ci)")
     installed.write_bytes(lock.read_bytes())
+
+
+def _pack(assets: Path) -> None:
+    """What browsers take packed, beside each file: `page.py` sends it as it is."""
+    for path in sorted(assets.iterdir()):
+        content = path.read_bytes()
+        if path.suffix in _PACKED and len(content) > _LEAST_PACKED:
+            path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content, mtime=0))
 
 
 def _npm(npm: tuple[str, ...], *arguments: str) -> int:

@@ -5,10 +5,15 @@ Belongs here: addresses of the page's views and its files. Not here: building it
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 __all__ = ["BUILT", "DOCS", "VIEWS", "install"]
 
@@ -54,4 +59,26 @@ def install(app: FastAPI, built: Path = BUILT) -> None:
     for address, answer in (*((view, page) for view in VIEWS), (DOCS, docs)):
         app.add_api_route(address, answer, methods=["GET", "HEAD"], include_in_schema=False, response_model=None)
     if is_built:
+        app.mount("/assets", _Assets(directory=built / "assets"))
         app.frontend("/", directory=built, fallback=None)
+
+
+class _Assets(StaticFiles):
+    """Files that are named by what is in them: kept for ever, and sent as the build packed them to who takes that."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        reply = await self._packed(path, scope) or await super().get_response(path, scope)
+        reply.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        reply.headers["Vary"] = "Accept-Encoding"
+        return reply
+
+    async def _packed(self, path: str, scope: Scope) -> Response | None:
+        if "gzip" not in Headers(scope=scope).get("accept-encoding", ""):
+            return None
+        try:
+            reply = await super().get_response(f"{path}.gz", scope)
+        except HTTPException:  # too small to be packed, or not there at all
+            return None
+        reply.headers["Content-Encoding"] = "gzip"
+        reply.headers["Content-Type"] = mimetypes.guess_type(path)[0] or "application/octet-stream"
+        return reply

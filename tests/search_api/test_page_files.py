@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,24 @@ def test_every_view_is_the_one_page_and_is_asked_for_anew(built: Path) -> None:
     (built / "docs.html").unlink()  # of a page that was built by an earlier Loupe
     assert client.get("/docs", headers=HTML).status_code == 503
     assert client.get("/", headers=HTML).status_code == 200
+
+
+def test_files_that_never_change_are_kept_and_come_packed_where_that_is_taken(built: Path) -> None:
+    plain, packed = b"body { margin: 0 }", gzip.compress(b"body { margin: 0 }", mtime=0)
+    (built / "assets/index-5.css").write_bytes(plain)
+    (built / "assets/index-5.css.gz").write_bytes(packed)
+    client = served(built)
+    for takes, length in (("gzip, br", len(packed)), ("identity", len(plain))):
+        reply = client.get("/assets/index-5.css", headers={"accept-encoding": takes})
+        assert (reply.status_code, reply.content) == (200, plain)
+        assert reply.headers["content-length"] == str(length)
+        assert reply.headers["content-type"].startswith("text/css")
+        assert "immutable" in reply.headers["cache-control"]
+        assert reply.headers["vary"] == "Accept-Encoding"
+        known = {"accept-encoding": takes, "if-none-match": reply.headers["etag"]}
+        assert client.get("/assets/index-5.css", headers=known).status_code == 304
+    assert client.get("/assets/index-1234.js", headers={"accept-encoding": "gzip"}).text == "export {};"
+    assert client.get("/assets/..%2findex.html").status_code == 404
 
 
 def test_what_is_no_view_is_not_found(built: Path) -> None:
