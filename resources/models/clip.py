@@ -51,7 +51,7 @@ class ClipEncoder:
         self._gpu = gpu
         spec = identity.input_spec
         self._encode_image = gpu.compiled(lambda images: model.encode_image(normalised(images, spec, gpu.dtype)))
-        self._encode_text = model.encode_text
+        self._encode_text = _text_encoder(model)
 
     @property
     def name(self) -> str:
@@ -132,6 +132,37 @@ class ClipEncoder:
                 indexes=bad.tolist(),
             )
         return vectors
+
+
+def _text_encoder(model: Any) -> Callable[[Any], Any]:
+    """How texts are encoded: `[n, dim]` from tokens `[n, context]`.
+
+    CLIP's own text encoder looks back only and takes what stands at the end of a text, so what is behind the longest of
+    a batch is left away: of 77 places a query fills some ten. Others look at their padding too.
+    """
+    import open_clip
+    import torch
+
+    if not isinstance(model, open_clip.CLIP) or model.attn_mask is None or model.text_pool_type != "argmax":
+        encode: Callable[[Any], Any] = model.encode_text
+        return encode
+
+    def encode_to_the_end(tokens: torch.Tensor) -> torch.Tensor:
+        ends = tokens.argmax(dim=-1)  # the end has the highest number
+        length = int(ends.max()) + 1
+        dtype = model.transformer.get_cast_dtype()
+        seen = model.token_embedding(tokens[:, :length]).to(dtype) + model.positional_embedding[:length].to(dtype)
+        seen = model.ln_final(model.transformer(seen, attn_mask=model.attn_mask[:length, :length]))
+        pooled = seen[torch.arange(len(ends), device=ends.device), ends]
+        match model.text_projection:
+            case None:
+                return pooled
+            case torch.nn.Linear() as projection:
+                return projection(pooled)
+            case matrix:
+                return pooled @ matrix
+
+    return encode_to_the_end
 
 
 def normalised(images: torch.Tensor, spec: ModelInputSpec, dtype: torch.dtype) -> torch.Tensor:
