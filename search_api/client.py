@@ -51,11 +51,16 @@ class LoupeApiError(Exception):
 
 @dataclass(frozen=True)
 class Found:
-    """One page of a search. `hits` are photos as the API shows them; `relevant` of them stand out from the rest."""
+    """One page of a search.
+
+    `hits` are photos as the API shows them; `relevant` of all stand out from the rest, and more than that where it is
+    not `relevant_exact`.
+    """
 
     hits: list[Json] = field(repr=False)
     total: int
     relevant: int | None
+    relevant_exact: bool
     warnings: list[Json]
     cursor: str | None
 
@@ -315,7 +320,14 @@ class Loupe:
 
 
 def _found(reply: Json) -> Found:
-    return Found(reply["hits"], reply["total"], reply["relevant"], reply["warnings"], reply.get("cursor"))
+    return Found(
+        hits=reply["hits"],
+        total=reply["total"],
+        relevant=reply["relevant"],
+        relevant_exact=reply["relevant_exact"],
+        warnings=reply["warnings"],
+        cursor=reply.get("cursor"),
+    )
 
 
 def _together(paths: Sequence[Path]) -> list[list[Path]]:

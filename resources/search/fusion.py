@@ -57,23 +57,23 @@ def fuse(*lists: tuple[RankedList, int]) -> tuple[list[Ranked], list[Ranked]]:
     before ranks are given, so that a page is the same page each time it is asked for.
     """
     fused: dict[str, float] = {}
-    best: dict[str, float] = {}
+    behind: dict[str, float] = {}
+    rest: dict[str, float] = {}
     near: set[str] = set()
-    far: set[str] = set()
     for ranked, relevant in lists:
         ids = ranked.ids
         near.update(ids[: min(relevant, CANDIDATES)])
-        far.update(ids[CANDIDATES:relevant])
         for rank, photo_id in enumerate(ids, start=1):
             share = 1.0 / (_RRF_K + rank)
             if rank <= CANDIDATES:
                 fused[photo_id] = fused.get(photo_id, 0.0) + share
+            elif rank <= relevant:  # ranks of lists where it is not relevant may not be known yet
+                behind[photo_id] = max(behind.get(photo_id, 0.0), share)
             else:
-                best[photo_id] = max(best.get(photo_id, 0.0), share)
-    far -= near
-    found = near | far
-    rest = {photo_id: score for photo_id, score in (best | fused).items() if photo_id not in found}
-    behind = {photo_id: best[photo_id] for photo_id in far}
+                rest[photo_id] = max(rest.get(photo_id, 0.0), share)
+    behind = {photo_id: share for photo_id, share in behind.items() if photo_id not in near}
+    found = near | behind.keys()
+    rest = {photo_id: share for photo_id, share in (rest | fused).items() if photo_id not in found}
     return [*_by_score({photo_id: fused[photo_id] for photo_id in near}), *_by_score(behind)], list(_by_score(rest))
 
 

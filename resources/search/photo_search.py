@@ -118,11 +118,14 @@ class _Lists:
     def in_order(self) -> tuple[list[Ranked], list[Ranked]]:
         """What is relevant, best first, and what is not."""
         lists = [found for found in (self.meaning, self.words) if found.ranked]
-        if len(lists) == 1:
-            ranked, relevant = list(lists[0].ranked), lists[0].relevant
+        # Beyond what is known of a list that may go on, what the other has would be in another order with more of it.
+        known = [each.relevant for each in lists if each.cut and not each.cut.sure]
+        parts = [(each.ranked, min([each.relevant, *known])) for each in lists]
+        if len(parts) == 1:
+            ranked, relevant = list(parts[0][0]), parts[0][1]
             found, others = ranked[:relevant], ranked[relevant:]
         else:
-            found, others = fuse(*((each.ranked, each.relevant) for each in lists))
+            found, others = fuse(*parts)
         first = [Ranked(photo_id, 1.0) for photo_id in self.named]
         return first + [hit for hit in found if hit.photo_id not in self.named], [
             hit for hit in others if hit.photo_id not in self.named
@@ -205,7 +208,7 @@ class PhotoSearch:
     def _kept_ranking(self, request: SearchRequest, cursor: Cursor) -> Ranking:
         """The list that the cursor names, made longer when its page would go beyond it."""
         kept = self._kept.get(cursor.kept)
-        if kept.shortened and cursor.rank + request.limit >= len(kept):
+        if not kept.exact and cursor.rank + request.limit >= len(kept):
             most = deep_for(cursor.rank + request.limit)
             kept = kept.followed_by(self._ranking(request, *self._asked(request), most))
             self._kept.keep(kept, cursor.kept)
@@ -257,7 +260,7 @@ class PhotoSearch:
     ) -> _Lists:
         """`most` photos deep at most; by words also what is less than relevant comes when there is to be `further`."""
         background = self._background(content.vectors)
-        first = _DEEP if request.cut else max(_DEEP, request.offset + request.limit + 1)
+        first = _DEEP if request.cut else max(_DEEP, most)
         meaning = _to_the_cut(
             [partial(self.index.nearest, vector, condition=condition) for vector in content.vectors],
             _Cosines(background) if request.cut else None,
@@ -573,12 +576,23 @@ def _down_to(least: float, best: float, fetch: _Fetch, most: int) -> tuple[Ranke
 
 def _found(lists: Sequence[RankedList], ended: Sequence[bool], rule: _Rule | None) -> _Found:
     ranked, whole = best_of(lists), all(ended)
-    if rule is None:
-        return _Found(ranked, None, whole)
-    # Below the end of one list it is not known what of it belongs between what another still has.
-    floor = max((each.scores[-1] for each, is_all in zip(lists, ended, strict=True) if not is_all), default=None)
-    sure = len(ranked) if floor is None else reaching(ranked.scores, floor)
-    return _Found(ranked, rule.cut(ranked.scores[:sure], whole), whole)
+    ends = [each[-1] for each, is_all in zip(lists, ended, strict=True) if not is_all]
+    if rule is None or not ranked:
+        known = len(ranked) if whole else _up_to(ranked, ends)
+        return _Found(ranked.first(known), rule.cut([], whole) if rule else None, whole)
+    # Behind the end of one list it is not known what of it belongs between what another still has; but of what may be
+    # relevant all is known where each goes on below, and so is the next one.
+    known = len(ranked) if whole else _up_to(ranked, ends)
+    least = rule.least(ranked.scores[0])
+    if all(end.score < least for end in ends):
+        known = max(known, reaching(ranked.scores, least) + 1)
+    ranked = ranked.first(known)
+    return _Found(ranked, rule.cut(ranked.scores, whole), whole)
+
+
+def _up_to(ranked: RankedList, ends: Sequence[Ranked]) -> int:
+    """How many of the merged list stand no lower than the first of these ends."""
+    return bisect_right(ranked, min(map(_place, ends)), key=_place)
 
 
 def _vectors(

@@ -85,7 +85,7 @@ class SearchPage:
 
     `total` counts what the request can page through; when `total_exact` is false at least that many photos match.
     `relevant` says how many of them stand out from the rest of the library (None when browsing, and without a cut); by
-    relevance they come first. When `relevant_exact` is false there are more, which come with further pages. `cursor`
+    relevance they come first. When `relevant_exact` is false there may be more, which come with further pages. `cursor`
     asks for what follows, None at the end. `mode` is how it was searched in the end. `searchable` of `photos` can be
     found by content.
     """

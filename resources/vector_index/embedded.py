@@ -56,15 +56,21 @@ _POINTS_PER_CALL = 100
 _ROOM_BYTES = 128 << 20
 # An apply that was killed may have deleted this many points more than the last recorded count knows of.
 _MOST_UNRECORDED_DELETES = 1000
-# Candidates that a search of the graph keeps at least. Its recall is measured in docs/decisions/compaction.md; it falls
-# with each photo that a filter leaves out, so whoever filters further than to the covers, or leaves out more than some
-# photos and stacks, is answered without the graph. So is who asks for more than are found sooner by looking at each.
-_LEAST_EF = 256
+# Candidates that a search of the graph keeps. Its recall is measured in docs/decisions/compaction.md; it falls with each
+# photo that a filter leaves out, so a filter that does more than show covers and leave out some photos and stacks is not
+# given to it. Who asks for more than are found sooner by looking at each is answered without the graph.
+_EFFORTS = (256, 1024, 2048)
 _MOST_LEFT_OUT = 100
 _MOST_BY_GRAPH = 2000
-# Or the graph is asked without the filter, for so much more than there has to pass as the engine's estimate of how many
-# pass is off at most; a photo that is found so costs as much as looking at so many that pass.
+# With a filter the graph may be asked without it, for so much more than there has to pass as the engine's estimate of
+# how many pass is off at most; a photo that is found so costs as much as looking at so many that pass.
 _SIFT_MORE, _SIFT_COST = 1.5, 24
+
+
+def _effort(limit: int) -> int:
+    """Candidates that the graph keeps: the same for many depths, so that pages of a search come from the same ones."""
+    return next((effort for effort in _EFFORTS if limit <= effort), limit)
+
 
 # What the engine raises where it did not expect to fail.
 _PANIC = "PanicException"
@@ -339,7 +345,7 @@ class EmbeddedIndex(QdrantIndex):
             query=edge.Query.Nearest(query, using=using),
             filter=self._dialect.filter(condition),
             score_threshold=threshold(least),
-            params=edge.SearchParams(hnsw_ef=max(limit, _LEAST_EF), exact=not by_graph),
+            params=edge.SearchParams(hnsw_ef=_effort(limit), exact=not by_graph),
         )
         with self._using() as shard:
             hits = shard.query(request)

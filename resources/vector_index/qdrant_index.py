@@ -222,10 +222,7 @@ class QdrantIndex(ABC):
             return _NOTHING
         lean = self._lean(condition)
         found = _widened(limit, lambda n: self._search(vector, DENSE, n, lean, least))
-        if len(found) == limit + _MOST_TIES and found.scores[-1] == found.scores[limit - 1]:
-            # Pages by meaning go on behind a score and an id, so none of those with this score may be missing.
-            found = self._search(vector, DENSE, self.point_count(), lean, found.scores[-1])
-        return found.first(limit)
+        return self._to_the_tie(found, limit, lambda n, least: self._search(vector, DENSE, n, lean, least))
 
     def matching(
         self, words: SparseWords, limit: int, condition: Condition | None = None, least: float | None = None
@@ -233,8 +230,18 @@ class QdrantIndex(ABC):
         if not words or limit < 1:
             return _NOTHING
         lean = self._lean(condition)
-        found = self._search(words, WORDS, limit + _MOST_TIES, lean, least).first(limit)  # captions tie often
+        found = self._search(words, WORDS, limit + _MOST_TIES, lean, least)  # captions tie often
+        found = self._to_the_tie(found, limit, lambda n, least: self._search(words, WORDS, n, lean, least))
         return found.first(bisect_left(found.scores, 0.0, key=neg))
+
+    def _to_the_tie(self, found: RankedList, limit: int, fetch: Callable[[int, float], RankedList]) -> RankedList:
+        """The best `limit`, which none that is equal to the last and stands before it by its id is missing from.
+
+        A longer list would begin with others otherwise, and pages of the two would not fit together.
+        """
+        if len(found) == limit + _MOST_TIES and found.scores[-1] == found.scores[limit - 1]:
+            found = fetch(self.point_count(), found.scores[-1])
+        return found.first(limit)
 
     def browse(
         self, limit: int, offset: int = 0, condition: Condition | None = None, newest_first: bool = True

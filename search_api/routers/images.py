@@ -76,7 +76,7 @@ async def preview(photo_id: PhotoId, request: Request, services: Held, v: Versio
         reply = await run_in_threadpool(_picture, path, pixel_hash, request, v)
     except LoupeError:
         if not await services.previews.make(pixel_hash):
-            return await run_in_threadpool(_instead, store.thumbnail_path(pixel_hash), pixel_hash)
+            return await run_in_threadpool(_instead, store.thumbnail_path(pixel_hash), pixel_hash, request)
         reply = await run_in_threadpool(_picture, path, pixel_hash, request, v)
     if services.settings.cache_max_bytes is not None:
         await run_in_threadpool(note_use, path)
@@ -172,25 +172,26 @@ def _picture(path: Path, pixel_hash: str, request: Request, version: str | None)
     """A stored picture. Its name is the hash of its pixels, so that is its ETag."""
     fixed = bool(version) and pixel_hash.startswith(version or "")
     headers = {"ETag": f'"{pixel_hash}"', "Cache-Control": _FOR_EVER if fixed else _ASK_EACH_TIME}
-    if headers["ETag"] in request.headers.get("if-none-match", ""):  # whether the file is there or not
-        return Response(status_code=304, headers=headers)
-    return _stored(path, headers, ranged="range" in request.headers)
+    return _not_modified(headers, request) or _stored(path, headers, request)  # whether the file is there or not
 
 
-def _instead(thumbnail: Path, pixel_hash: str) -> Response:
+def _instead(thumbnail: Path, pixel_hash: str, request: Request) -> Response:
     """The thumbnail where the preview should be; with an ETag of its own, so that the preview is asked for again."""
-    return _stored(
-        thumbnail,
-        {"ETag": f'"{pixel_hash}-thumbnail"', "Cache-Control": _ASK_EACH_TIME, "X-Loupe-Picture": "thumbnail"},
-    )
+    headers = {"ETag": f'"{pixel_hash}-thumbnail"', "Cache-Control": _ASK_EACH_TIME, "X-Loupe-Picture": "thumbnail"}
+    return _not_modified(headers, request) or _stored(thumbnail, headers, request)
 
 
-def _stored(path: Path, headers: dict[str, str], ranged: bool = False) -> Response:
+def _not_modified(headers: dict[str, str], request: Request) -> Response | None:
+    known = headers["ETag"] in request.headers.get("if-none-match", "")
+    return Response(status_code=304, headers=headers) if known else None
+
+
+def _stored(path: Path, headers: dict[str, str], request: Request) -> Response:
     """Raises `PREVIEW_NOT_FOUND` for a file that is not there, or was emptied by a power cut."""
     try:
         info = path.stat()
-        if 0 < info.st_size <= _READ_AT_ONCE and not ranged:
-            return Response(path.read_bytes(), media_type="image/jpeg", headers=headers)
+        if 0 < info.st_size <= _READ_AT_ONCE and "range" not in request.headers:
+            return Response(path.read_bytes(), media_type="image/jpeg", headers={**headers, "Accept-Ranges": "bytes"})
     except OSError:
         info = None
     if info is None or info.st_size == 0:

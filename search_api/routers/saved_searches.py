@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, BackgroundTasks, Path, Query
 from pydantic import ValidationError
 
 from resources.errors import LoupeError
@@ -14,6 +15,7 @@ from search_api.error_replies import responses
 from search_api.routers.search import answer, search_request
 from search_api.schemas.saved_searches import ChangeSearch, SavedSearch, SavedSearches, SaveSearch
 from search_api.schemas.search import MAX_LIMIT, Cursor, SearchQuery, SearchReply
+from search_api.services import Services
 
 router = APIRouter(prefix="/saved-searches", tags=["saved searches"])
 
@@ -74,6 +76,7 @@ def delete(name: Name, library: OpenLibrary) -> None:
 def run(
     name: Name,
     services: Held,
+    afterwards: BackgroundTasks,
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
     cursor: Annotated[Cursor | None, Query()] = None,
@@ -84,8 +87,17 @@ def run(
     query = _read(name, {**request, "limit": limit, "offset": offset, "cursor": cursor})
     found = answer(query, services, services.live.search)
     if cursor is None and offset == 0:
-        services.uses.saved_search(name, found.total if found.relevant is None else found.relevant)
+        afterwards.add_task(_note_use, name, query, services, found)
     return found
+
+
+def _note_use(name: str, query: SearchQuery, services: Services, found: SearchReply) -> None:
+    """Write down how many it found; where the first page only knows of some, all are counted."""
+    count = found.total if found.relevant is None else found.relevant
+    if not found.relevant_exact:
+        with suppress(LoupeError):  # the model or the index may have gone meanwhile
+            count = services.live.index.count(services.live.search.found(search_request(query, None)))
+    services.uses.saved_search(name, count)
 
 
 def _kept(query: SearchQuery) -> dict[str, Any]:

@@ -287,7 +287,7 @@ class SearchQuery(BaseModel):
     )
     cut: bool = Field(
         True,
-        description="False: nobody asks how many photos are relevant, which takes ranking a thousand at least. "
+        description="False: nobody asks how many photos are relevant, which takes ranking more of them. "
         "`relevant` is absent and photos come in their plain order, sooner.",
     )
     limit: int = Field(50, ge=1, le=MAX_LIMIT)
@@ -350,7 +350,7 @@ class SearchReply(BaseModel):
         "the others are ranked, not alike. Absent when browsing, and without a cut."
     )
     relevant_exact: bool = Field(
-        True, description="False: there are more; they follow with further pages, and the numbers grow."
+        True, description="False: there may be more; they follow with further pages, and the numbers grow."
     )
     photos: int = Field(description="Photos in the library that can be found.")
     searchable: int = Field(description="Of these, found by content.")

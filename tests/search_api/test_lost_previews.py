@@ -66,6 +66,8 @@ def test_without_its_original_the_thumbnail_comes_in_its_place(http: TestClient,
     instead = http.get(f"/api/v1/images/{photo_id}/preview")
     assert (instead.status_code, instead.headers["x-loupe-picture"]) == (200, "thumbnail")
     assert instead.headers["cache-control"] == "private, no-cache"
+    known = {"If-None-Match": instead.headers["etag"]}
+    assert http.get(f"/api/v1/images/{photo_id}/preview", headers=known).status_code == 304
     assert instead.content == http.get(f"/api/v1/images/{photo_id}/thumbnail").content
     for path in capped.library.home.thumbnails.rglob("*.jpg"):
         path.unlink()

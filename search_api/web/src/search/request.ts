@@ -101,8 +101,8 @@ export const blockOptions = (search: Search, block: number) =>
     staleTime: Number.POSITIVE_INFINITY,
   });
 
-// A place so far down that lists are looked through whole; who has more good matches is told that there are more.
-export const FAR_DOWN = 99_999;
+// The last place of the 16,000 that are looked through at most here; of more the page says that there are more.
+export const FAR_DOWN = 15_998;
 
 /** A reply that knows how many there are, where the first one only knows of some. */
 export const wholeOptions = (search: Search) =>
