@@ -56,9 +56,9 @@ _POINTS_PER_CALL = 100
 _ROOM_BYTES = 128 << 20
 # An apply that was killed may have deleted this many points more than the last recorded count knows of.
 _MOST_UNRECORDED_DELETES = 1000
-# Candidates that a search of the graph keeps. Its recall is measured in docs/decisions/compaction.md; it falls with each
-# photo that a filter leaves out, so a filter that does more than show covers and leave out some photos and stacks is
-# not given to it. Who asks for more than are found sooner by looking at each is answered without the graph.
+# Candidates that a search of the graph keeps: recall in docs/decisions/compaction.md. It falls with each photo that a
+# filter leaves out, so a filter that does more than show covers and leave out some photos and stacks is not given to it.
+# Who asks for more than are found sooner by looking at each is answered without the graph.
 _EFFORTS = (256, 1024, 2048)
 _MOST_LEFT_OUT = 100
 _MOST_BY_GRAPH = 2000
