@@ -506,7 +506,7 @@ def _config(model: IndexModel | None) -> edge.EdgeConfig:
     )
 
 
-# Of a compacted shard these indexes stay in their files. In memory, where the engine would hold them, they take 300 MB and
+# Of a compacted shard these stay in their files. In memory, where the engine would hold them, they take 300 MB and
 # 4 s for 100,000 photos whenever a shard is opened, during which the engine keeps the interpreter lock.
 _IN_FILES = edge.Memory.Cold
 _SCHEMAS: dict[str, Callable[[], Any]] = {
