@@ -18,11 +18,12 @@ import structlog
 
 from resources.errors import LoupeError
 from resources.library import Library
+from resources.manifest import outbox
 from resources.models import GpuResource
 from resources.models.identity import ModelIdentity
 from resources.models.presets import DEFAULT_CLIP
 from resources.search import KeptRankings, PhotoSearch
-from resources.vector_index import CompactionStatus, IndexFollower, IndexModel, VectorIndex, Verification
+from resources.vector_index import CompactionStatus, IndexFollower, IndexModel, VectorIndex, Verification, wake
 from resources.vector_index.points import Vector
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _RETRY_S = 1.0
 _TEXTS_KEPT = 1024
 _LOOK_FOR_MODEL_S = 5.0
 _LOAD_AGAIN_S = 60.0
+_SHOWN_WITHIN_S = 1.0
 
 IndexState = Literal["ready", "loading", "failed"]
 ModelState = Literal["ready", "loading", "off", "failed"]
@@ -216,6 +218,23 @@ class LiveIndex:
             return IndexCounts(state, error=error)
         model = index.model.name if index.model else None
         return IndexCounts("ready", points, embedded, applied_seq, model, compaction=compaction)
+
+    def show_changes(self) -> None:
+        """Let the index show what was just changed, so that who asks next finds it.
+
+        Waits no longer than a second: behind an ingest it takes its turn. What keeps it from showing is its own to say.
+        """
+        wake(self._library.home)
+        follower = self._follower
+        if follower is None:
+            return
+        try:
+            with self._library.manifest.read() as tx:
+                newest = outbox.newest_seq(tx)
+        except LoupeError:  # the change is made
+            return
+        follower.look()
+        follower.wait_for(newest, _SHOWN_WITHIN_S)
 
     def verify(self) -> Verification:
         """How the index and the manifest differ; walks both. Raises `INDEX_LOADING`, `INDEX_BEHIND`."""

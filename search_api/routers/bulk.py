@@ -9,7 +9,6 @@ from fastapi import APIRouter
 from resources.bulk_edits import Edit, apply, count
 from resources.errors import LoupeError
 from resources.manifest import Transaction
-from resources.vector_index import wake
 from search_api.chosen_photos import ids_of, still_there
 from search_api.dependencies import Held
 from search_api.error_replies import responses
@@ -34,7 +33,7 @@ def change(asked: Bulk, services: Held) -> BulkDone:
     photo_ids = ids_of(asked, services)
     with services.library.manifest.write() as tx:
         done = _done(tx, asked, photo_ids, apply)
-    wake(services.library.home)
+    services.live.show_changes()
     services.status.forget()
     return done
 

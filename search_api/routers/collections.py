@@ -8,7 +8,6 @@ from fastapi import APIRouter, Path, Query, Response
 
 from resources.errors import LoupeError
 from resources.manifest import collection_facts, collections
-from resources.vector_index import wake
 from search_api.chosen_photos import ids_of, still_there
 from search_api.dependencies import Held, Live, OpenLibrary
 from search_api.error_replies import responses
@@ -70,7 +69,7 @@ def create_collection(asked: CreateCollection, services: Held) -> Collection:
             collections.add_photos(tx, created["name"], still_there(tx, asked.photos, photo_ids))
             created = collections.get(tx, created["name"])
     if photo_ids:
-        wake(services.library.home)
+        services.live.show_changes()
     return _shown(created)
 
 
@@ -96,13 +95,13 @@ def get_collection(name: Name, library: OpenLibrary, live: Live) -> CollectionIn
     "/{name}",
     responses=responses("COLLECTION_NOT_FOUND", "COLLECTION_EXISTS", "PHOTO_NOT_FOUND", "MANIFEST_BUSY"),
 )
-def change_collection(name: Name, asked: ChangeCollection, library: OpenLibrary) -> Collection:
+def change_collection(name: Name, asked: ChangeCollection, library: OpenLibrary, live: Live) -> Collection:
     """Rename it, or choose its cover."""
     with library.manifest.write() as tx:
         if "cover_photo_id" in asked.model_fields_set:
             collections.set_cover(tx, name, str(asked.cover_photo_id) if asked.cover_photo_id else None)
         row = collections.rename(tx, name, asked.name) if asked.name else collections.get(tx, name)
-    wake(library.home)
+    live.show_changes()
     return _shown(row)
 
 
@@ -137,7 +136,7 @@ def delete_collection(
         response.status_code = 202
         services.deletions.go_on()
         services.jobs.forget()
-    wake(services.library.home)
+    services.live.show_changes()
     return DeletedCollection(name=name, photos=row["photos"], job_id=job_id)
 
 
@@ -150,32 +149,32 @@ def list_photos(name: Name, library: OpenLibrary, live: Live, limit: Limit = 100
 
 
 @router.post("/{name}/photos", responses=responses("COLLECTION_NOT_FOUND", "PHOTO_NOT_FOUND", "MANIFEST_BUSY"))
-def add_photos(name: Name, asked: AddPhotos, library: OpenLibrary) -> AddedPhotos:
+def add_photos(name: Name, asked: AddPhotos, library: OpenLibrary, live: Live) -> AddedPhotos:
     """Put photos into a collection; search shows it within a moment."""
     with library.manifest.write() as tx:
         added = collections.add_photos(tx, name, [str(photo_id) for photo_id in asked.photo_ids])
         changed = _shown(collections.get(tx, name))
-    wake(library.home)
+    live.show_changes()
     return AddedPhotos(added=added, collection=changed)
 
 
 @router.delete("/{name}/photos", responses=responses("COLLECTION_NOT_FOUND", "MANIFEST_BUSY"))
-def remove_photos(name: Name, asked: AddPhotos, library: OpenLibrary) -> RemovedPhotos:
+def remove_photos(name: Name, asked: AddPhotos, library: OpenLibrary, live: Live) -> RemovedPhotos:
     """Take photos out of a collection; those that are not in it are passed over."""
     with library.manifest.write() as tx:
         removed = collections.remove_photos(tx, name, [str(photo_id) for photo_id in asked.photo_ids])
         changed = _shown(collections.get(tx, name))
-    wake(library.home)
+    live.show_changes()
     return RemovedPhotos(removed=removed, collection=changed)
 
 
 @router.post("/{name}/merge", responses=responses("COLLECTION_NOT_FOUND", "INVALID_REQUEST", "MANIFEST_BUSY"))
-def merge(name: Name, asked: MergeCollections, library: OpenLibrary) -> MergedCollections:
+def merge(name: Name, asked: MergeCollections, library: OpenLibrary, live: Live) -> MergedCollections:
     """Put the photos of other collections into this one, and delete those."""
     with library.manifest.write() as tx:
         added = collections.absorb(tx, name, asked.sources, keep=asked.keep)
         changed = _shown(collections.get(tx, name))
-    wake(library.home)
+    live.show_changes()
     return MergedCollections(added=added, collection=changed)
 
 
@@ -189,7 +188,7 @@ def split(name: Name, asked: SplitCollection, services: Held) -> SplitCollection
     with services.library.manifest.write() as tx:
         moved, into = collections.split(tx, name, asked.into, photo_ids, keep=asked.keep)
         changed = _shown(collections.get(tx, name))
-    wake(services.library.home)
+    services.live.show_changes()
     return SplitCollections(moved=moved, collection=changed, into=_shown(into))
 
 

@@ -11,8 +11,7 @@ from resources.duplicates import AREAS, TIERS, Tier, keep, regroup
 from resources.errors import LoupeError
 from resources.library import Library, result_key
 from resources.manifest import duplicates, photos
-from resources.vector_index import wake
-from search_api.dependencies import Held, OpenLibrary, PhotoId
+from search_api.dependencies import Held, Live, OpenLibrary, PhotoId
 from search_api.error_replies import responses
 from search_api.job_starts import START_ERRORS
 from search_api.photo_cards import photo
@@ -77,7 +76,7 @@ def find(services: Held) -> Job:
     "/duplicates/keep",
     responses=responses("DUPLICATE_GROUP_NOT_FOUND", "PHOTO_NOT_FOUND", "INVALID_REQUEST", "MANIFEST_BUSY"),
 )
-def keep_best(asked: KeepBest, library: OpenLibrary) -> KeptBest:
+def keep_best(asked: KeepBest, library: OpenLibrary, live: Live) -> KeptBest:
     """Keep one photo of each group and hide the others, all groups or none.
 
     What a person gave the others (tags, collections, stars, a caption) goes over to the kept one. No file is touched.
@@ -90,7 +89,7 @@ def keep_best(asked: KeepBest, library: OpenLibrary) -> KeptBest:
         done = keep(tx, asked.group_ids, chosen, dry_run=asked.dry_run)
         kept = [KeptPhoto(**vars(each)) for each in done]
     if not asked.dry_run:
-        wake(library.home)
+        live.show_changes()
     return KeptBest(
         kept=kept, hidden=len({photo_id for each in kept for photo_id in each.hidden}), dry_run=asked.dry_run
     )

@@ -12,8 +12,7 @@ from fastapi import APIRouter, Query
 from resources.errors import LoupeError
 from resources.manifest import Transaction, given_ratings, photos, tags, written_captions
 from resources.manifest.tags import MOST_TAG_CHARS
-from resources.vector_index import wake
-from search_api.dependencies import OpenLibrary, PhotoId
+from search_api.dependencies import Live, OpenLibrary, PhotoId
 from search_api.error_replies import responses
 from search_api.photo_cards import caption_source
 from search_api.schemas.edits import AddTags, CaptionOfPhoto, GiveRating, RatingOfPhoto, TagsOfPhoto, WriteCaption
@@ -24,44 +23,44 @@ _ERRORS = responses("PHOTO_NOT_FOUND", "MANIFEST_BUSY")
 
 
 @router.put("/caption", responses=_ERRORS)
-def write_caption(photo_id: PhotoId, asked: WriteCaption, library: OpenLibrary) -> CaptionOfPhoto:
+def write_caption(photo_id: PhotoId, asked: WriteCaption, library: OpenLibrary, live: Live) -> CaptionOfPhoto:
     """Write the caption. It stands before what models say, now and later, and is exported apart from that."""
     with library.manifest.write() as tx:
         written_captions.write(tx, {str(photo_id): asked.text})
         shown = _caption(tx, str(photo_id))
-    wake(library.home)
+    live.show_changes()
     return shown
 
 
 @router.delete("/caption", responses=_ERRORS)
-def clear_caption(photo_id: PhotoId, library: OpenLibrary) -> CaptionOfPhoto:
+def clear_caption(photo_id: PhotoId, library: OpenLibrary, live: Live) -> CaptionOfPhoto:
     """Take back what was written: what a model says shows again."""
     with library.manifest.write() as tx:
         photos.require(tx, [str(photo_id)])
         written_captions.clear(tx, [str(photo_id)])
         shown = _caption(tx, str(photo_id))
-    wake(library.home)
+    live.show_changes()
     return shown
 
 
 @router.put("/rating", responses=_ERRORS)
-def give_rating(photo_id: PhotoId, asked: GiveRating, library: OpenLibrary) -> RatingOfPhoto:
+def give_rating(photo_id: PhotoId, asked: GiveRating, library: OpenLibrary, live: Live) -> RatingOfPhoto:
     """Rate the photo. It stands before what the file says; the file is not written to."""
     with library.manifest.write() as tx:
         given_ratings.give(tx, {str(photo_id): asked.rating})
         shown = _rating(tx, str(photo_id))
-    wake(library.home)
+    live.show_changes()
     return shown
 
 
 @router.delete("/rating", responses=_ERRORS)
-def forget_rating(photo_id: PhotoId, library: OpenLibrary) -> RatingOfPhoto:
+def forget_rating(photo_id: PhotoId, library: OpenLibrary, live: Live) -> RatingOfPhoto:
     """Take the given rating back: what the file says counts again."""
     with library.manifest.write() as tx:
         photos.require(tx, [str(photo_id)])
         given_ratings.forget(tx, [str(photo_id)])
         shown = _rating(tx, str(photo_id))
-    wake(library.home)
+    live.show_changes()
     return shown
 
 
@@ -73,13 +72,13 @@ def list_tags(photo_id: PhotoId, library: OpenLibrary) -> TagsOfPhoto:
 
 
 @router.post("/tags", responses=_ERRORS)
-def add_tags(photo_id: PhotoId, asked: AddTags, library: OpenLibrary) -> TagsOfPhoto:
+def add_tags(photo_id: PhotoId, asked: AddTags, library: OpenLibrary, live: Live) -> TagsOfPhoto:
     """Add tags; those that it has stay. All of them or, if one cannot be a tag, none."""
     with library.manifest.write() as tx:
         for tag in asked.tags:
             tags.add(tx, [str(photo_id)], tag)
         shown = TagsOfPhoto(tags=tags.of_photo(tx, str(photo_id)))
-    wake(library.home)
+    live.show_changes()
     return shown
 
 
@@ -87,6 +86,7 @@ def add_tags(photo_id: PhotoId, asked: AddTags, library: OpenLibrary) -> TagsOfP
 def remove_tags(
     photo_id: PhotoId,
     library: OpenLibrary,
+    live: Live,
     tag: Annotated[
         list[str],
         Query(min_length=1, max_length=100, description=f"Each of at most {MOST_TAG_CHARS} characters; case counts."),
@@ -98,7 +98,7 @@ def remove_tags(
         for each in tag:
             tags.remove(tx, [str(photo_id)], each)
         shown = TagsOfPhoto(tags=tags.of_photo(tx, str(photo_id)))
-    wake(library.home)
+    live.show_changes()
     return shown
 
 

@@ -15,7 +15,6 @@ from resources.inventory import AddedRoot, accept_missing, add_root, remove_root
 from resources.library import Library
 from resources.manifest import files, roots, signatures
 from resources.moving import move_folder
-from resources.vector_index import wake
 from resources.watching import look
 from search_api.dagster_client import INGEST_JOB
 from search_api.dependencies import Held, OpenLibrary
@@ -161,7 +160,7 @@ def _root(library: Library, root_id: str) -> dict[str, Any]:
 
 
 def _shown(services: Services) -> None:
-    wake(services.library.home)
+    services.live.show_changes()
     services.status.forget()
     services.watched.forget()
 

@@ -11,7 +11,6 @@ from fastapi.responses import PlainTextResponse, Response
 
 from resources.folders import from_text
 from resources.manifest import Transaction, hidden, photos
-from resources.vector_index import wake
 from search_api.dependencies import Held, OpenLibrary
 from search_api.error_replies import responses
 from search_api.schemas.hidden import ChangedPhotos, HiddenPhoto, HiddenPhotos, NamedPhotos
@@ -81,6 +80,6 @@ def _change(
     with services.library.manifest.write() as tx:
         require(tx, photo_ids)
         changed, total = change(tx, photo_ids), hidden.count(tx)
-    wake(services.library.home)
+    services.live.show_changes()
     services.status.forget()
     return ChangedPhotos(photo_ids=changed, total=total)

@@ -9,7 +9,6 @@ from resources.errors import LoupeError
 from resources.library import Library
 from resources.manifest import photos
 from resources.manifest import stacks as table
-from resources.vector_index import wake
 from resources.vector_index.points import StoredPhoto
 from search_api.dependencies import Live, OpenLibrary, PhotoId
 from search_api.error_replies import responses
@@ -32,23 +31,23 @@ def get_stack(photo_id: PhotoId, library: OpenLibrary, live: Live) -> PhotoStack
 def choose_cover(photo_id: PhotoId, library: OpenLibrary, live: Live) -> PhotoStack:
     """Make this photo the cover of its stack: the one that search shows."""
     stacks.choose_cover(library.manifest, str(photo_id))
-    wake(library.home)
+    live.show_changes()
     return _reply(str(photo_id), library, live)
 
 
 @router.delete("", responses=_ERRORS)
-def unstack(photo_id: PhotoId, library: OpenLibrary) -> SeparatedPhotos:
+def unstack(photo_id: PhotoId, library: OpenLibrary, live: Live) -> SeparatedPhotos:
     """Take the stack apart; its photos are shown one by one from now on."""
     apart = stacks.unstack(library.manifest, str(photo_id))
-    wake(library.home)
+    live.show_changes()
     return SeparatedPhotos(photo_ids=list(apart))
 
 
 @router.post("/take-out", responses=_ERRORS)
-def take_out(photo_id: PhotoId, library: OpenLibrary) -> SeparatedPhotos:
+def take_out(photo_id: PhotoId, library: OpenLibrary, live: Live) -> SeparatedPhotos:
     """Take this photo out of its stack; the others stay together."""
     left = stacks.take_out(library.manifest, str(photo_id))
-    wake(library.home)
+    live.show_changes()
     return SeparatedPhotos(photo_ids=[str(photo_id), *left])
 
 
@@ -57,7 +56,7 @@ def reunite(photo_id: PhotoId, library: OpenLibrary, live: Live) -> PhotoStack:
     """Undo taking apart and taking out: the photo stands again where Loupe would put it."""
     if stacks.reunite(library.manifest, str(photo_id)) is None:
         raise _alone(str(photo_id))
-    wake(library.home)
+    live.show_changes()
     return _reply(str(photo_id), library, live)
 
 

@@ -12,6 +12,7 @@ from running_app import running, wait_until
 from small_library import SmallLibrary
 
 from resources.manifest import outbox, saved_searches
+from search_api import live_index
 
 BULK, SAVED = "/api/v1/bulk", "/api/v1/saved-searches"
 
@@ -80,6 +81,30 @@ def test_photos_come_into_collections_and_move_between_them(http: TestClient) ->
     assert counts == {"Inbox": 2, "Best": 4}
     assert error(bulk(http, {**moving, "collection": "Inbox"}, query={})) == (422, "INVALID_REQUEST")
     assert error(bulk(http, {**moving, "source": "None"}, query={})) == (404, "COLLECTION_NOT_FOUND")
+
+
+def test_the_next_request_sees_what_the_one_before_changed(
+    http: TestClient, own: SmallLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_index, "_SHOWN_WITHIN_S", 60.0)  # on a machine that does much else too
+    garden = {"query": {"q": "folder:Garden"}}
+    http.post("/api/v1/collections", json={"name": "All"})
+    for step in range(4):
+        assert bulk(http, {"do": "add", "collection": "All"}, **garden).json()["photos"] == 4
+        split = http.post("/api/v1/collections/All/split", json={"query": {"q": "in:All"}, "into": f"Part {step}"})
+        assert split.json()["moved"] == 4
+        assert (
+            bulk(http, {"do": "tag", "tags": [f"step {step}"]}, query={"q": f'in:"Part {step}"'}).json()["photos"] == 4
+        )
+        assert len(found(http, f'tag:"step {step}"')) == 4
+        photo = http.post("/api/v1/search", json={"q": f'in:"Part {step}"'}).json()["hits"][0]
+        http.put(f"/api/v1/images/{photo['photo_id']}/rating", json={"rating": 1 + step})
+        assert found(http, f'rating:{1 + step} tag:"step {step}"') == {photo["file_name"]}
+        asked = http.delete(f"/api/v1/collections/Part {step}")
+        token = asked.json()["error"]["details"]["token"]
+        http.delete(f"/api/v1/collections/Part {step}", params={"confirm": token})
+        assert found(http, f'in:"Part {step}"') == set()
+        assert bulk(http, {"do": "untag", "tags": [f"step {step}"]}, **garden).json()["changed"] == 4
 
 
 def test_what_cannot_be_done_for_all_is_done_for_none(http: TestClient, own: SmallLibrary) -> None:
