@@ -4,7 +4,7 @@ Belongs here: who is next, what goes together, when to refuse, when to load and 
 (`resources.models`), decoding (`resources.engine`), HTTP.
 """
 
-from resources.inference.device_queue import DeviceQueue, Lane
+from resources.inference.device_queue import DeviceQueue, Lane, Places
 from resources.inference.served_models import Encoder, ServedModels
 
-__all__ = ["DeviceQueue", "Encoder", "Lane", "ServedModels"]
+__all__ = ["DeviceQueue", "Encoder", "Lane", "Places", "ServedModels"]

@@ -9,7 +9,8 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,7 @@ import structlog
 
 from resources.errors import LoupeError
 
-__all__ = ["DeviceQueue", "Lane"]
+__all__ = ["DeviceQueue", "Lane", "Places"]
 
 log = structlog.get_logger(__name__)
 
@@ -43,11 +44,26 @@ class Lane:
     urgent: bool = False
 
 
+@dataclass(frozen=True)
+class Places:
+    """Kept in the queue for items that are still made ready; they have to be done `until` then (monotonic, seconds)."""
+
+    until: float
+
+    def left_s(self) -> float:
+        """Raises `INFERENCE_TIMEOUT` when the time is over."""
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise _too_late("They were not even read in time.")
+        return left
+
+
 @dataclass(eq=False)
 class _Job:
     lane: Lane
     items: list[Any]
     results: list[Any]
+    has_places: bool = False
     given_out: int = 0
     answered: int = 0
     error: BaseException | None = None
@@ -70,6 +86,7 @@ class DeviceQueue:
         self._on_idle = on_idle
         self._changed = threading.Condition()
         self._jobs: deque[_Job] = deque()
+        self._places = 0
         self._last_served: dict[Hashable, float] = {}
         self._urgent_in_a_row = 0
         self._item_s = _FIRST_GUESS_S
@@ -78,7 +95,7 @@ class DeviceQueue:
 
     @property
     def waiting(self) -> int:
-        """Items that no batch has taken yet."""
+        """Items that no batch has taken yet, and those that are still made ready."""
         with self._changed:
             return self._waiting()
 
@@ -87,19 +104,37 @@ class DeviceQueue:
         with self._changed:
             return self._full(self._waiting(), 1)
 
-    def run(self, lane: Lane, items: Sequence[Any], timeout_s: float) -> list[Any]:
+    @contextmanager
+    def places(self, count: int, timeout_s: float) -> Iterator[Places]:
+        """Keeps places for `count` items, which run with them; for who takes long to make them ready.
+
+        Raises `QUEUE_FULL` at once when too much waits.
+        """
+        with self._changed:
+            self._require_room(count)
+            self._places += count
+        try:
+            yield Places(time.monotonic() + timeout_s)
+        finally:
+            with self._changed:
+                self._places -= count
+
+    def run(self, lane: Lane, items: Sequence[Any], timeout_s: float, places: Places | None = None) -> list[Any]:
         """One result an item, in order; blocks.
 
-        Raises `QUEUE_FULL` at once when too much waits, `INFERENCE_TIMEOUT` after `timeout_s`, and what `lane.run`
-        raises for a batch of these items alone.
+        Raises `QUEUE_FULL` at once when too much waits and no `places` are kept for them, `INFERENCE_TIMEOUT` after
+        `timeout_s`, or when the time of the `places` is over, and what `lane.run` raises for a batch of these items
+        alone.
         """
         if not items:
             return []
-        job = _Job(lane, list(items), [None] * len(items))
+        job = _Job(lane, list(items), [None] * len(items), has_places=places is not None)
+        timeout_s = min(timeout_s, places.left_s()) if places else timeout_s
         with self._changed:
-            waiting = self._waiting()
-            if self._stopping or waiting + len(items) > self._most_waiting:
-                raise self._full(waiting, len(items))
+            if not places:
+                self._require_room(len(items))
+            elif self._stopping:
+                raise self._full(self._waiting(), len(items))
             self._jobs.append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, name="device-queue", daemon=True)
@@ -108,10 +143,8 @@ class DeviceQueue:
         if not job.done.wait(timeout_s):
             with self._changed:
                 if not job.done.is_set():
-                    job.error = LoupeError(
-                        "INFERENCE_TIMEOUT",
-                        f"The model did not come to all {len(items)} of them within {timeout_s:g} s. "
-                        "Send fewer at once, or try again later.",
+                    job.error = _too_late(
+                        f"The model did not come to all {len(items)} of them within {timeout_s:.0f} s."
                     )
                     self._finish(job)
         if job.error is not None:
@@ -133,7 +166,12 @@ class DeviceQueue:
     # With `_changed` held
 
     def _waiting(self) -> int:
-        return sum(job.waiting for job in self._jobs)
+        return self._places + sum(job.waiting for job in self._jobs if not job.has_places)
+
+    def _require_room(self, more: int) -> None:
+        waiting = self._waiting()
+        if self._stopping or waiting + more > self._most_waiting:
+            raise self._full(waiting, more)
 
     def _full(self, waiting: int, more: int) -> LoupeError:
         after_s = max(1, min(60, math.ceil(waiting * self._item_s)))
@@ -248,3 +286,7 @@ class DeviceQueue:
             for job in [job for job in self._jobs if job.lane.key == lane.key]:
                 job.error = error
                 self._finish(job)
+
+
+def _too_late(why: str) -> LoupeError:
+    return LoupeError("INFERENCE_TIMEOUT", f"{why} Send fewer at once, or try again later.")

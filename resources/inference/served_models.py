@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import structlog
 
 from resources.errors import LoupeError
-from resources.inference.device_queue import DeviceQueue, Lane
+from resources.inference.device_queue import DeviceQueue, Lane, Places
 from resources.library import Library
 from resources.models import Captioner, GpuResource, ModelIdentity, load_captioner
 from resources.models.presets import DEFAULT_CAPTIONER
@@ -59,7 +60,13 @@ class ServedModels:
         """`QUEUE_FULL`, for who is refused before the queue."""
         return self._queue.full()
 
-    def embed_images(self, encoder: Encoder, images: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+    def places(self, count: int) -> AbstractContextManager[Places]:
+        """Places in the queue for pictures that are still to be decoded. Raises `QUEUE_FULL` at once."""
+        return self._queue.places(count, self._timeout_s)
+
+    def embed_images(
+        self, encoder: Encoder, images: Sequence[npt.NDArray[np.uint8]], places: Places | None = None
+    ) -> npt.NDArray[np.float32]:
         """float32 `[n, dim]`, unit norm, from uint8 `[size, size, 3]` of the encoder's input.
 
         Raises `QUEUE_FULL`, `INFERENCE_TIMEOUT`, `EMBED_FAILED`, `OUT_OF_MEMORY`.
@@ -69,7 +76,7 @@ class ServedModels:
             lambda items: list(encoder.embed_images(np.stack(items))),
             lambda: self.safe_batch("embed_images"),
         )
-        return np.stack(self._queue.run(lane, images, self._timeout_s))
+        return np.stack(self._queue.run(lane, images, self._timeout_s, places))
 
     def embed_texts(self, encoder: Encoder, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """float32 `[n, dim]`, unit norm. Raises as `embed_images`."""
@@ -81,14 +88,16 @@ class ServedModels:
         )
         return np.stack(self._queue.run(lane, texts, self._timeout_s))
 
-    def captions(self, captioner: Captioner, images: Sequence[npt.NDArray[np.uint8]]) -> list[str]:
+    def captions(
+        self, captioner: Captioner, images: Sequence[npt.NDArray[np.uint8]], places: Places | None = None
+    ) -> list[str]:
         """One sentence a picture, from uint8 `[size, size, 3]` of the captioner's input. Raises as `embed_images`."""
         lane = Lane(
             ("caption", *_key(captioner)),
             lambda items: captioner.caption(np.stack(items)),
             lambda: self.safe_batch("caption"),
         )
-        return [str(text) for text in self._queue.run(lane, images, self._timeout_s)]
+        return [str(text) for text in self._queue.run(lane, images, self._timeout_s, places)]
 
     def captioner(self) -> Captioner:
         """The captioner in use, loaded if it is not; another one may be chosen at any time.

@@ -15,6 +15,7 @@ from fastapi import APIRouter, File, Form, UploadFile
 from pydantic import StringConstraints
 
 from resources.errors import LoupeError
+from resources.inference import Places
 from resources.models import Captioner, ModelIdentity, ModelInputSpec
 from search_api.dependencies import Held, Live
 from search_api.error_replies import responses
@@ -153,9 +154,10 @@ def _captioner_identity(services: Services) -> ModelIdentity | None:
 
 def _embed(services: Services, texts: list[str], pictures: Sequence[UploadFile]) -> Embedded:
     encoder = services.live.encoder_of(services.live.search)
-    decoded = _decoded(services, pictures, (encoder.input_spec,))
     rows = services.models.embed_texts(encoder, texts) if texts else np.empty((0, encoder.dim))
-    vectors = _embedded(services, encoder, decoded)
+    with services.models.places(len(pictures)) as places:
+        decoded = _decoded(services, pictures, (encoder.input_spec,), places)
+        vectors = _embedded(services, encoder, decoded, places)
     return Embedded(
         model=encoder.name,
         revision=encoder.revision,
@@ -173,8 +175,9 @@ def _embed(services: Services, texts: list[str], pictures: Sequence[UploadFile])
 
 def _caption(services: Services, pictures: Sequence[UploadFile]) -> Captioned:
     captioner = services.models.captioner()
-    decoded = _decoded(services, pictures, (captioner.input_spec,))
-    captions = _captioned(services, captioner, decoded)
+    with services.models.places(len(pictures)) as places:
+        decoded = _decoded(services, pictures, (captioner.input_spec,), places)
+        captions = _captioned(services, captioner, decoded, places)
     return Captioned(
         captioner=captioner.name,
         revision=captioner.revision,
@@ -188,8 +191,10 @@ def _caption(services: Services, pictures: Sequence[UploadFile]) -> Captioned:
 def _both(services: Services, pictures: Sequence[UploadFile]) -> EmbeddedAndCaptioned:
     encoder = services.live.encoder_of(services.live.search)
     captioner = services.models.captioner()
-    decoded = _decoded(services, pictures, (encoder.input_spec, captioner.input_spec))
-    vectors, captions = _embedded(services, encoder, decoded), _captioned(services, captioner, decoded)
+    with services.models.places(len(pictures)) as places:
+        decoded = _decoded(services, pictures, (encoder.input_spec, captioner.input_spec), places)
+        vectors = _embedded(services, encoder, decoded, places)
+        captions = _captioned(services, captioner, decoded, places)
     return EmbeddedAndCaptioned(
         model=encoder.name,
         revision=encoder.revision,
@@ -206,10 +211,16 @@ def _both(services: Services, pictures: Sequence[UploadFile]) -> EmbeddedAndCapt
 Decoded = tuple[Pixels, ...] | LoupeError
 
 
-def _decoded(services: Services, pictures: Sequence[UploadFile], specs: tuple[ModelInputSpec, ...]) -> list[Decoded]:
-    """The model inputs of each picture, or why it has none. Raises `UPLOADS_BUSY`, which concerns them all."""
+def _decoded(
+    services: Services, pictures: Sequence[UploadFile], specs: tuple[ModelInputSpec, ...], places: Places
+) -> list[Decoded]:
+    """The model inputs of each picture, or why it has none.
+
+    Raises `UPLOADS_BUSY` and `INFERENCE_TIMEOUT`, which concern them all.
+    """
     found: list[Decoded] = []
     for picture in pictures:
+        places.left_s()
         try:
             found.append(services.uploads.model_inputs(picture.file.read(), specs))
         except LoupeError as error:
@@ -219,15 +230,17 @@ def _decoded(services: Services, pictures: Sequence[UploadFile], specs: tuple[Mo
     return found
 
 
-def _embedded(services: Services, encoder: WarmEncoder, decoded: list[Decoded]) -> list[list[float] | None]:
+def _embedded(
+    services: Services, encoder: WarmEncoder, decoded: list[Decoded], places: Places
+) -> list[list[float] | None]:
     inputs = [one[0] for one in decoded if not isinstance(one, LoupeError)]
-    rows = iter(services.models.embed_images(encoder, inputs) if inputs else ())
+    rows = iter(services.models.embed_images(encoder, inputs, places) if inputs else ())
     return [None if isinstance(one, LoupeError) else next(rows).tolist() for one in decoded]
 
 
-def _captioned(services: Services, captioner: Captioner, decoded: list[Decoded]) -> list[str | None]:
+def _captioned(services: Services, captioner: Captioner, decoded: list[Decoded], places: Places) -> list[str | None]:
     inputs = [one[-1] for one in decoded if not isinstance(one, LoupeError)]
-    texts = iter(services.models.captions(captioner, inputs) if inputs else ())
+    texts = iter(services.models.captions(captioner, inputs, places) if inputs else ())
     return [None if isinstance(one, LoupeError) else next(texts) for one in decoded]
 
 

@@ -129,6 +129,30 @@ def test_who_waited_too_long_is_told_so_and_leaves_the_queue() -> None:
     queue.close()
 
 
+def test_places_are_kept_for_what_is_still_made_ready_and_refused_at_once_when_there_are_none() -> None:
+    device, queue = Device(), DeviceQueue(4)
+    device.gate.set()
+    with queue.places(3, 30) as places:
+        assert queue.waiting == 3
+        for refused in (lambda: queue.run(device.lane(), [1, 2], 30), lambda: queue.places(2, 30).__enter__()):
+            with pytest.raises(LoupeError) as full:
+                refused()
+            assert full.value.code == "QUEUE_FULL"
+        assert queue.run(device.lane(), [7], 30) == [14]
+        assert queue.run(device.lane(), [1, 2, 3], 30, places) == [2, 4, 6]
+        assert queue.run(device.lane(), [1, 2, 3], 30, places) == [2, 4, 6]
+    assert queue.waiting == 0
+    with pytest.raises(ValueError, match="unread"), queue.places(4, 30):
+        raise ValueError("unread")
+    assert queue.waiting == 0
+    with queue.places(4, 0.0) as places:
+        for late in (places.left_s, lambda: queue.run(device.lane(), [1], 30, places)):
+            with pytest.raises(LoupeError) as over:
+                late()
+            assert over.value.code == "INFERENCE_TIMEOUT"
+    queue.close()
+
+
 def test_one_callers_bad_item_costs_no_other_caller() -> None:
     device, queue = Device(), DeviceQueue(100)
     with ThreadPoolExecutor(4) as pool:
