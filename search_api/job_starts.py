@@ -71,6 +71,7 @@ class JobStarts:
 
     def over_folders_unless_at_work(self, kind: str, keys: Sequence[str]) -> str | None:
         """The same, None while a run reads photos or is about to: the sensor asks for what it leaves right after it."""
+        self._check_not_paused()
         if self._reads_photos():
             return None
         with self._turn():
@@ -107,9 +108,12 @@ class JobStarts:
         with self._manifest.read() as tx:
             return any(jobs.unfinished(tx, each) for each in (INGEST_JOB, CAPTIONS_JOB))
 
-    def _over_folders(self, kind: str, keys: Sequence[str]) -> str:
+    def _check_not_paused(self) -> None:
         with self._manifest.read() as tx:
             pauses.check_not_paused(tx)
+
+    def _over_folders(self, kind: str, keys: Sequence[str]) -> str:
+        self._check_not_paused()
         run_id = self._dagster.launch_folders(kind, keys)
         self._noted(run_id, kind, counted(len(keys), "folder"), {"folders": list(keys)})
         return run_id

@@ -121,7 +121,7 @@ def note(arguments: Sequence[str]) -> None:
     command = next((name for name in (" ".join(arguments[:2]), arguments[0]) if name in CHANGING), None)
     if command is None and arguments[0] == "failures" and "--retry" in arguments:
         command = "failures --retry"
-    if command is None or "--dry-run" in arguments:
+    if command is None or not {"--dry-run", "--help"}.isdisjoint(arguments):
         return
     target = " ".join(word for word in arguments[len(command.split()) :] if word != "--json")
     try:
