@@ -73,7 +73,7 @@ async def embed(services: Held, texts: Texts = None, image: MaybePictures = None
     A picture that cannot be read has an `error` in its place.
     """
     if not texts and not image:
-        raise LoupeError("EMPTY_QUERY", "Send at least one of `texts` and `image`.")
+        raise LoupeError("EMPTY_QUERY", "Send a form with at least one of `texts` and `image`.")
     return await services.inferring.run(_embed, services, texts or [], image or [])
 
 
