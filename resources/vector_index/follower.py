@@ -237,7 +237,11 @@ class IndexFollower:
             except Exception as error:
                 log.exception("index not brought up to date")
                 self._error = LoupeError("INTERNAL", f"The index could not be brought up to date: {error}")
-            self._say()
+            try:
+                self._say()
+            except LoupeError as error:  # a server that went away meanwhile: this thread goes on until it is back
+                log.warning("index not told of", code=error.code, reason=error.message)
+                self._error = error
             self._wait(seen)
             for retired in [pair for pair in self._retired if time.monotonic() - pair[0] > _RETIRE_S]:
                 self._retired.remove(retired)

@@ -331,7 +331,7 @@ def test_status_answers_while_the_server_of_the_index_does_not(
     with running(SmallLibrary(settings, own.photos)) as client:
         for name in ("count", "get_collection", "query_points", "scroll", "retrieve", "get_aliases"):
             monkeypatch.setattr(server, name, cut_off)
-        wait_until(lambda: client.get("/api/v1/status").json()["index"]["state"] == "failed", 20)
+        wait_until(lambda: client.get("/api/v1/status").json()["index"]["state"] == "failed", 120)
         status = client.get("/api/v1/status")
         assert status.status_code == 200
         assert (status.json()["photos"], status.json()["points"]) == (8, 0)
