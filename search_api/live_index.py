@@ -231,10 +231,10 @@ class LiveIndex:
         try:
             with self._library.manifest.read() as tx:
                 newest = outbox.newest_seq(tx)
-        except LoupeError:  # the change is made
-            return
-        follower.look()
-        follower.wait_for(newest, _SHOWN_WITHIN_S)
+            follower.look()
+            follower.wait_for(newest, _SHOWN_WITHIN_S)
+        except LoupeError as error:  # the change is made, whatever the index or its server does now
+            log.info("a change is not waited for", code=error.code)
 
     def verify(self) -> Verification:
         """How the index and the manifest differ; walks both. Raises `INDEX_LOADING`, `INDEX_BEHIND`."""

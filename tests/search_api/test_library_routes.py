@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -314,10 +315,28 @@ def test_a_process_that_does_not_own_the_index_has_it_compared_by_the_owner(own:
         assert found.missing == (own.photo_id("red.jpg"),)
 
 
+def one_at_a_time(server: QdrantClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a server answers: the client's in-memory mode is for one thread."""
+    lock = threading.RLock()
+
+    def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with lock:
+                return method(*args, **kwargs)
+
+        return call
+
+    for name, _ in inspect.getmembers(type(server), inspect.isfunction):
+        if not name.startswith("_"):
+            monkeypatch.setattr(server, name, guarded(getattr(server, name)))
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_status_answers_while_the_server_of_the_index_does_not(
     own: SmallLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = QdrantClient(":memory:")  # stands for a server, until it is cut off
+    one_at_a_time(server, monkeypatch)
     monkeypatch.setattr(server, "close", lambda: None)
     lock = own.library.home.index / "server.lock"
     monkeypatch.setattr(
@@ -331,12 +350,14 @@ def test_status_answers_while_the_server_of_the_index_does_not(
     with running(SmallLibrary(settings, own.photos)) as client:
         for name in ("count", "get_collection", "query_points", "scroll", "retrieve", "get_aliases"):
             monkeypatch.setattr(server, name, cut_off)
-        wait_until(lambda: client.get("/api/v1/status").json()["index"]["state"] == "failed", 120)
+        wait_until(lambda: client.get("/api/v1/status").json()["index"]["state"] == "failed", 20)
         status = client.get("/api/v1/status")
         assert status.status_code == 200
         assert (status.json()["photos"], status.json()["points"]) == (8, 0)
         assert status.json()["banner"]["code"] == "INDEX_UNREACHABLE"
         assert client.post("/api/v1/search", json={}).json()["error"]["code"] == "INDEX_UNREACHABLE"
+        rated = client.put(f"/api/v1/images/{own.photo_id('red.jpg')}/rating", json={"rating": 4})
+        assert (rated.status_code, rated.json()["rating"]) == (200, 4), "the change is made all the same"
 
 
 def test_no_count_is_taken_in_the_event_loop(own: SmallLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
