@@ -12,6 +12,7 @@ from running_app import running, wait_until
 from small_library import SmallLibrary
 
 from resources.manifest import outbox, saved_searches
+from resources.search import fusion, photo_search
 from search_api import live_index
 
 BULK, SAVED = "/api/v1/bulk", "/api/v1/saved-searches"
@@ -145,6 +146,25 @@ def test_a_search_is_kept_run_changed_and_forgotten(http: TestClient) -> None:
     assert http.delete(f"{SAVED}/X-T5").status_code == 204
     for reply in (http.get(f"{SAVED}/X-T5/results"), http.get(f"{SAVED}/X-T5"), http.delete(f"{SAVED}/X-T5")):
         assert error(reply) == (404, "SAVED_SEARCH_NOT_FOUND")
+
+
+def test_a_search_that_is_kept_counts_all_that_is_relevant(
+    http: TestClient, own: SmallLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, more in (("white.jpg", "wall"), ("gold.jpg", "wall sky"), ("pink.jpg", "wall sky sea")):
+        said = f"circle red yellow blue green {more}"
+        http.put(f"/api/v1/images/{own.photo_id(name)}/caption", json={"text": said}).raise_for_status()
+    query = {"q": "circle", "mode": "words"}
+    whole = http.post("/api/v1/search", json=query).json()
+    assert (whole["relevant"], whole["relevant_exact"]) == (5, True)
+    monkeypatch.setattr(fusion, "CANDIDATES", 1)
+    monkeypatch.setattr(photo_search, "_DEEP", 2)
+    monkeypatch.setattr(photo_search, "_FIRST", 1)
+    http.post(SAVED, json={"name": "Shapes", "query": query})
+    first = http.get(f"{SAVED}/Shapes/results", params={"limit": 1}).json()
+    assert first["relevant"] < 5
+    assert not first["relevant_exact"]
+    wait_until(lambda: http.get(f"{SAVED}/Shapes").json()["last_count"] == 5, 10)
 
 
 def test_a_search_that_another_version_kept_is_shown_and_told_of(http: TestClient, own: SmallLibrary) -> None:
