@@ -53,7 +53,7 @@ from resources.vector_index.words import query as word_query
 
 __all__ = ["PhotoSearch", "TextEncoder"]
 
-# How deep a list by meaning is taken first: seldom more are relevant.
+# How deep a list by meaning is taken first, where that is sooner: seldom more are relevant.
 _FIRST = 128
 # Then, and any other list at first: with one more than what decides.
 _DEEP = CANDIDATES + 1
@@ -302,7 +302,8 @@ class PhotoSearch:
     ) -> SearchPage:
         """Meaning alone can be paged to the end: every embedded photo has a score, and it is its own."""
         start = cursor.rank if cursor else request.offset
-        depth = max(_FIRST if request.cut else 0, start + request.limit + 1)
+        first = _DEEP if self.index.looks_at_each else _FIRST
+        depth = max(first if request.cut else 0, start + request.limit + 1)
         background = self._background(content.vectors) if request.cut else None
         while True:
             ranked = self._nearest(content.vectors, depth, condition)
@@ -577,15 +578,13 @@ def _down_to(least: float, best: float, fetch: _Fetch, most: int) -> tuple[Ranke
 def _found(lists: Sequence[RankedList], ended: Sequence[bool], rule: _Rule | None) -> _Found:
     ranked, whole = best_of(lists), all(ended)
     ends = [each[-1] for each, is_all in zip(lists, ended, strict=True) if not is_all]
-    if rule is None or not ranked:
-        known = len(ranked) if whole else _up_to(ranked, ends)
-        return _Found(ranked.first(known), rule.cut([], whole) if rule else None, whole)
     # Behind the end of one list it is not known what of it belongs between what another still has; but of what may be
     # relevant all is known where each goes on below, and so is the next one.
     known = len(ranked) if whole else _up_to(ranked, ends)
-    least = rule.least(ranked.scores[0])
-    if all(end.score < least for end in ends):
-        known = max(known, reaching(ranked.scores, least) + 1)
+    if rule is None:
+        return _Found(ranked.first(known), None, whole)
+    if ranked and all(end.score < rule.least(ranked.scores[0]) for end in ends):
+        known = max(known, reaching(ranked.scores, rule.least(ranked.scores[0])) + 1)
     ranked = ranked.first(known)
     return _Found(ranked, rule.cut(ranked.scores, whole), whole)
 

@@ -223,6 +223,10 @@ class EmbeddedIndex(QdrantIndex):
         return self._applied.compacted
 
     @property
+    def looks_at_each(self) -> bool:
+        return self.compacted is None
+
+    @property
     def folder(self) -> Path:
         return self._folder
 

@@ -82,6 +82,11 @@ class VectorIndex(Protocol):
         """The photos of these ids; unknown ids are absent."""
         ...
 
+    @property
+    def looks_at_each(self) -> bool:
+        """Whether `nearest` compares with every vector: a list that is taken deeper later costs as much again."""
+        ...
+
     def nearest(
         self, vector: Vector, limit: int, condition: Condition | None = None, least: float | None = None
     ) -> RankedList:

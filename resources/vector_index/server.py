@@ -62,6 +62,7 @@ class ServerIndex(QdrantIndex):
     """`VectorIndex` over a collection `<alias>-<generation>`. Several processes may query; one applies at a time."""
 
     _counts_last_s = 2.0  # another process may change the collection
+    looks_at_each = False
 
     def __init__(self, client: QdrantClient, alias: str, model: IndexModel | None, lock_path: Path) -> None:
         """Use the collection, creating it if it is not there. Raises `INDEX_UNREACHABLE`."""
