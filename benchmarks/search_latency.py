@@ -318,7 +318,7 @@ def questions(api: Api, home: Path) -> Iterator[tuple[str, Callable[[int], objec
     yield "text: meaning and words, model included", lambda n: api.post("/search", text=text(n), limit=60)
     yield "the same with the text's vector kept", lambda n: api.post("/search", text=kept[n % 40], limit=60)
     for number in range(60):  # files of the index come into memory when they are first looked at
-        like(number, 1000)
+        like(number, 500)
     yield "like a photo, 20 without a cut", lambda n: like(n, 20, cut=False)
     yield "like a photo, 20 a page", lambda n: like(n, 20)
     yield "like a photo, 60 a page", like
