@@ -279,9 +279,17 @@ class LiveIndex:
                 self._index_error = None
                 self._follower = follower
                 self._on_loaded()
+                threading.Thread(target=self._read_ahead, args=[follower], name="read-ahead", daemon=True).start()
                 return follower
             self._stop.wait(_RETRY_S)
         return None
+
+    def _read_ahead(self, follower: IndexFollower) -> None:
+        """Beside the answers: the first of them waited for the disk some twenty times otherwise."""
+        try:
+            follower.index.read_ahead(self._stop.is_set)
+        except LoupeError as error:
+            log.info("index_not_read_ahead", code=error.code)
 
     def _on_switch(self, index: VectorIndex) -> None:
         """In the follower's thread, before `index` takes over."""

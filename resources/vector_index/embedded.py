@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -42,7 +43,7 @@ from resources.vector_index.qdrant_index import (
     stored_payload,
     threshold,
 )
-from resources.vector_index.sparse_copy import copy_tree
+from resources.vector_index.sparse_files import copy_tree, read_tree
 from resources.vector_index.words import SparseWords, document
 
 __all__ = ["Compacted", "CompactedCopy", "EmbeddedIndex", "ShardDamagedError", "compacting_file"]
@@ -385,6 +386,15 @@ class EmbeddedIndex(QdrantIndex):
         )
 
     # Opening and closing
+
+    def read_ahead(self, stopped: Callable[[], bool]) -> None:
+        opened = self._opened
+        if opened is None:
+            return
+        began, room, read = time.monotonic(), psutil.virtual_memory().available // 2, 0
+        for part in opened.path.glob("segments/*/payload_*"):
+            read += read_tree(part, room - read, stopped)
+        log.info("index read into memory", megabytes=round(read / 1e6), seconds=round(time.monotonic() - began, 1))
 
     def make_current(self) -> None:
         write_atomically(self._folder.parent / "current", self.generation.encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -80,6 +80,10 @@ class VectorIndex(Protocol):
 
     def get(self, photo_ids: Sequence[str], vectors: bool = False) -> dict[str, StoredPhoto]:
         """The photos of these ids; unknown ids are absent."""
+        ...
+
+    def read_ahead(self, stopped: Callable[[], bool]) -> None:
+        """Read what questions need into memory, as far as there is room, so that they wait for no disk. Takes a while."""
         ...
 
     @property

@@ -6,7 +6,7 @@ so whichever process applies next goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -146,6 +146,9 @@ class ServerIndex(QdrantIndex):
         )
         for key, kind in indexed_keys().items():
             self._client.create_payload_index(self._collection, key, field_schema=_SCHEMAS[kind])
+
+    def read_ahead(self, stopped: Callable[[], bool]) -> None:
+        """Nothing: the server has its own memory."""
 
     # Changes
 

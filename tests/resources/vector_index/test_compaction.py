@@ -33,6 +33,7 @@ from index_library import (
     write,
 )
 from kills import KILLS, SEED
+from structlog.testing import capture_logs
 
 from resources.errors import LoupeError
 from resources.vector_index import IndexFollower, apply_outbox, compact_index, open_index, publish, verify
@@ -40,7 +41,7 @@ from resources.vector_index import compaction as compaction_module
 from resources.vector_index.compaction import Compactor
 from resources.vector_index.embedded import EmbeddedIndex, compacting_file
 from resources.vector_index.follower import owner_file
-from resources.vector_index.sparse_copy import copy_tree
+from resources.vector_index.sparse_files import copy_tree, read_tree
 
 # Owners are forked from a process that has the imports behind it and has run nothing: a start takes no second.
 _processes = multiprocessing.get_context("forkserver")
@@ -252,6 +253,28 @@ def test_a_copy_holds_what_the_folder_held(tmp_path: Path) -> None:
         twin = tmp_path / "copy" / path.relative_to(source)
         assert twin.is_dir() if path.is_dir() else twin.read_bytes() == path.read_bytes()
     assert (tmp_path / "copy" / "empty" / "holes").stat().st_blocks * 512 < 1 << 20
+
+
+def test_a_folder_is_read_without_its_holes(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    with open(tmp_path / "below" / "holes", "wb") as stream:
+        stream.seek(5 << 20)
+        stream.write(os.urandom(1 << 16))
+        stream.truncate(500 << 20)
+    (tmp_path / "text").write_bytes(os.urandom(100_001))
+    assert 100_001 + (1 << 16) <= read_tree(tmp_path, 1 << 30, lambda: False) < 1 << 20
+    assert read_tree(tmp_path, 50_000, lambda: False) == 50_000
+    assert read_tree(tmp_path, 1 << 30, lambda: True) == 0
+    assert read_tree(tmp_path / "gone", 1 << 30, lambda: False) == 0
+
+
+def test_an_index_is_read_ahead(index: EmbeddedIndex) -> None:
+    with capture_logs() as logs:
+        index.read_ahead(lambda: False)
+        index.close()
+        index.read_ahead(lambda: False)
+    assert [entry["event"] for entry in logs] == ["index read into memory"]
+    assert logs[0]["megabytes"] > 0
 
 
 def _until(condition: Callable[[], Any], seconds: float) -> None:
