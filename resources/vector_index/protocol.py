@@ -83,7 +83,7 @@ class VectorIndex(Protocol):
         ...
 
     def read_ahead(self, stopped: Callable[[], bool]) -> None:
-        """Read what questions need into memory, as far as there is room, so that they wait for no disk. Takes a while."""
+        """Read what questions need into memory, as far as there is room, so that they wait for no disk; slow."""
         ...
 
     @property
