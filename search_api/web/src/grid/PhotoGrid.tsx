@@ -8,6 +8,7 @@ import {
   type MouseEvent,
   type Ref,
   useCallback,
+  useEffect,
   useImperativeHandle,
   useLayoutEffect,
   useMemo,
@@ -50,6 +51,7 @@ interface Props {
   ref?: Ref<GridHandle>;
 }
 
+const SETTLED_MS = 2000;
 const NOBODY: ReadonlySet<string> = new Set();
 // What a block looks like before it is known.
 const UNKNOWN = Array.from({ length: BLOCK }, (_, at) => [1.5, 0.75, 1.33, 1.5, 1, 1.5, 0.67, 1.78][at % 8] ?? 1.5);
@@ -59,6 +61,7 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
   const queries = useQueryClient();
   const { width, top } = usePlace(list);
   const shape = useMemo(() => shapeFor(width), [width]);
+  const settled = useSettled();
   const blocks = width > 0 ? Math.ceil(total / BLOCK) : 0;
   const cutAt = relevant !== null && relevant > 0 && relevant < total ? relevant : null;
 
@@ -90,7 +93,7 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
     estimateSize: (block) => layoutOf(block, known(block)).height,
     // Sizes belong to one search at one width.
     getItemKey: useCallback((block: number) => `${search.key} ${width} ${block}`, [search.key, width]),
-    overscan: 1,
+    overscan: settled ? 1 : 0,
     scrollMargin: top,
   });
   const items = virtualizer.getVirtualItems();
@@ -329,6 +332,21 @@ export function GridPlaceholder() {
 function shapeFor(width: number): Shape {
   const phone = width < 600;
   return { width, row: phone ? 116 : width < 1100 ? 180 : 216, gap: phone ? 3 : 6, cut: 52 };
+}
+
+/** False until the browser has time: the first screen comes before what is below it. */
+function useSettled(): boolean {
+  const [settled, setSettled] = useState(false);
+  useEffect(() => {
+    const settle = () => setSettled(true);
+    if (!("requestIdleCallback" in window)) {
+      const timer = setTimeout(settle, SETTLED_MS);
+      return () => clearTimeout(timer);
+    }
+    const idle = requestIdleCallback(settle, { timeout: SETTLED_MS });
+    return () => cancelIdleCallback(idle);
+  }, []);
+  return settled;
 }
 
 /** Width of an element and how far it stands below the top of the document. */
