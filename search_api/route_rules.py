@@ -130,6 +130,7 @@ RULES: dict[str, Rule] = {
     "POST /bulk/dry-run": _READ,
     "POST /handoff/paths": _READ,
     "POST /handoff/zip": _READ,
+    "POST /handoff/zip/form": _READ,
     "POST /handoff/dataset": _READ,
     "GET /saved-searches": _READ,
     "POST /saved-searches": _write(names="name"),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Form
 from fastapi.responses import StreamingResponse
 
 from resources.clock import utc_now
@@ -34,7 +34,7 @@ from search_api.chosen_photos import payloads_of
 from search_api.dependencies import Held
 from search_api.error_replies import responses
 from search_api.schemas.chosen import Chosen
-from search_api.schemas.handoff import AskedPaths, AskedSet
+from search_api.schemas.handoff import AskedPaths, AskedSet, ChosenForm
 
 router = APIRouter(prefix="/handoff", tags=["hand-off"])
 
@@ -67,6 +67,12 @@ def zipped(asked: Chosen, services: Held) -> StreamingResponse:
         media_type="application/zip",
         headers={"Content-Disposition": 'attachment; filename="photos.zip"'},
     )
+
+
+@router.post("/zip/form", response_class=StreamingResponse, responses=_answers("application/zip"))
+def zipped_for_form(form: Annotated[ChosenForm, Form()], services: Held) -> StreamingResponse:
+    """The same for a form of a web page: the browser writes it to the disk as it comes."""
+    return zipped(form.chosen, services)
 
 
 @router.post(

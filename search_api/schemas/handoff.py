@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, Json
 
 from search_api.schemas.chosen import Chosen
 
-__all__ = ["AskedPaths", "AskedSet"]
+__all__ = ["AskedPaths", "AskedSet", "ChosenForm"]
+
+
+class ChosenForm(BaseModel):
+    """What a form of a web page sends."""
+
+    model_config = ConfigDict(extra="forbid")
+    chosen: Json[Chosen] = Field(description="What `POST /handoff/zip` takes, as JSON.")
 
 
 class AskedPaths(Chosen):

@@ -119,6 +119,21 @@ def test_a_zip_holds_the_originals_as_they_are(client: TestClient, small: SmallL
         assert archive.read("orange größe.jpg") == original.read_bytes()
 
 
+def test_a_form_is_answered_with_the_same_zip(client: TestClient, small: SmallLibrary) -> None:
+    chosen = {"photo_ids": [small.photo_id("red.jpg")]}
+    reply = client.post(f"{URL}/zip/form", data={"chosen": json.dumps(chosen)})
+    assert reply.headers["content-disposition"] == 'attachment; filename="photos.zip"'
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        assert archive.read("red.jpg") == (small.photos / "Lisbon 2023/red.jpg").read_bytes()
+    for said in ("{", "{}", json.dumps({"photo_ids": []})):
+        refused = client.post(f"{URL}/zip/form", data={"chosen": said})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "INVALID_REQUEST")
+    elsewhere = client.post(
+        f"{URL}/zip/form", data={"chosen": json.dumps(chosen)}, headers={"Origin": "http://evil.example"}
+    )
+    assert (elsewhere.status_code, elsewhere.json()["error"]["code"]) == (403, "CROSS_SITE")
+
+
 def test_what_cannot_be_read_is_named_in_the_zip(own: SmallLibrary, tmp_path: Path) -> None:
     moved = SmallLibrary(own.settings, tmp_path / "Elsewhere")
     moved.photos.mkdir()

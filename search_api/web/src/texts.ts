@@ -464,7 +464,7 @@ export const t = {
     hide: "Remove from the library",
     copied: (count: number) => `${counted(count, "path")} copied.`,
     pathsSaved: (count: number) => `The browser does not allow copying here; ${counted(count, "path")} saved as a file.`,
-    zipped: (count: number) => `${counted(count, "photo")} packed.`,
+    zipped: (count: number) => `${counted(count, "photo")} on the way to your downloads.`,
     made: (name: string, photos: number) => `${name} holds ${counted(photos, "photo")} now.`,
     would: (photos: number, changed: number) =>
       changed === 0 ? "Nothing would change." : `${counted(changed, "change")} to ${counted(photos, "photo")}.`,

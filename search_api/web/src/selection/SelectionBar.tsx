@@ -13,7 +13,7 @@ import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 import { useHide } from "../viewer/Edits";
 import { BulkDialog, type Doing } from "./BulkDialog";
-import { copied, savedStream } from "./save";
+import { copied, downloaded } from "./save";
 
 const MOST_EXAMPLES = 20;
 // As many as the API hides by their ids; more are asked about and hidden as one change.
@@ -50,7 +50,7 @@ export function SelectionBar({ selection, view }: { selection: Selection; view: 
     });
   const zip = () =>
     act(async () => {
-      await savedStream("/api/v1/handoff/zip", selection.chosen, "photos.zip", selection.count);
+      await downloaded("/api/v1/handoff/zip", selection.chosen);
       return s.zipped(selection.count);
     });
   const removeThem = () =>

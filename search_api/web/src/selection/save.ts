@@ -1,14 +1,7 @@
-// Files that the browser keeps: at once, or as they come.
+// Files that the browser keeps.
 
 import { ApiError, refusal } from "../api/client";
 import { t } from "../texts";
-
-// So many photos at most are held in memory on their way to a file.
-const HELD = 100;
-
-interface Picker {
-  showSaveFilePicker?: (options: { suggestedName: string }) => Promise<{ createWritable: () => Promise<WritableStream> }>;
-}
 
 export function saved(blob: Blob, name: string): void {
   const link = document.createElement("a");
@@ -29,18 +22,30 @@ export async function copied(text: string, name: string): Promise<boolean> {
   }
 }
 
-/** The reply to a POST as a file. Large ones go to the disk as they come, where the browser can. */
-export async function savedStream(address: string, body: unknown, name: string, photos: number): Promise<void> {
-  const { showSaveFilePicker } = window as Picker;
-  const file = photos > HELD && showSaveFilePicker ? await showSaveFilePicker.call(window, { suggestedName: name }) : null;
+/** What a POST with this body answers with, as a file that the browser itself writes as it comes, however large. */
+export async function downloaded(address: string, body: unknown): Promise<void> {
+  const text = JSON.stringify(body);
+  // First whether it can be had: an answer to a form that refuses would take the page's place.
+  const asking = new AbortController();
   const reply = await fetch(address, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
+    body: text,
+    signal: asking.signal,
   }).catch(() => {
     throw new ApiError("OFFLINE", t.states.offline, 0);
   });
   if (!reply.ok) throw refusal(await reply.json().catch(() => null), reply.status, reply.headers.get("Retry-After"));
-  if (file && reply.body) await reply.body.pipeTo(await file.createWritable());
-  else saved(await reply.blob(), name);
+  asking.abort();
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = `${address}/form`;
+  const chosen = document.createElement("input");
+  chosen.type = "hidden";
+  chosen.name = "chosen";
+  chosen.value = text;
+  form.append(chosen);
+  document.body.append(form);
+  form.submit();
+  form.remove();
 }
