@@ -16,8 +16,8 @@ __all__ = ["COUNTED", "COUNTED_KEY", "DERIVED", "EVERY", "FLAGS_KEY", "UNDATED",
 
 FLAGS_KEY = "flags"
 
-# What is counted together stands a second time under one key: an engine that counts sixteen keys one by one looks at
-# what a filter leaves sixteen times. Key -> the character before its values.
+# What is counted together is found and counted under one key: an engine that counts sixteen keys one by one looks at
+# what a filter leaves sixteen times, and builds and keeps an index for each. Key -> the character before its values.
 COUNTED_KEY = "counted"
 COUNTED = {
     "camera": "a",
@@ -53,7 +53,8 @@ def derived(payload: Mapping[str, Any]) -> dict[str, Any]:
     `flags`: names of the booleans that are true, and of those of `UNSET` that are not. `names`: folded file names,
     with and without their ending. `caption_words`: words of caption, title and description, stop words left out.
     `stars`: "4". `taken_month`: "2021-06". `taken_parts`: "m6", "d15", "w2" (Tuesday; Monday is 1) and "h14".
-    `counted`: the values of the keys of `COUNTED`, each behind its character, `EVERY`, and `UNDATED`.
+    `counted`: the values of the keys of `COUNTED`, each behind its character, that character alone where a key holds a
+    value, `EVERY`, and `UNDATED`.
     """
     flags = [name for name in sorted(FLAGS) if payload.get(name)]
     flags += [unset for name, unset in UNSET.items() if not payload.get(name)]
@@ -76,6 +77,8 @@ def _counted(said: Mapping[str, Any]) -> Iterator[str]:
         yield UNDATED
     for key, mark in COUNTED.items():
         values = said.get(key) or ()
+        if values:
+            yield mark
         for value in (values,) if isinstance(values, str) else dict.fromkeys(values):
             yield mark + value
 

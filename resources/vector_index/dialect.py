@@ -29,7 +29,7 @@ from resources.vector_index.conditions import (
     Or,
     Range,
 )
-from resources.vector_index.derived_keys import FLAGS_KEY, UNSET
+from resources.vector_index.derived_keys import COUNTED, COUNTED_KEY, FLAGS_KEY, UNSET
 from resources.vector_index.words import folded
 
 __all__ = ["Dialect"]
@@ -66,6 +66,8 @@ class Dialect:
                 return self._not(self._translate(part))
             case AnyOf(_, ()):
                 return self._none()
+            case AnyOf(key, values) if key in COUNTED:
+                return self._any_of(COUNTED_KEY, [COUNTED[key] + value for value in values])
             case AnyOf(key, values):
                 return self._any_of(key, list(values))
             case Like():
@@ -78,6 +80,8 @@ class Dialect:
                 return self._range(_one_bound_a_side(condition))
             case Flag(name):
                 return self._any_of(FLAGS_KEY, [name])
+            case Exists(key) if key in COUNTED:
+                return self._any_of(COUNTED_KEY, [COUNTED[key]])
             case Exists(key):
                 return self._not(self._empty(key))
             case HasVector():

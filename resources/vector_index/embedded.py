@@ -298,14 +298,14 @@ class EmbeddedIndex(QdrantIndex):
             found[str(record.id)] = StoredPhoto(str(record.id), payload, vector)
         return found
 
-    def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
+    def _facet(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
         # "Exact" counts each value by itself, a hundred times slower; a segment counts exactly either way. Of several
         # segments, which there are after a compaction, each cuts its list before they are added up.
         asked = limit if self.compacted is None else max(limit, ALL_VALUES)
         request = edge.FacetRequest(key, limit=asked, exact=False, filter=self._dialect.filter(condition))
         with self._using() as shard:
             hits = shard.facet(request).hits
-        return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda pair: (-pair[1], pair[0]))[:limit]
+        return [(str(hit.value), hit.count) for hit in hits]
 
     def _search(
         self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None, least: float | None

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 # Part of every generation's name: a change to payload keys, tokens or vectors builds a new index from the manifest.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 Vector = npt.NDArray[np.float32]
 

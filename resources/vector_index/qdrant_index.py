@@ -53,8 +53,13 @@ _SPELLINGS_LAST = Lasting(20.0, at_least_s=0.0, at_most_s=60.0)
 
 def indexed_keys() -> dict[str, str]:
     """Payload key -> kind of payload index ("keyword", "names", "float" or "geo"); "names" also finds their parts."""
-    kinds = dict.fromkeys(sorted(KEYWORD_KEYS | {FLAGS_KEY, COUNTED_KEY}), "keyword") | {"names": "names"}
-    return {**kinds, **dict.fromkeys(sorted(RANGE_KEYS), "float"), "location": "geo"}
+    words = (KEYWORD_KEYS - COUNTED.keys()) | {FLAGS_KEY, COUNTED_KEY}
+    return {
+        **dict.fromkeys(sorted(words), "keyword"),
+        "names": "names",
+        **dict.fromkeys(sorted(RANGE_KEYS), "float"),
+        "location": "geo",
+    }
 
 
 def stored_payload(point: PhotoPoint) -> dict[str, Any]:
@@ -137,7 +142,7 @@ class QdrantIndex(ABC):
         members = dict(self.values(key, ALL_VALUES, also(rest, MEMBER)))
         counts = self.values(key, limit + len(members), rest)
         left = [(value, count - members.get(value, 0)) for value, count in counts]
-        return sorted((pair for pair in left if pair[1] > 0), key=lambda pair: (-pair[1], pair[0]))[:limit]
+        return _by_count([pair for pair in left if pair[1] > 0])[:limit]
 
     def counts(self, condition: Condition | None) -> Counts:
         made: Counts = self._once(("counts", condition), lambda: self._counts(condition))
@@ -149,7 +154,8 @@ class QdrantIndex(ABC):
         count = self._valued if covers and rest is None else self.values
         by_mark: dict[str, list[tuple[str, int]]] = {}
         for value, number in count(COUNTED_KEY, ALL_VALUES, condition):
-            by_mark.setdefault(value[0], []).append((value[1:], number))
+            if value[1:] or value in (EVERY, UNDATED):
+                by_mark.setdefault(value[0], []).append((value[1:], number))
         total, undated = (sum(number for _, number in by_mark.get(mark, ())) for mark in (EVERY, UNDATED))
         return Counts(total, undated, {key: by_mark.get(mark, []) for key, mark in COUNTED.items()})
 
@@ -208,8 +214,21 @@ class QdrantIndex(ABC):
     @abstractmethod
     def get(self, photo_ids: Sequence[str], vectors: bool = False) -> dict[str, StoredPhoto]: ...
 
+    def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
+        if key not in COUNTED:
+            return _by_count(self._facet(key, limit, condition))[:limit]
+
+        def count() -> list[tuple[str, int]]:
+            return self._facet(COUNTED_KEY, ALL_VALUES, condition)
+
+        # Of the whole library all keys are asked for, one after the other.
+        counts = self._once(COUNTED_KEY, count) if condition is None else count()
+        mark = COUNTED[key]
+        return _by_count([(value[1:], number) for value, number in counts if value[0] == mark and value[1:]])[:limit]
+
     @abstractmethod
-    def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]: ...
+    def _facet(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
+        """Values of an indexed key with how many points hold them, the most frequent `limit` in any order."""
 
     def _changed(self) -> None:
         self._changes_seen += 1
@@ -317,6 +336,10 @@ class QdrantIndex(ABC):
 
 
 _NOTHING = RankedList([], str)
+
+
+def _by_count(counts: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    return sorted(counts, key=lambda pair: (-pair[1], pair[0]))
 
 
 def threshold(least: float | None) -> float | None:

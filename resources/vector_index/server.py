@@ -222,14 +222,14 @@ class ServerIndex(QdrantIndex):
             found[str(record.id)] = StoredPhoto(str(record.id), payload, vector)
         return found
 
-    def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
+    def _facet(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
         # "Exact" counts each value by itself. With a filter, and no list cut short, a segment counts exactly as well.
         exact = condition is None or limit < ALL_VALUES
         with _reachable():
             hits = self._client.facet(
                 self._collection, key, facet_filter=self._dialect.filter(condition), limit=limit, exact=exact
             ).hits
-        return sorted(((str(hit.value), hit.count) for hit in hits), key=lambda pair: (-pair[1], pair[0]))
+        return [(str(hit.value), hit.count) for hit in hits]
 
     def _search(
         self, query: Vector | SparseWords, using: str, limit: int, condition: Condition | None, least: float | None
