@@ -288,8 +288,8 @@ class LiveIndex:
         """Beside the answers: the first of them waited for the disk some twenty times otherwise."""
         try:
             follower.index.read_ahead(self._stop.is_set)
-        except LoupeError as error:
-            log.info("index_not_read_ahead", code=error.code)
+        except (LoupeError, OSError) as error:  # a shard that was compacted meanwhile
+            log.info("index_not_read_ahead", reason=str(error))
 
     def _on_switch(self, index: VectorIndex) -> None:
         """In the follower's thread, before `index` takes over."""

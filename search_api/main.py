@@ -146,6 +146,7 @@ def _protect(app: FastAPI, settings: Settings) -> None:
         by_path={
             search.IMAGE_PATH: search.IMAGE_BYTES,
             **dict.fromkeys(inference.PATHS, inference.BODY_BYTES),
+            handoff.FORM_PATH: handoff.FORM_BYTES,
             uploads.PATH: settings.upload_max_bytes,
         },
     )

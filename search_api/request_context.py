@@ -53,7 +53,7 @@ REPLY_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # without one a browser does not say which page sends a form
+    "Referrer-Policy": "same-origin",  # with "no-referrer" a browser sends "Origin: null" with a form
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), interest-cohort=()",

@@ -83,7 +83,7 @@ class VectorIndex(Protocol):
         ...
 
     def read_ahead(self, stopped: Callable[[], bool]) -> None:
-        """Read what questions need into memory, as far as there is room, so that they wait for no disk; slow."""
+        """Read payloads and their indexes into memory, as far as there is room: questions then wait for no disk."""
         ...
 
     @property
@@ -134,7 +134,10 @@ class VectorIndex(Protocol):
         ...
 
     def values(self, key: str, limit: int = 100, condition: Condition | None = None) -> list[tuple[str, int]]:
-        """The most frequent values of a keyword key with their counts: cameras, tags, collections."""
+        """The most frequent values of a keyword key with their counts: cameras, tags, collections.
+
+        Of a key of `derived_keys.COUNTED` without a condition they are kept until something changes.
+        """
         ...
 
     def valued(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
@@ -142,7 +145,7 @@ class VectorIndex(Protocol):
         ...
 
     def counts(self, condition: Condition | None) -> Counts:
-        """The values of all keys of `derived_keys.COUNTED` at once, in about the time of three `values`. Kept too."""
+        """The values of all keys of `derived_keys.COUNTED` at once, in the time of `values` for one. Kept too."""
         ...
 
     def stats(self) -> IndexStats: ...

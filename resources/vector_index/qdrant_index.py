@@ -130,6 +130,8 @@ class QdrantIndex(ABC):
         return number
 
     def valued(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
+        if key in COUNTED:  # all at once, as the facets are: who asks for one asks for others
+            return self.counts(condition).values[key][:limit]
         counted: list[tuple[str, int]] = self._once(
             (key, limit, condition), lambda: self._valued(key, limit, condition)
         )

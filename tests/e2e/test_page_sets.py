@@ -68,7 +68,7 @@ def test_photos_are_chosen_by_click_shift_drag_and_keys(page: Any) -> None:
     expect(chosen).to_have_text("21 chosen")
 
 
-def test_what_is_chosen_is_tagged_rated_and_handed_out(page: Any, small: SmallLibrary) -> None:
+def test_what_is_chosen_is_tagged_rated_and_handed_out(page: Any, small: SmallLibrary, console: list[str]) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{page.url}?folder={small.photos}/Garden")
     title(page).to_have_text("4 photos")
@@ -107,6 +107,11 @@ def test_what_is_chosen_is_tagged_rated_and_handed_out(page: Any, small: SmallLi
         bar.get_by_role("button", name="ZIP").click()
     with zipfile.ZipFile(Path(download.value.path())) as packed:
         assert [Path(name).name for name in packed.namelist()] == ["violet.jpg"]
+    refused = {"error": {"code": "MANIFEST_BUSY", "message": "Another program has the file open.", "details": {}}}
+    page.route("**/handoff/zip", lambda route: route.fulfill(status=503, json=refused))
+    bar.get_by_role("button", name="ZIP").click()
+    page.get_by_text("Another program has the file open.").wait_for()
+    console.clear()  # the browser says so too
     bar.get_by_role("button", name="Remove from the library").click()
     undo = page.get_by_role("status", name="What was done").get_by_role("button", name="Undo")
     undo.focus()  # it stays as long as somebody is about to use it

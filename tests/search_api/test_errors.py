@@ -149,6 +149,7 @@ def test_each_reply_has_a_request_id_and_security_headers(client: TestClient) ->
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
     for reply in (first, second, client.get("/")):
         assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["referrer-policy"] == "same-origin"  # a form says where it comes from
         assert "default-src 'none'" in reply.headers["content-security-policy"]
         assert "access-control-allow-origin" not in reply.headers
     assert "unsafe" not in client.get("/").headers["content-security-policy"]

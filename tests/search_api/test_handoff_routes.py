@@ -134,6 +134,13 @@ def test_a_form_is_answered_with_the_same_zip(client: TestClient, small: SmallLi
     assert (elsewhere.status_code, elsewhere.json()["error"]["code"]) == (403, "CROSS_SITE")
 
 
+def test_a_form_may_name_as_many_photos_as_a_request(client: TestClient, small: SmallLibrary) -> None:
+    known = small.photo_id("red.jpg")
+    many = {"photo_ids": [known, *(str(UUID(int=number)) for number in range(99_999))]}
+    reply = client.post(f"{URL}/zip/form", data={"chosen": json.dumps(many)})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (404, "PHOTO_NOT_FOUND")
+
+
 def test_what_cannot_be_read_is_named_in_the_zip(own: SmallLibrary, tmp_path: Path) -> None:
     moved = SmallLibrary(own.settings, tmp_path / "Elsewhere")
     moved.photos.mkdir()

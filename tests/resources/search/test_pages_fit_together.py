@@ -14,6 +14,7 @@ from resources.home import Home
 from resources.search import PhotoSearch, SearchRequest, fusion, photo_search
 from resources.search.chosen import chosen_ids
 from resources.vector_index import IndexModel, PhotoPoint, VectorIndex, qdrant_index
+from resources.vector_index.embedded import EmbeddedIndex
 from resources.vector_index.opening import IndexFolder
 
 DIM, PHOTOS = 6, 700
@@ -59,6 +60,7 @@ def shallow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fusion, "CANDIDATES", 20)
     monkeypatch.setattr(photo_search, "_DEEP", 21)
     monkeypatch.setattr(photo_search, "_FIRST", 8)
+    monkeypatch.setattr(EmbeddedIndex, "looks_at_each", False)  # as of one with a graph, which begins less deep
     monkeypatch.setattr(qdrant_index, "_MOST_TIES", 8)
 
 

@@ -36,7 +36,7 @@ export function SelectionBar({ selection, view }: { selection: Selection; view: 
       const said = await work();
       if (said) note({ text: said });
     } catch (error) {
-      if ((error as Error).name !== "AbortError") note({ text: asApiError(error).message });
+      note({ text: asApiError(error).message });
     } finally {
       setBusy(false);
     }
