@@ -382,7 +382,7 @@ export const t = {
     sharpness: "Sharpness",
     keep: "Keep this one",
     keepNamed: (name: string) => `Keep this one: ${name}`,
-    keepAll: (groups: number) => `Keep the proposed one of ${number(groups)} groups`,
+    keepAll: (groups: number, same: boolean) => `Keep the proposed one of ${number(groups)} groups${same ? " of the same photo" : ""}`,
     sure: (count: number) => `Remove ${counted(count, "photo")} from the library?`,
     sureNote: "No file is touched, and they can be brought back.",
     doIt: (count: number) => `Remove ${counted(count, "photo")}`,
@@ -679,7 +679,7 @@ export const t = {
     list: {
       search: "To the search box",
       help: "This list",
-      undo: "Undo what was just done",
+      undo: "Undo, when photos were just removed",
       toGrid: "From the search box to the photos",
       walk: "From photo to photo",
       ends: "First and last photo",

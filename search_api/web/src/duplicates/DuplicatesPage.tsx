@@ -17,6 +17,7 @@ import { useChanged } from "../viewer/Edits";
 import { bytes, number, wallClock } from "../wording";
 
 type Tier = DuplicateGroup["tier"];
+const SAME: ReadonlySet<Tier> = new Set<Tier>(["same_pixels", "same_picture"]);
 const PAGE = 20;
 const MOST_AT_ONCE = 500;
 
@@ -44,7 +45,9 @@ export function DuplicatesPage() {
     document.title = `${t.duplicates.title} · ${t.brand}`;
   }, []);
   const groups = data?.pages.flatMap((page) => page.groups) ?? [];
-  const toKeep = groups.filter((group) => group.tier !== "same_bytes").slice(0, MOST_AT_ONCE);
+  // Of all kinds only those that show the same photo: what merely looks alike, or came one after the other, goes together
+  // when somebody has chosen that kind.
+  const toKeep = groups.filter((group) => (tier ? group.tier !== "same_bytes" : SAME.has(group.tier))).slice(0, MOST_AT_ONCE);
   const found = counts?.tiers.filter((each) => each.groups > 0) ?? [];
 
   /** How much would leave the library, before anything does. */
@@ -75,13 +78,15 @@ export function DuplicatesPage() {
       </div>
       <Trouble of={asking} />
       {counts?.waiting && <p className="muted">{t.duplicates.waiting}</p>}
-      {data && groups.length === 0 && <p className="muted">{t.duplicates.none}</p>}
-      {may && toKeep.length > 1 && (
+      {data && groups.length === 0 && !counts?.waiting && <p className="muted">{t.duplicates.none}</p>}
+      {may && groups.length > 0 && (
         <div className="intro">
           <p>{t.duplicates.intro}</p>
-          <Button variant="default" onClick={() => void ask()}>
-            {t.duplicates.keepAll(toKeep.length)}
-          </Button>
+          {toKeep.length > 1 && (
+            <Button variant="default" onClick={() => void ask()}>
+              {t.duplicates.keepAll(toKeep.length, tier === null)}
+            </Button>
+          )}
         </div>
       )}
       {groups.map((group) => (
