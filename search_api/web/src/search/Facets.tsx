@@ -27,6 +27,7 @@ function useFacets(keys: FilterKey[]): Facets | undefined {
 
 export function FacetPanel() {
   const { view, show } = useView();
+  const outside = useFacets(["folder"]);
   const fixed = (key: FilterKey, label: string, choices: Record<string, string>) => (
     <NativeSelect
       label={label}
@@ -48,7 +49,7 @@ export function FacetPanel() {
       </div>
       <When />
       <Group name={t.filters.folder} open chosen={Boolean(view.folder)}>
-        <FolderTree />
+        <FolderTree found={outside?.folders} />
       </Group>
       <Choices at="camera" of={(all) => all.cameras} name={t.filters.camera} />
       <Choices at="person" of={(all) => all.people} name={t.filters.person} />

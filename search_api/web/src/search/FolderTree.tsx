@@ -5,7 +5,7 @@ import { ChevronRight, Folder as Shut, FolderOpen } from "lucide-react";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 
 import { useView } from "../address";
-import { answer, client, type FolderNode } from "../api/client";
+import { answer, client, type Facet, type FolderNode } from "../api/client";
 import { t } from "../texts";
 import { number } from "../wording";
 
@@ -23,9 +23,14 @@ interface Tree {
   choose: (path: string) => void;
   /** The one that can be tabbed to. */
   active: string | null;
+  countOf: (folder: FolderNode) => number;
 }
 
-export function FolderTree() {
+// Where there are more, some have no count below filters: the API counts 2,000, those above the watched ones among them.
+const MOST_COUNTED = 1900;
+
+/** `found`: how many photos of each folder the other filters and the query leave. */
+export function FolderTree({ found }: { found: readonly Facet[] | undefined }) {
   const { view, show } = useView();
   const { data } = useQuery(levelOptions(null));
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
@@ -71,7 +76,9 @@ export function FolderTree() {
     event.preventDefault();
     target?.focus();
   };
-  const tree: Tree = { open, toggle, chosen, choose, active: active ?? chosen ?? first };
+  const counts = found && found.length < MOST_COUNTED ? new Map(found.map(({ value, count }) => [value, count])) : null;
+  const countOf = (folder: FolderNode) => (counts ? (counts.get(folder.path) ?? 0) : folder.count);
+  const tree: Tree = { open, toggle, chosen, choose, active: active ?? chosen ?? first, countOf };
   return (
     <ul
       ref={list}
@@ -116,7 +123,7 @@ function Node({ folder, tree, level }: { folder: FolderNode; tree: Tree; level: 
         </span>
         <Icon size={15} aria-hidden="true" />
         <span className="value">{folder.name}</span>
-        <span className="count">{number(folder.count)}</span>
+        <span className="count">{number(tree.countOf(folder))}</span>
       </div>
       {open && data && (
         <ul role="group">
