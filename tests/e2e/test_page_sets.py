@@ -111,7 +111,8 @@ def test_what_is_chosen_is_tagged_rated_and_handed_out(page: Any, small: SmallLi
     page.route("**/handoff/zip", lambda route: route.fulfill(status=503, json=refused))
     bar.get_by_role("button", name="ZIP").click()
     page.get_by_text("Another program has the file open.").wait_for()
-    console.clear()  # the browser says so too
+    assert ["503" in entry for entry in console] == [True]  # the browser says so too, and nothing else
+    console.clear()
     bar.get_by_role("button", name="Remove from the library").click()
     undo = page.get_by_role("status", name="What was done").get_by_role("button", name="Undo")
     undo.focus()  # it stays as long as somebody is about to use it

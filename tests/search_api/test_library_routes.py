@@ -26,6 +26,7 @@ from resources.engine import LocalEngine
 from resources.home import this_process
 from resources.manifest import jobs
 from resources.vector_index import open_index, verify_through_owner
+from resources.vector_index.embedded import EmbeddedIndex
 from resources.vector_index.server import ServerIndex
 from search_api import uploads
 from search_api.main import create_app
@@ -358,6 +359,23 @@ def test_status_answers_while_the_server_of_the_index_does_not(
         assert client.post("/api/v1/search", json={}).json()["error"]["code"] == "INDEX_UNREACHABLE"
         rated = client.put(f"/api/v1/images/{own.photo_id('red.jpg')}/rating", json={"rating": 4})
         assert (rated.status_code, rated.json()["rating"]) == (200, 4), "the change is made all the same"
+
+
+def test_the_index_is_read_ahead_beside_the_first_answers(own: SmallLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, stops = threading.Event(), threading.Event()
+
+    def read(index: EmbeddedIndex, stopped: Callable[[], bool]) -> None:
+        begun.set()
+        while not stopped():
+            time.sleep(0.01)
+        stops.set()
+
+    monkeypatch.setattr(EmbeddedIndex, "read_ahead", read)
+    with running(own, model=False) as client:
+        assert begun.wait(20)
+        assert client.get("/api/v1/browse").json()["total"] == 8
+        assert not stops.is_set()
+    assert stops.wait(20), "whoever stops the API does not wait for the disk"
 
 
 def test_no_count_is_taken_in_the_event_loop(own: SmallLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
