@@ -3,8 +3,9 @@ import { fileURLToPath } from "node:url";
 
 import { convertCssVariables, deepMerge, DEFAULT_THEME, defaultCssVariablesResolver, mergeMantineTheme } from "@mantine/core";
 import react from "@vitejs/plugin-react";
+import postcss from "postcss";
 import { feature, mesh } from "topojson-client";
-import type { Plugin } from "vite";
+import type { Plugin, Rolldown } from "vite";
 import { defineConfig } from "vitest/config";
 
 import { cssVariables, theme } from "./src/theme.ts";
@@ -66,15 +67,95 @@ const painterOnly: Plugin = {
   },
 };
 
+// `early.ts` runs while all that `main.tsx` needs is on its way.
+const fetchedMeanwhile: Plugin = {
+  name: "fetched-meanwhile",
+  transformIndexHtml: {
+    order: "post",
+    handler(html, { bundle = {}, path }) {
+      if (path !== "/index.html") return [];
+      const main = Object.values(bundle).find((file) => file.type === "chunk" && file.facadeModuleId === here("src/main.tsx"));
+      const files = new Set<string>();
+      const left = main ? [main.fileName] : [];
+      for (let name = left.pop(); name; name = left.pop()) {
+        const file = files.has(name) ? undefined : bundle[name];
+        files.add(name);
+        if (file?.type === "chunk") left.push(...file.imports, ...(file.viteMetadata?.importedCss ?? []));
+      }
+      const missing = [...files].filter((name) => !html.includes(name));
+      return missing.map((name) => ({
+        tag: "link",
+        attrs: { rel: name.endsWith(".css") ? "stylesheet" : "modulepreload", crossorigin: true, href: `/${name}` },
+        injectTo: "head" as const,
+      }));
+    },
+  },
+};
+// All that `main.tsx` needs is one file: many small ones would come one after the other, six at a time. Of Mantine, whose
+// index names every component, it needs those that it names itself.
+const MANTINE = here("node_modules/@mantine/core/esm");
+const named = (code: string, from: string): [string, string][] =>
+  [...code.matchAll(new RegExp(`import \\{([^}]+)\\} from "(${from})"`, "g"))].flatMap(([, names = "", file = ""]) =>
+    names.split(",").map((name): [string, string] => [name.trim().split(" as ")[0] ?? "", file]),
+  );
+const components = new Map(named(readFileSync(`${MANTINE}/index.mjs`, "utf8"), "\\./[^\"]+"));
+const START = here("src/main.tsx");
+const needed = new Set<string>();
+function neededToStart(id: string, graph: Rolldown.ChunkingContext): string | null {
+  const left = needed.size > 0 ? [] : [START];
+  for (let at = left.pop(); at; at = left.pop()) {
+    if (needed.has(at) || at === `${MANTINE}/index.mjs`) continue;
+    needed.add(at);
+    const found = graph.getModuleInfo(at);
+    const own = named(found?.code ?? "", "@mantine/core").map(([name]) => components.get(name));
+    left.push(...(found?.importedIds ?? []), ...own.flatMap((file) => (file ? [`${MANTINE}/${file.slice(2)}`] : [])));
+  }
+  return needed.has(id) && id !== START ? "page" : null;
+}
+const EARLY = /\/src\/(early|view|api\/early|map\/area|search\/(asked|parts))\.ts$/;
+
+// Rules of components that the page has none of: a class of Mantine's is in the scripts if anything can have it.
+const MANTINE_CLASS = /\bm_[0-9a-f]{6,8}\b/g;
+const usedRulesOnly: Plugin = {
+  name: "used-rules-only",
+  generateBundle(_, bundle) {
+    const files = Object.values(bundle);
+    const used = new Set(files.flatMap((file) => (file.type === "chunk" ? (file.code.match(MANTINE_CLASS) ?? []) : [])));
+    const isUsed = (selector: string) => (selector.match(MANTINE_CLASS) ?? []).every((name) => used.has(name));
+    for (const file of files) {
+      if (file.type !== "asset" || !file.fileName.endsWith(".css")) continue;
+      const sheet = postcss.parse(file.source.toString());
+      sheet.walkRules((rule) => {
+        rule.selectors = rule.selectors.filter(isUsed);
+        if (rule.selectors.length === 0) rule.remove();
+      });
+      sheet.walkAtRules((rule) => {
+        if (rule.nodes?.length === 0) rule.remove();
+      });
+      file.source = sheet.toString();
+    }
+  },
+};
+
 export default defineConfig({
-  plugins: [react(), painterOnly],
+  plugins: [react(), painterOnly, fetchedMeanwhile, usedRulesOnly],
   resolve: {
     // The package does not export the view without the application around it.
     alias: { "embedding-atlas/component": here("node_modules/embedding-atlas/dist/component.js") },
   },
   build: {
     outDir: "dist",
-    rolldownOptions: { input: ["index.html", "docs.html"] },
+    rolldownOptions: {
+      input: ["index.html", "docs.html"],
+      output: {
+        codeSplitting: {
+          groups: [
+            { name: "early", test: EARLY, priority: 1 },
+            { name: neededToStart, debugName: "page" },
+          ],
+        },
+      },
+    },
     target: "es2023",
     // Browsers that know light-dark(), so that it is not replaced.
     cssTarget: ["chrome125", "firefox128", "safari18"],

@@ -26,6 +26,18 @@ def test_the_grid_shows_all_photos_newest_first_with_captions_as_alt_text(page: 
         expect(image).not_to_have_js_property("naturalWidth", 0)
 
 
+def test_the_first_screen_is_asked_for_before_the_scripts_are_there_and_each_thing_once(page: Any, url: str) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.removeprefix(url).partition("?")[0]))
+    page.goto(f"{url}/?q=blue+square")
+    title(page).to_contain_text("blue square")
+    expect(photos(page).first).to_be_visible()
+    api = [path for path in asked if path.startswith("/api/")]
+    once = ["/api/v1/search", "/api/v1/status", "/api/v1/session"]
+    assert sorted(api[:3]) == sorted(once), "thumbnails and the rest come after them"
+    assert [api.count(path) for path in once] == [1, 1, 1]
+
+
 def test_typing_searches_and_the_address_keeps_it(page: Any) -> None:
     page.keyboard.press("/")
     page.keyboard.type("blue square beside the sea")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,18 @@ def test_nothing_that_is_committed_says_where_packages_come_from() -> None:
     lock = (page.BUILT.parent / "package-lock.json").read_text()
     assert '"resolved"' not in lock
     assert '"integrity"' in lock
+
+
+def test_the_built_sheet_styles_every_component_that_the_scripts_have_and_no_other() -> None:
+    assets = page.BUILT / "assets"
+    if not assets.is_dir():
+        pytest.skip("the page is not built: `make setup` builds it")
+
+    def styled(sheet: str) -> set[str]:
+        return set(re.findall(r"\.(m_[0-9a-f]+)", sheet))
+
+    known = styled((page.BUILT.parent / "node_modules/@mantine/core/styles.css").read_text())
+    named = {name for script in assets.glob("*.js") for name in re.findall(r"\bm_[0-9a-f]+", script.read_text())}
+    kept = {name for sheet in assets.glob("*.css") for name in styled(sheet.read_text())}
+    assert kept == named & known
+    assert len(kept) > 50

@@ -4,7 +4,7 @@ import { lazy, Suspense, useLayoutEffect, useRef } from "react";
 import { Redirect, Route, Switch } from "wouter";
 import { usePathname } from "wouter/use-browser-location";
 
-import { segment } from "./address";
+import { segment } from "./view";
 import { DropTarget } from "./search/DropTarget";
 import { PictureProvider } from "./search/picture";
 import { SearchPage } from "./search/SearchPage";

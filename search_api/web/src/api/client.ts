@@ -4,6 +4,7 @@ import type { components, paths } from "#api";
 import createClient from "openapi-fetch";
 
 import { t } from "../texts";
+import { fetchOnce } from "./early";
 
 type Schemas = components["schemas"];
 export type PhotoCard = Schemas["PhotoCard"];
@@ -52,7 +53,11 @@ export class ApiError extends Error {
   }
 }
 
-export const client = createClient<paths>({ baseUrl: "", querySerializer: { array: { style: "form", explode: true } } });
+export const client = createClient<paths>({
+  baseUrl: "",
+  fetch: fetchOnce,
+  querySerializer: { array: { style: "form", explode: true } },
+});
 
 interface Reply<Data> {
   data?: Data;

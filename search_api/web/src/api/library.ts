@@ -6,12 +6,14 @@ import { useCallback, useEffect, useState } from "react";
 
 import { answer, client, type Job } from "./client";
 
+const FRESH_MS = 1000;
 const IDLE_MS = 5000;
 const BUSY_MS = 2500;
 
 export const statusOptions = queryOptions({
   queryKey: ["status"],
   queryFn: ({ signal }) => answer(client.GET("/api/v1/status", { signal })),
+  staleTime: FRESH_MS,
   refetchInterval: (query) => (query.state.data?.job ? BUSY_MS : IDLE_MS),
   refetchOnWindowFocus: "always",
   retry: false,
@@ -64,13 +66,15 @@ export const stackOptions = (photoId: string) =>
       answer(client.GET("/api/v1/images/{photo_id}/stack", { params: { path: { photo_id: photoId } }, signal })),
   });
 
+export const sessionOptions = queryOptions({
+  queryKey: ["session"],
+  queryFn: ({ signal }) => answer(client.GET("/api/v1/session", { signal })),
+  staleTime: 60_000,
+});
+
 /** Whether the person at this browser may do something. */
 export function useMay(scope: "read" | "write" | "admin"): boolean {
-  const { data } = useQuery({
-    queryKey: ["session"],
-    queryFn: ({ signal }) => answer(client.GET("/api/v1/session", { signal })),
-    staleTime: 60_000,
-  });
+  const { data } = useQuery(sessionOptions);
   return data?.scopes.includes(scope) ?? false;
 }
 

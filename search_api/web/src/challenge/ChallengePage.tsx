@@ -5,7 +5,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useState } from "react";
 import { Link } from "wouter";
 
-import { address } from "../address";
+import { address } from "../view";
 import { answer, asApiError, client, type AnsweredRound, type BegunRound } from "../api/client";
 import { t } from "../texts";
 import { number } from "../wording";

@@ -6,7 +6,7 @@ import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 
-import { address } from "../address";
+import { address } from "../view";
 import { answer, asApiError, client, type CollectionInfo, type SearchQuery } from "../api/client";
 import { useMay } from "../api/library";
 import { altText } from "../grid/marks";

@@ -6,7 +6,7 @@ import { Images, Plus } from "lucide-react";
 import { useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 
-import { address } from "../address";
+import { address } from "../view";
 import { answer, asApiError, client, type SavedSearch, type SearchQuery } from "../api/client";
 import { collectionsOptions, useMay } from "../api/library";
 import { useSearchSoon } from "../search/refresh";

@@ -5,7 +5,7 @@ import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
 
-import { address } from "../address";
+import { address } from "../view";
 import { answer, asApiError, client, type Duplicate, type DuplicateGroup } from "../api/client";
 import { useMay } from "../api/library";
 import { altText } from "../grid/marks";

@@ -7,7 +7,9 @@ import {
   type KeyboardEvent,
   type MouseEvent,
   type Ref,
+  startTransition,
   useCallback,
+  useDeferredValue,
   useEffect,
   useImperativeHandle,
   useLayoutEffect,
@@ -17,7 +19,8 @@ import {
 } from "react";
 
 import type { SearchReply } from "../api/client";
-import { BLOCK, blockOptions, type Search } from "../search/request";
+import { blockOptions } from "../search/request";
+import { BLOCK, type Search } from "../search/asked";
 import { barHeight } from "../shell/bar";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
@@ -61,7 +64,7 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
   const queries = useQueryClient();
   const { width, top } = usePlace(list);
   const shape = useMemo(() => shapeFor(width), [width]);
-  const settled = useSettled();
+  const settled = useSettled(search.key);
   const blocks = width > 0 ? Math.ceil(total / BLOCK) : 0;
   const cutAt = relevant !== null && relevant > 0 && relevant < total ? relevant : null;
 
@@ -96,19 +99,32 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
     overscan: settled ? 1 : 0,
     scrollMargin: top,
   });
+  // Before that, of the first screen only.
+  const below = settled ? Number.POSITIVE_INFINITY : (virtualizer.scrollOffset ?? 0) + window.innerHeight;
   const items = virtualizer.getVirtualItems();
   const replies = useQueries({ queries: items.map((item) => blockOptions(search, item.index)) });
 
-  const drawn = items.map((item, at) => {
-    const reply = replies[at]?.data;
-    const failed = reply === undefined && replies[at]?.isError ? replies[at] : null;
-    return { block: item.index, start: item.start - top, size: item.size, reply, failed, layout: layoutOf(item.index, reply) };
-  });
+  // The same as long as it says the same.
+  const state = items.map(({ index, start, size }, at) => `${index} ${start} ${size} ${replies[at]?.dataUpdatedAt} ${replies[at]?.isError}`).join();
+  const drawn = useMemo(
+    () =>
+      items.map((item, at) => {
+        const reply = replies[at]?.data;
+        const failed = reply === undefined && replies[at]?.isError ? replies[at] : null;
+        return { block: item.index, start: item.start - top, size: item.size, reply, failed, layout: layoutOf(item.index, reply) };
+      }),
+    [search.key, state, top, layoutOf], // eslint-disable-line
+  );
   useLayoutEffect(() => {
     for (const { block, size, layout } of drawn) {
       if (Math.abs(size - layout.height) > 0.5) virtualizer.resizeItem(block, layout.height);
     }
   });
+
+  // What is drawn follows in small steps, so that a key or the wheel never waits for it.
+  const now = useMemo(() => ({ drawn, total, hrefOf, scores, below }), [drawn, total, hrefOf, scores, below]);
+  const before = useDeferredValue(now);
+  const shown = before.drawn.length > 0 ? before : now;
 
   // Walking with the keyboard: one photo can be tabbed to, the arrows go on from there.
   // In another search they begin at its first photo.
@@ -260,8 +276,9 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
           if (index) setActive(Number(index));
         }}
       >
-        {drawn.flatMap(({ block, start, reply, layout }) =>
+        {shown.drawn.flatMap(({ block, start, reply, layout }) =>
           layout.boxes.map((box, at) => {
+            if (top + start + box.top > shown.below) return null;
             const photo = reply?.hits[at];
             const index = block * BLOCK + at;
             const place = { left: box.left, top: start + box.top, width: box.width, height: box.height };
@@ -270,10 +287,10 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
                 key={`${photo.photo_id} ${block}`}
                 photo={photo}
                 index={index}
-                total={total}
+                total={shown.total}
                 tabbable={index === tabbable}
-                href={hrefOf(photo.photo_id)}
-                scores={scores}
+                href={shown.hrefOf(photo.photo_id)}
+                scores={shown.scores}
                 selected={selection ? selection.has(photo.photo_id, index) : null}
                 {...place}
               />
@@ -289,7 +306,7 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
         )}
       </ul>
       {band && <div className="band" style={{ left: band.left, top: band.top, width: band.width, height: band.height }} />}
-      {drawn.map(
+      {shown.drawn.map(
         ({ block, start, failed }) =>
           failed && (
             <div key={block} className="block-failed" style={{ top: start + shape.row / 2 }}>
@@ -297,7 +314,7 @@ export function PhotoGrid({ search, total, relevant, labelledBy, hrefOf, onOpen,
             </div>
           ),
       )}
-      {drawn.map(
+      {shown.drawn.map(
         ({ block, start, layout }) =>
           layout.cutTop !== null && (
             <p key={block} className="cut" style={{ top: start + layout.cutTop, height: shape.cut }}>
@@ -334,19 +351,19 @@ function shapeFor(width: number): Shape {
   return { width, row: phone ? 116 : width < 1100 ? 180 : 216, gap: phone ? 3 : 6, cut: 52 };
 }
 
-/** False until the browser has time: the first screen comes before what is below it. */
-function useSettled(): boolean {
-  const [settled, setSettled] = useState(false);
+/** False until the browser has time: the first screen of a search comes before what is below it. */
+function useSettled(key: string): boolean {
+  const [settled, setSettled] = useState<string | null>(null);
   useEffect(() => {
-    const settle = () => setSettled(true);
+    const settle = () => startTransition(() => setSettled(key));
     if (!("requestIdleCallback" in window)) {
       const timer = setTimeout(settle, SETTLED_MS);
       return () => clearTimeout(timer);
     }
     const idle = requestIdleCallback(settle, { timeout: SETTLED_MS });
     return () => cancelIdleCallback(idle);
-  }, []);
-  return settled;
+  }, [key]);
+  return settled === key;
 }
 
 /** Width of an element and how far it stands below the top of the document. */

@@ -35,6 +35,11 @@ function failed(image: HTMLImageElement): void {
   }, THUMBNAIL_AGAIN_MS);
 }
 
+/** What the browser has already does not fade in. */
+const shownAtOnce = (image: HTMLImageElement | null): void => {
+  if (image?.complete && image.naturalWidth > 0) image.classList.add("loaded");
+};
+
 /** One photo of the grid: a link, so that it opens in a new tab as any other. */
 export const Tile = memo(function Tile({ photo, index, total, left, top, width, height, tabbable, href, scores, selected }: Props) {
   const marks = marksOf(photo);
@@ -72,6 +77,7 @@ export const Tile = memo(function Tile({ photo, index, total, left, top, width, 
           loading={index < EAGER ? "eager" : "lazy"}
           decoding="async"
           draggable={false}
+          ref={shownAtOnce}
           onLoad={(event) => event.currentTarget.classList.add("loaded")}
           onError={(event) => failed(event.currentTarget)}
         />

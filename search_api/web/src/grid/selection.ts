@@ -4,7 +4,8 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import { asApiError, type SearchQuery } from "../api/client";
-import { BLOCK, blockOptions, PART, partOptions, type Search } from "../search/request";
+import { blockOptions, PART, partOptions } from "../search/request";
+import { BLOCK, type Search } from "../search/asked";
 import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 

@@ -6,7 +6,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Folder as FolderIcon, FolderX } from "lucide-react";
 import { Link } from "wouter";
 
-import { address } from "../address";
+import { address } from "../view";
 import { answer, asApiError, client, type Folder } from "../api/client";
 import { foldersOptions, useMay, useStatus } from "../api/library";
 import { Dialog } from "../shell/Dialog";

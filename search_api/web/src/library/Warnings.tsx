@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 
-import { address } from "../address";
+import { address } from "../view";
 import { answer, client, type WarnedPhoto } from "../api/client";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";

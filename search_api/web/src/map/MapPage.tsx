@@ -7,12 +7,13 @@ import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-quer
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 
-import { address, useView, type View } from "../address";
+import { useView } from "../address";
+import { address, type View } from "../view";
 import { answer, asApiError, client, type Job, type SimilarityMap } from "../api/client";
 import { ENDED, useFollowed, useMay } from "../api/library";
 import type { Selection } from "../grid/selection";
 import { useSearchSoon } from "../search/refresh";
-import { hasFilters, hasQuery, queryOf } from "../search/request";
+import { hasFilters, hasQuery, queryOf } from "../search/asked";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { number } from "../wording";

@@ -6,12 +6,13 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 
-import { address, type Changes, useView, type View } from "../address";
+import { useView } from "../address";
+import { address, type Changes, type View } from "../view";
 import { asApiError, type PlaceCell } from "../api/client";
 import { canPaint } from "../graphics";
 import { TextChips } from "../search/Chips";
 import { ActiveFilters } from "../search/SearchPage";
-import { hasFilters, queryOf } from "../search/request";
+import { hasFilters, queryOf } from "../search/asked";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { counted, position } from "../wording";

@@ -4,14 +4,16 @@ import { Button, NativeSelect, SegmentedControl, TextInput } from "@mantine/core
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useMemo, useState } from "react";
 
-import { type ChoiceKey, type FilterKey, joined, listed, useView, withoutFilters } from "../address";
+import { useView } from "../address";
+import { type ChoiceKey, type FilterKey, joined, listed, withoutFilters } from "../view";
 import type { Facet, Facets } from "../api/client";
 import { t } from "../texts";
 import { number } from "../wording";
 import { FolderTree } from "./FolderTree";
 import { Histogram } from "./Histogram";
 import { partOf, parts, writtenParts } from "./parts";
-import { facetsOf, hasFilters } from "./request";
+import { facetsOf } from "./request";
+import { hasFilters } from "./asked";
 
 const FEW = 6;
 const SEARCHED_FROM = 15;

@@ -2,7 +2,7 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 
-import type { View } from "../address";
+import type { View } from "../view";
 import { answer, client } from "../api/client";
 import { NameDialog } from "../collections/NameDialog";
 import { useNote } from "../shell/Notes";

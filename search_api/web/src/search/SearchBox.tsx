@@ -13,7 +13,7 @@ import { t } from "../texts";
 import { number } from "../wording";
 import { PictureChips } from "./Chips";
 import { usePicture } from "./picture";
-import { hasFilters } from "./request";
+import { hasFilters } from "./asked";
 import { suggestOptions, taken, type Written } from "./suggestions";
 
 const TYPING_PAUSE_MS = 350;

@@ -4,9 +4,10 @@ import { Anchor, Button, CloseButton, Drawer, NativeSelect } from "@mantine/core
 import { useMediaQuery } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Bookmark, Gauge, Shuffle } from "lucide-react";
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
+import { lazy, type ReactNode, Suspense, useCallback, useDeferredValue, useEffect, useId, useMemo, useRef, useState } from "react";
 
-import { address, FILTER_KEYS, type FilterKey, listed, useView, type View, withoutFilters } from "../address";
+import { useView } from "../address";
+import { address, FILTER_KEYS, type FilterKey, listed, type View, withoutFilters } from "../view";
 import { ApiError, asApiError, type SearchReply } from "../api/client";
 import { useMay, useStatus } from "../api/library";
 import { type GridHandle, GridPlaceholder, PhotoGrid } from "../grid/PhotoGrid";
@@ -20,7 +21,8 @@ import { nameOf } from "../wording";
 import { TextChips } from "./Chips";
 import { usePicture } from "./picture";
 import { useSearchSoon } from "./refresh";
-import { blockOptions, facetsOf, hasFilters, hasQuery, searchOf, type Search, wholeOptions } from "./request";
+import { blockOptions, facetsOf, wholeOptions } from "./request";
+import { hasFilters, hasQuery, searchOf, type Search } from "./asked";
 import { TimeRail } from "./TimeRail";
 
 const FacetPanel = lazy(() => import("./Facets").then((module) => ({ default: module.FacetPanel })));
@@ -42,18 +44,22 @@ export function SearchPage() {
   const asked = useAsked(view, picture, pictureId);
   const first = useQuery(blockOptions(asked, 0));
   // The former results stay until the new ones are there.
-  const [settled, setSettled] = useState<{ search: Search; title: (reply: SearchReply | undefined) => string } | null>(null);
-  const shown = settled?.search ?? null;
-  if (first.data !== undefined && shown?.key !== asked.key) {
-    setSettled({ search: asked, title: (reply) => titleOf(reply, view, picture) });
+  const [arrived, setArrived] = useState<{ search: Search; title: (reply: SearchReply | undefined) => string } | null>(null);
+  if (first.data !== undefined && arrived?.search.key !== asked.key) {
+    setArrived({ search: asked, title: (reply) => titleOf(reply, view, picture) });
   }
+  // They are drawn in small steps, so that who goes on typing is not held up.
+  const settled = useDeferredValue(arrived) ?? arrived;
+  const shown = settled?.search ?? null;
   const firstReply = useQuery({ ...blockOptions(shown ?? asked, 0), enabled: shown !== null }).data;
   const asksWhole = shown !== null && firstReply !== undefined && !firstReply.relevant_exact;
   const whole = useQuery({ ...wholeOptions(shown ?? asked), enabled: asksWhole }).data;
   const shownReply = useMemo(() => (asksWhole && whole ? { ...whole, hits: firstReply.hits } : firstReply), [asksWhole, whole, firstReply]);
+  const above = useRef(shown?.key);
   useEffect(() => {
-    if (shown) window.scrollTo({ top: 0 });
-  }, [shown?.key]); // eslint-disable-line
+    if (above.current && above.current !== shown?.key) window.scrollTo({ top: 0 });
+    above.current = shown?.key;
+  }, [shown?.key]);
 
   const wordsOnly = first.data?.warnings.some(({ code }) => code === "MODEL_LOADING") ?? false;
   useAskedAgain(wordsOnly);

@@ -1,6 +1,6 @@
 // The parts of a query beside its words: each with a weight, written as in the query language ("red boat^2").
 
-import { joined, listed } from "../address";
+import { joined, listed } from "../view";
 
 export interface Part {
   value: string;

@@ -2,10 +2,10 @@
 
 import { queryOptions } from "@tanstack/react-query";
 
-import { CHOICE_KEYS, type View } from "../address";
+import { CHOICE_KEYS, type View } from "../view";
 import { answer, client, type SearchQuery } from "../api/client";
 import { writtenParts } from "./parts";
-import { LISTS, queryOf } from "./request";
+import { LISTS, queryOf } from "./asked";
 
 export const savedOptions = queryOptions({
   queryKey: ["saved-searches"],

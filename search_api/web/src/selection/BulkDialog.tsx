@@ -5,7 +5,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { listed, type View } from "../address";
+import { listed, type View } from "../view";
 import { answer, asApiError, client, type Bulk } from "../api/client";
 import { collectionsOptions, facetsOptions } from "../api/library";
 import type { Selection } from "../grid/selection";

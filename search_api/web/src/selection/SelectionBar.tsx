@@ -4,7 +4,8 @@ import { Button, CloseButton } from "@mantine/core";
 import { Copy, Download, FolderPlus, Images, Star, Tag, Trash2 } from "lucide-react";
 import { type ReactNode, useState } from "react";
 
-import { useView, type View } from "../address";
+import { useView } from "../address";
+import type { View } from "../view";
 import { answer, asApiError, client } from "../api/client";
 import { useMay } from "../api/library";
 import type { Selection } from "../grid/selection";

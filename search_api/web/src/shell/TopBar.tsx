@@ -5,7 +5,8 @@ import { Album, Copy, Images, Library as LibraryIcon, MapPin, Orbit, Plus, Setti
 import { type ComponentType, type MouseEvent, type ReactNode, useLayoutEffect, useRef } from "react";
 import { Link, useRoute } from "wouter";
 
-import { address, type Changes, useView } from "../address";
+import { useView } from "../address";
+import { address, type Changes } from "../view";
 import { useStatus } from "../api/library";
 import { usePicture } from "../search/picture";
 import { SearchBox } from "../search/SearchBox";

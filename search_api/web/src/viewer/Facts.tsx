@@ -5,7 +5,8 @@ import { useQuery } from "@tanstack/react-query";
 import type { MouseEvent, ReactNode } from "react";
 import { Link } from "wouter";
 
-import { address, useView } from "../address";
+import { useView } from "../address";
+import { address } from "../view";
 import { asApiError, type Photo, type PhotoCard } from "../api/client";
 import { similarOptions, useMay } from "../api/library";
 import { altText } from "../grid/marks";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { address, changed, read, segment, withoutFilters } from "./address";
+import { address, changed, read, segment, withoutFilters } from "./view";
 
 describe("address", () => {
   it("keeps what is shown and drops what is empty", () => {
