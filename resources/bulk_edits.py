@@ -13,9 +13,9 @@ from typing import Literal
 from resources.errors import LoupeError
 from resources.manifest import Transaction, collections, given_ratings, hidden, photos, tags
 
-__all__ = ["Edit", "apply", "count"]
+__all__ = ["Edit", "apply", "count", "undoing"]
 
-Kind = Literal["tag", "untag", "rate", "add", "remove", "move", "hide"]
+Kind = Literal["tag", "untag", "rate", "unrate", "add", "remove", "move", "hide", "show"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Edit:
     """What to do with each photo.
 
     `tags` for tag and untag; `rating` for rate (None: no rating); `collection` for add, remove and move, which is where
-    photos go to or leave, and `source` for move, the collection they leave.
+    photos go to or leave, and `source` for move, the collection they leave. Unrate takes back what was given: what the
+    file says counts again.
     """
 
     kind: Kind
@@ -45,6 +46,8 @@ def apply(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
             return sum(tags.remove(tx, photo_ids, tag) for tag in dict.fromkeys(edit.tags))
         case "rate":
             return given_ratings.give(tx, dict.fromkeys(photo_ids, edit.rating))
+        case "unrate":
+            return given_ratings.forget(tx, photo_ids)
         case "add":
             return collections.add_photos(tx, edit.collection, photo_ids)
         case "remove":
@@ -53,6 +56,8 @@ def apply(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
             return _move(tx, photo_ids, edit)
         case "hide":
             return len(hidden.hide(tx, photo_ids))
+        case "show":
+            return len(hidden.show(tx, photo_ids))
 
 
 def count(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
@@ -68,6 +73,8 @@ def count(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
             held = given_ratings.count_held(tx, photo_ids, edit.rating)
             photos.require(tx, photo_ids)
             return len(set(photo_ids)) - held
+        case "unrate":
+            return len(given_ratings.given_to(tx, photo_ids))
         case "add":
             held = collections.count_held(tx, edit.collection, photo_ids)
             photos.require(tx, photo_ids)
@@ -80,7 +87,48 @@ def count(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
             collections.count_held(tx, edit.collection, ())  # it must be there
             return moved
         case "hide":
-            return hidden.count_shown(tx, photo_ids)
+            return len(hidden.shown_of(tx, photo_ids))
+        case "show":
+            return len(hidden.hidden_of(tx, photo_ids))
+
+
+def undoing(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> list[tuple[Edit, list[str]]]:
+    """What takes the edit back, asked for before it is done: edits, each with its photos, in their order.
+
+    They name only what the edit would change, and leave it as it is now; what comes back into a collection comes in
+    last. Raises `COLLECTION_NOT_FOUND`.
+    """
+    wanted = set(photo_ids)
+    match edit.kind:
+        case "tag":
+            named = list(dict.fromkeys(tags.usable(tag) for tag in edit.tags))
+            back = [(Edit("untag", tags=[tag]), wanted - tags.holders(tx, wanted, tag)) for tag in named]
+        case "untag":
+            back = [(Edit("tag", tags=[tag]), tags.holders(tx, wanted, tag)) for tag in dict.fromkeys(edit.tags)]
+        case "rate" | "unrate":
+            given = given_ratings.given_to(tx, wanted)
+            others = sorted({*given.values()} - ({edit.rating} if edit.kind == "rate" else set()), key=str)
+            back = [(Edit("rate", rating=each), {photo for photo in given if given[photo] == each}) for each in others]
+            back.append((Edit("unrate"), wanted - given.keys() if edit.kind == "rate" else set()))
+        case "add":
+            back = [(Edit("remove", collection=edit.collection), wanted - _members(tx, edit.collection))]
+        case "remove":
+            back = [(Edit("add", collection=edit.collection), wanted & _members(tx, edit.collection))]
+        case "move":
+            held = wanted & _members(tx, edit.source)
+            back = [
+                (Edit("remove", collection=edit.collection), held - _members(tx, edit.collection)),
+                (Edit("add", collection=edit.source), held),
+            ]
+        case "hide":
+            back = [(Edit("show"), set(hidden.shown_of(tx, photo_ids)))]
+        case "show":
+            back = [(Edit("hide"), set(hidden.hidden_of(tx, photo_ids)))]
+    return [(each, sorted(ids)) for each, ids in back if ids]
+
+
+def _members(tx: Transaction, name: str) -> set[str]:
+    return set(collections.photo_ids(tx, name))
 
 
 def _check_move(edit: Edit) -> None:

@@ -128,6 +128,7 @@ RULES: dict[str, Rule] = {
     "POST /map/draw": _write(),
     "POST /bulk": _write("changed"),
     "POST /bulk/dry-run": _READ,
+    "POST /bulk/undo": _write("changed"),
     "POST /handoff/paths": _READ,
     "POST /handoff/zip": _READ,
     "POST /handoff/zip/form": _READ,

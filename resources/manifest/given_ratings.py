@@ -18,6 +18,7 @@ __all__ = [
     "count_held",
     "forget",
     "give",
+    "given_to",
     "merge",
 ]
 
@@ -51,6 +52,13 @@ def count_held(tx: Transaction, photo_ids: Collection[str], rating: int | None) 
                 [rating],
             )
         )
+
+
+def given_to(tx: Transaction, photo_ids: Collection[str]) -> dict[str, int | None]:
+    """What was given to these photos; one that nobody rated is absent."""
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        rows = tx.execute(f"SELECT photo_id, w.rating FROM given_ratings w JOIN {given} USING (photo_id)").fetchall()
+    return dict(rows)
 
 
 def _check(rating: int | None) -> None:

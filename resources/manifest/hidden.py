@@ -15,7 +15,18 @@ from resources.clock import utc_now
 from resources.manifest import outbox, photos, stacks
 from resources.manifest.database import Transaction
 
-__all__ = ["content", "count", "count_shown", "hide", "list_all", "merge", "other_pictures", "require", "show"]
+__all__ = [
+    "content",
+    "count",
+    "hidden_of",
+    "hide",
+    "list_all",
+    "merge",
+    "other_pictures",
+    "require",
+    "show",
+    "shown_of",
+]
 
 # Bits of 64 that may differ between difference hashes of one picture; other pictures differ by about half of them.
 _NEAR_BITS = 10
@@ -23,7 +34,7 @@ _NEAR_BITS = 10
 
 def hide(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
     """Remove these photos, every page of a document, from the library. Returns the photos that were visible before."""
-    ids = _of_documents(tx, photo_ids, "p.hidden_at IS NULL")
+    ids = shown_of(tx, photo_ids)
     if not ids:
         return []
     now = utc_now()
@@ -39,9 +50,14 @@ def hide(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
     return ids
 
 
-def count_shown(tx: Transaction, photo_ids: Sequence[str]) -> int:
-    """How many photos `hide` would remove."""
-    return len(_of_documents(tx, photo_ids, "p.hidden_at IS NULL"))
+def shown_of(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
+    """The photos that `hide` would remove."""
+    return _of_documents(tx, photo_ids, "p.hidden_at IS NULL")
+
+
+def hidden_of(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
+    """The photos that `show` would bring back."""
+    return _of_documents(tx, photo_ids, "p.hidden_at IS NOT NULL")
 
 
 def merge(tx: Transaction, given: str) -> int:
@@ -64,7 +80,7 @@ def merge(tx: Transaction, given: str) -> int:
 
 def show(tx: Transaction, photo_ids: Sequence[str]) -> list[str]:
     """Bring hidden photos back. Returns those that were hidden."""
-    ids = _of_documents(tx, photo_ids, "p.hidden_at IS NOT NULL")
+    ids = hidden_of(tx, photo_ids)
     with tx.relation({"photo_id": sorted({*ids, *photo_ids})}, {"photo_id": pa.string()}) as given:
         tx.execute(f"UPDATE photos SET hidden_at = NULL WHERE photo_id IN (SELECT photo_id FROM {given})")
         tx.execute(

@@ -16,6 +16,7 @@ __all__ = [
     "MOST_TAG_CHARS",
     "add",
     "count_held",
+    "holders",
     "list_all",
     "merge",
     "of_photo",
@@ -80,6 +81,13 @@ def count_held(tx: Transaction, photo_ids: Collection[str], named: Collection[st
         tx.relation({"tag": sorted(set(named))}, {"tag": pa.string()}) as asked,
     ):
         return int(tx.value(f"SELECT count(*) FROM tags JOIN {asked} USING (tag) JOIN {given} USING (photo_id)"))
+
+
+def holders(tx: Transaction, photo_ids: Collection[str], tag: str) -> set[str]:
+    """Those of these photos that have the tag."""
+    with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
+        rows = tx.execute(f"SELECT photo_id FROM tags JOIN {given} USING (photo_id) WHERE tag = ?", [tag]).fetchall()
+    return {row[0] for row in rows}
 
 
 def remove(tx: Transaction, photo_ids: Collection[str] | None, tag: str) -> int:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from fastapi import APIRouter
 
-from resources.bulk_edits import Edit, apply, count
+from resources.bulk_edits import apply, count, undoing
 from resources.errors import LoupeError
-from resources.manifest import Transaction
+from resources.manifest import Transaction, photos
 from search_api.chosen_photos import ids_of, still_there
 from search_api.dependencies import Held
 from search_api.error_replies import responses
-from search_api.schemas.bulk import Bulk, BulkDone
+from search_api.schemas.bulk import MOST_UNDONE, Bulk, BulkDone, UndoBulk, Undoing
 
 router = APIRouter(prefix="/bulk", tags=["bulk"])
 
@@ -22,9 +20,10 @@ _ERRORS = responses(
     *("MAP_CHANGED", "MAP_NOT_DRAWN"),
     *("INDEX_LOADING", "MODEL_LOADING", "MODEL_NOT_FETCHED", "MANIFEST_BUSY"),
 )
+_UNDO_ERRORS = responses("INVALID_REQUEST", "COLLECTION_NOT_FOUND", "MANIFEST_BUSY")
 
 
-@router.post("", responses=_ERRORS)
+@router.post("", responses=_ERRORS, response_model_exclude_unset=True)
 def change(asked: Bulk, services: Held) -> BulkDone:
     """Tag, untag, rate, put into or take out of a collection, move between two, or hide. No file is touched.
 
@@ -32,23 +31,41 @@ def change(asked: Bulk, services: Held) -> BulkDone:
     """
     photo_ids = ids_of(asked, services)
     with services.library.manifest.write() as tx:
-        done = _done(tx, asked, photo_ids, apply)
+        there = _meant(tx, asked, photo_ids)
+        edit = asked.step.edit()
+        before = undoing(tx, there, edit) if asked.undo else []
+        done = BulkDone(photos=len(there), changed=apply(tx, there, edit))
+        if asked.undo and done.changed <= MOST_UNDONE:
+            done.undo = [Undoing.of(*each) for each in before]
     services.live.show_changes()
     services.status.forget()
     return done
 
 
-@router.post("/dry-run", responses=_ERRORS)
+@router.post("/dry-run", responses=_ERRORS, response_model_exclude_unset=True)
 def dry_run(asked: Bulk, services: Held) -> BulkDone:
     """What that would do, counted."""
     photo_ids = ids_of(asked, services)
     with services.library.manifest.read() as tx:
-        return _done(tx, asked, photo_ids, count)
+        there = _meant(tx, asked, photo_ids)
+        return BulkDone(photos=len(there), changed=count(tx, there, asked.step.edit()))
 
 
-def _done(
-    tx: Transaction, asked: Bulk, photo_ids: list[str], do: Callable[[Transaction, Sequence[str], Edit], int]
-) -> BulkDone:
+@router.post("/undo", responses=_UNDO_ERRORS, response_model_exclude_unset=True)
+def undo(asked: UndoBulk, services: Held) -> BulkDone:
+    """Take a change back, by what its reply said. Photos that are not known any more are passed over."""
+    meant, changed = set[str](), 0
+    with services.library.manifest.write() as tx:
+        for each in asked.undo:
+            there = sorted(photos.taken_ids(tx, {str(photo_id) for photo_id in each.photo_ids}))
+            changed += apply(tx, there, each.step.edit())
+            meant.update(there)
+    services.live.show_changes()
+    services.status.forget()
+    return BulkDone(photos=len(meant), changed=changed)
+
+
+def _meant(tx: Transaction, asked: Bulk, photo_ids: list[str]) -> list[str]:
     there = still_there(tx, asked, photo_ids)
     if asked.expected is not None and asked.expected != len(there):
         raise LoupeError(
@@ -57,4 +74,4 @@ def _done(
             found=len(there),
             expected=asked.expected,
         )
-    return BulkDone(photos=len(there), changed=do(tx, there, asked.step.edit()))
+    return there

@@ -13,7 +13,7 @@ from served_page import choose, chosen, photo_link, photos, playwright, search_b
 from small_library import PRESET, SmallLibrary, draw_photo
 
 from resources.duplicates import find_duplicates
-from resources.manifest import collections, jobs, projections, saved_searches
+from resources.manifest import collections, jobs, projections, saved_searches, tags
 from search_api.page import BUILT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -39,7 +39,7 @@ def small(small: SmallLibrary) -> SmallLibrary:
     small.add_folder(folder)
     small.take_in()
     find_duplicates(small.library.manifest, small.library.home, None, limit_s=60)
-    gold, red = (small.photo_id(name) for name in ("gold.jpg", "red.jpg"))
+    gold, red, edited = (small.photo_id(name) for name in ("gold.jpg", "red.jpg", "harbour-edit.jpg"))
     with small.library.manifest.write() as tx:
         jobs.start(tx, "run-failed", "ingest", "1 folder")
         jobs.finish(tx, "run-failed", "failed", "DISK_FULL", "No space is left for /home/me.")
@@ -47,6 +47,7 @@ def small(small: SmallLibrary) -> SmallLibrary:
         jobs.progress(tx, "run-page", {"decoded": {"done": 3, "total": 120}}, 12.0, 300.0)
         collections.create(tx, "Favourites")
         collections.add_photos(tx, "Favourites", [gold, red])
+        tags.add(tx, [edited], "harbour")
         saved_searches.create(tx, "Gold", {"q": "gold"})
         places = np.array([[-0.5, 0.2], [0.5, -0.2]], dtype=np.float32)
         groups = [projections.Cluster(0, 2, 0.0, 0.0, "gold, red", ("gold", "red"))]
@@ -85,6 +86,7 @@ def _photo(page: Any) -> None:
     photo_link(page, "harbour-edit.jpg").click()
     page.get_by_role("region", name="Similar photos").wait_for()
     page.get_by_role("region", name="2 versions of one photo").wait_for()
+    page.get_by_role("button", name="Remove tag harbour").wait_for()
 
 
 def _place(page: Any) -> None:

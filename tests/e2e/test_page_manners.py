@@ -228,3 +228,58 @@ def test_what_was_done_is_undone_by_a_key_and_the_focus_stays_near(page: Any, ur
     page.get_by_role("button", name="Forget First kept").click()
     expect(page.get_by_role("link", name="First kept")).to_be_hidden()
     expect(page.get_by_role("region", name="Saved searches").locator(":focus")).to_have_count(1)
+
+
+def test_a_search_that_cannot_be_asked_is_not_offered_for_keeping(page: Any, console: list[str]) -> None:
+    keep = page.get_by_role("button", name="Save this search")
+    search_box(page).fill("circle")
+    title(page).to_contain_text("circle")
+    expect(keep).to_be_visible()
+    search_box(page).fill("camera:")
+    expect(page.get_by_role("main").get_by_role("status").first).not_to_be_empty()
+    expect(keep).to_be_hidden()
+    expect(photos(page).first).to_be_visible()
+    search_box(page).fill("circle")
+    expect(keep).to_be_visible()
+    assert console
+    assert all("422" in entry for entry in console), console
+    console.clear()
+
+
+def test_pictures_in_the_bar_say_what_they_are_to_mouse_and_keys_or_in_words(page: Any) -> None:
+    bar = page.get_by_role("banner")
+    for width in (390, 521, 861, 1001, 1359, 1360, 1479, 1480):
+        page.set_viewport_size({"width": width, "height": 800})
+        add = bar.get_by_role("button", name="Add photos").bounding_box()
+        assert add["x"] + add["width"] <= width, f"the bar is cut off at {width} pixels"
+    page.set_viewport_size({"width": 1440, "height": 800})
+    for name in ("Photos", "Map", "Places", "Library", "Collections", "Duplicates", "Settings"):
+        expect(bar.get_by_role("link", name=name).get_by_text(name)).to_be_visible()
+    page.set_viewport_size({"width": 1100, "height": 800})
+    page.reload()  # what moves below the mouse has a say too
+    photos(page).first.wait_for()
+    expect(bar.get_by_text("Settings")).to_be_hidden()
+    bar.get_by_role("link", name="Duplicates").hover()
+    expect(page.get_by_role("tooltip", name="Duplicates")).to_be_visible()
+    search_box(page).hover()
+    expect(page.get_by_role("tooltip")).to_have_count(0)
+    bar.get_by_role("link", name="Duplicates").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("tooltip", name="Settings")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("tooltip")).to_have_count(0)  # the last button says it itself
+    search_box(page).fill("circle")
+    for name in ("Clear the words", "Search with a picture", "Filters"):
+        page.keyboard.press("Tab")
+        expect(bar.get_by_role("button", name=name)).to_be_focused()
+        expect(page.get_by_role("tooltip", name=name)).to_be_visible()
+
+
+def test_what_narrows_a_search_is_taken_off_by_keys(page: Any) -> None:
+    page.goto(f"{page.url}?camera=Canon&not=wall")
+    for name in ("Remove wall", "Remove Canon"):
+        button = page.get_by_role("main").get_by_role("button", name=name)
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(button).to_be_hidden()
+    title(page).to_have_text("8 photos")

@@ -78,7 +78,7 @@ def test_what_is_chosen_is_tagged_rated_and_handed_out(page: Any, small: SmallLi
     bar.get_by_role("button", name="Tag").click()
     dialog = page.get_by_role("dialog", name="Tag 4 photos")
     dialog.locator("input").first.fill("in the garden")
-    expect(dialog.get_by_role("status")).to_have_text("4 changes to 4 photos.")
+    expect(dialog.get_by_role("status")).to_have_text("4 photos will get this tag.")
     dialog.get_by_role("button", name="Do it").click()
     page.get_by_text("Done: 4 tags changed.").wait_for()
 
@@ -91,7 +91,7 @@ def test_what_is_chosen_is_tagged_rated_and_handed_out(page: Any, small: SmallLi
     dialog.get_by_role("radio", name="3 stars").press(" ")
     page.keyboard.press("ArrowRight")
     expect(dialog.get_by_role("radio", name="4 stars")).to_be_checked()
-    expect(dialog.get_by_role("status")).to_have_text("1 change to 1 photo.")
+    expect(dialog.get_by_role("status")).to_have_text("1 photo will have 4 stars.")
     page.keyboard.press("Tab")
     expect(give).to_be_focused()
     page.keyboard.press("Enter")

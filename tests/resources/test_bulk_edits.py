@@ -6,11 +6,11 @@ import uuid
 
 import pytest
 
-from resources.bulk_edits import Edit, apply, count
+from resources.bulk_edits import Edit, apply, count, undoing
 from resources.clock import utc_now
 from resources.errors import LoupeError
 from resources.home import Home
-from resources.manifest import Manifest, Transaction, collections, given_ratings, outbox, tags
+from resources.manifest import Manifest, Transaction, collections, given_ratings, hidden, outbox, tags
 
 IDS = [str(uuid.UUID(int=number)) for number in range(1, 7)]
 
@@ -47,6 +47,7 @@ def _photo(tx: Transaction, photo_id: str, document_id: str, page: int) -> None:
         (Edit("remove", collection="Inbox"), 3),
         (Edit("move", source="Inbox", collection="Best"), 3),
         (Edit("hide"), 6),
+        (Edit("unrate"), 3),
     ],
 )
 def test_a_dry_run_counts_what_the_edit_changes(manifest: Manifest, edit: Edit, changes: int) -> None:
@@ -59,6 +60,48 @@ def test_a_dry_run_counts_what_the_edit_changes(manifest: Manifest, edit: Edit, 
         assert apply(tx, meant, edit) == changes
     with manifest.read() as tx:
         assert count(tx, meant, edit) == 0
+
+
+def _said(tx: Transaction) -> dict[str, list[tuple[object, ...]]]:
+    """All that a person said of the photos."""
+    return {
+        "tags": tx.execute("SELECT photo_id, tag FROM tags ORDER BY ALL").fetchall(),
+        "ratings": tx.execute("SELECT photo_id, rating FROM given_ratings ORDER BY ALL").fetchall(),
+        "collections": tx.execute(
+            "SELECT c.name, m.photo_id FROM collection_photos m JOIN collections c USING (collection_id) ORDER BY ALL"
+        ).fetchall(),
+        "hidden": tx.execute("SELECT photo_id FROM photos WHERE hidden_at IS NOT NULL ORDER BY ALL").fetchall(),
+        "hidden content": tx.execute("SELECT sha256 FROM hidden_content ORDER BY ALL").fetchall(),
+    }
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit("tag", tags=["old", " new ", "new"]),
+        Edit("untag", tags=["old", "never"]),
+        Edit("rate", rating=4),
+        Edit("rate", rating=None),
+        Edit("unrate"),
+        Edit("add", collection="Best"),
+        Edit("remove", collection="Inbox"),
+        Edit("move", source="Inbox", collection="Best"),
+        Edit("hide"),
+        Edit("show"),
+    ],
+    ids=lambda edit: edit.kind,
+)
+def test_what_is_undone_is_as_it_was_and_names_only_what_was_changed(manifest: Manifest, edit: Edit) -> None:
+    with manifest.write() as tx:
+        hidden.hide(tx, IDS[:1])
+        before = _said(tx)
+        back = undoing(tx, IDS[:5], edit)
+        assert _said(tx) == before
+        assert apply(tx, IDS[:5], edit) > 0
+        assert _said(tx) != before
+        for each, photo_ids in back:
+            assert apply(tx, photo_ids, each) == len(photo_ids), "no photo is named that was so before"
+        assert _said(tx) == before
 
 
 @pytest.mark.parametrize(

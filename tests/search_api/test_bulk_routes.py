@@ -69,6 +69,44 @@ def test_a_selection_is_rated_and_hidden(http: TestClient, own: SmallLibrary) ->
     assert len(found(http, "")) == 6
 
 
+def test_a_change_is_undone_as_its_reply_says(
+    http: TestClient, own: SmallLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    red, blue, white = (own.photo_id(name) for name in ("red.jpg", "blue.png", "white.jpg"))
+    chosen = {"photo_ids": [red, blue, white]}
+    http.put(f"/api/v1/images/{red}/rating", json={"rating": 2})
+    http.put(f"/api/v1/images/{blue}/rating", json={"rating": None})
+    http.post(f"/api/v1/images/{red}/tags", json={"tags": ["sea"]})
+
+    def shown() -> list[tuple[Any, Any]]:
+        replies = [http.get(f"/api/v1/images/{photo_id}").json() for photo_id in chosen["photo_ids"]]
+        return [(reply["rating"], reply["tags"]) for reply in replies]
+
+    before = shown()
+    rated = bulk(http, {"do": "rate", "rating": 5}, undo=True, **chosen).json()
+    assert [each["step"] for each in rated["undo"]] == [
+        {"do": "rate", "rating": 2},
+        {"do": "rate", "rating": None},
+        {"do": "unrate"},
+    ]
+    tagged = bulk(http, {"do": "tag", "tags": ["sea"]}, undo=True, **chosen).json()
+    hidden = bulk(http, {"do": "hide"}, undo=True, **chosen).json()
+    wait_until(lambda: len(found(http, "")) == 5, 10)
+    for done, changes in ((hidden, 3), (tagged, 2), (rated, 3)):
+        reply = http.post(f"{BULK}/undo", json={"undo": done["undo"]})
+        assert (reply.status_code, reply.json()) == (200, {"photos": changes, "changed": changes})
+    assert shown() == before
+    wait_until(lambda: len(found(http, "")) == 8, 10)
+    newest_row = http.get("/api/v1/audit").json()["changes"][0]
+    assert (newest_row["action"], newest_row["affected"]) == ("POST /bulk/undo", 3)
+    again = http.post(f"{BULK}/undo", json={"undo": rated["undo"]}).json()
+    assert again == {"photos": 3, "changed": 0}
+    gone = [{"photo_ids": [str(uuid4()), red], "step": {"do": "tag", "tags": ["known"]}}]
+    assert http.post(f"{BULK}/undo", json={"undo": gone}).json() == {"photos": 1, "changed": 1}
+    monkeypatch.setattr("search_api.routers.bulk.MOST_UNDONE", 2)
+    assert "undo" not in bulk(http, {"do": "rate", "rating": 1}, undo=True, **chosen).json()
+
+
 def test_photos_come_into_collections_and_move_between_them(http: TestClient) -> None:
     for name in ("Inbox", "Best"):
         http.post("/api/v1/collections", json={"name": name})

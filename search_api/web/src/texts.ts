@@ -3,6 +3,9 @@
 
 import { counted, number } from "./wording";
 
+const theTags = (tags: string[]) => `the ${tags.length === 1 ? "tag" : "tags"} ${tags.join(", ")}`;
+const alreadySo = (count: number, one: string, more: string) => (count > 0 ? `; ${number(count)} ${count === 1 ? one : more} it already` : "");
+
 export const t = {
   brand: "Loupe",
   nav: {
@@ -22,6 +25,7 @@ export const t = {
   close: "Close",
   undo: "Undo",
   undoKey: "Ctrl+Z",
+  undone: (what: string) => `Undone: “${what}”`,
   tryAgain: "Try again",
 
   search: {
@@ -259,6 +263,16 @@ export const t = {
     cancel: "Cancel",
     stars: (count: number) => (count === 0 ? "No stars" : counted(count, "star")),
     addTag: "Add a tag",
+    removeTag: (tag: string) => `Remove tag ${tag}`,
+    rated: (stars: number, name: string) => `${stars === 0 ? "No stars" : counted(stars, "star")} for ${name} now.`,
+    captioned: (name: string, written: boolean) => `The caption of ${name} is ${written ? "changed" : "taken away"}.`,
+    tagged: (added: string[], gone: string[], name: string) =>
+      [
+        added.length > 0 && `${name} has ${theTags(added)} now.`,
+        gone.length > 0 && `${name} has ${theTags(gone)} no more.`,
+      ]
+        .filter(Boolean)
+        .join(" "),
     hide: "Remove from the library",
     hidden: (count: number) => `${counted(count, "photo")} removed from the library. ${count === 1 ? "Its file stays where it is." : "Their files stay where they are."}`,
   },
@@ -424,6 +438,8 @@ export const t = {
     splitNote: "Photos that a search finds in it go to a new collection.",
     which: "Which photos",
     whichExample: "snow, or camera:X-T5, or before:2020",
+    renamed: (before: string, name: string) => `${before} is called ${name} now.`,
+    changedSince: (name: string) => `${name} holds other photos than when it was made. You can delete it among the collections.`,
     wouldMove: (count: number) => `${counted(count, "photo")} would go.`,
     remove: "Delete the collection",
     removed: (name: string) => `${name} is deleted. Its photos stay in your library.`,
@@ -466,8 +482,19 @@ export const t = {
     pathsSaved: (count: number) => `The browser does not allow copying here; ${counted(count, "path")} saved as a file.`,
     zipped: (count: number) => `${counted(count, "photo")} on the way to your downloads.`,
     made: (name: string, photos: number) => `${name} holds ${counted(photos, "photo")} now.`,
-    would: (photos: number, changed: number) =>
-      changed === 0 ? "Nothing would change." : `${counted(changed, "change")} to ${counted(photos, "photo")}.`,
+    will: {
+      nothing: "Nothing will change.",
+      tag: (changed: number, photos: number) => `${counted(changed, "photo")} will get this tag${alreadySo(photos - changed, "has", "have")}.`,
+      tags: (photos: number, some: boolean) => `${counted(photos, "photo")} will get these tags${some ? ", where they do not have them yet" : ""}.`,
+      untag: (changed: number) => `${counted(changed, "photo")} will lose this tag.`,
+      untagMany: (changed: number, photos: number) => `${counted(changed, "tag")} will be taken off ${counted(photos, "photo")}.`,
+      rate: (changed: number, stars: number) => `${counted(changed, "photo")} will have ${stars === 0 ? "no stars" : counted(stars, "star")}.`,
+      add: (changed: number, photos: number, name: string) =>
+        `${counted(changed, "photo")} will come into ${name}${alreadySo(photos - changed, "is in", "are in")}.`,
+      move: (changed: number, from: string, name: string) => `${counted(changed, "photo")} will move from ${from} to ${name}.`,
+      hide: (changed: number) => `${counted(changed, "photo")} will leave the library.`,
+    },
+    noUndo: "These are too many to be undone.",
     takeOff: "Take these tags off",
     isNew: "A new collection",
     leave: (name: string) => `Take them out of ${name}`,
@@ -679,7 +706,7 @@ export const t = {
     list: {
       search: "To the search box",
       help: "This list",
-      undo: "Undo, when photos were just removed",
+      undo: "Undo what you did last to photos and collections, step by step",
       toGrid: "From the search box to the photos",
       walk: "From photo to photo",
       ends: "First and last photo",

@@ -1,6 +1,6 @@
 // Colours and shapes. One accent, quiet surfaces: the photos carry the colour.
 
-import { Button, createTheme, type CSSVariablesResolver, type MantineColorsTuple, Modal, ModalRoot } from "@mantine/core";
+import { Button, createTheme, type CSSVariablesResolver, type MantineColorsTuple, Modal, ModalRoot, Tooltip } from "@mantine/core";
 
 const copper: MantineColorsTuple = [
   ...(["#fff4e8", "#fbe6d0", "#f5cb9f", "#f0af6c", "#f0a04b"] as const),
@@ -32,6 +32,7 @@ export const theme = createTheme({
     // Its way of locking the scroll writes a <style>, which a strict content security policy refuses; style.css does it.
     Modal: Modal.extend({ defaultProps: { lockScroll: false } }),
     ModalRoot: ModalRoot.extend({ defaultProps: { lockScroll: false } }),
+    Tooltip: Tooltip.extend({ defaultProps: { openDelay: 500, events: { hover: true, focus: true, touch: false } } }),
   },
 });
 

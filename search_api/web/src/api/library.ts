@@ -46,6 +46,14 @@ export const photoOptions = (photoId: string) =>
     staleTime: 10_000,
   });
 
+/** What a person gave to the photo. */
+export const tagsOptions = (photoId: string) =>
+  queryOptions({
+    queryKey: ["tags", photoId],
+    queryFn: ({ signal }) =>
+      answer(client.GET("/api/v1/images/{photo_id}/tags", { params: { path: { photo_id: photoId } }, signal })),
+  });
+
 export const similarOptions = (photoId: string) =>
   queryOptions({
     queryKey: ["similar", photoId],

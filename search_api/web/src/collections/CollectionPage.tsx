@@ -17,6 +17,7 @@ import { useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { bytes, number, wallClock } from "../wording";
+import { deleted, deletionOf, unsplit } from "./back";
 import { NameDialog } from "./NameDialog";
 
 export function CollectionPage({ name }: { name: string }) {
@@ -93,8 +94,16 @@ export function CollectionPage({ name }: { name: string }) {
           first={name}
           onClose={close}
           act={async (next) => {
-            await answer(client.PATCH("/api/v1/collections/{name}", { params: { path }, body: { name: next } }));
-            navigate(`/collections/${encodeURIComponent(next)}`, { replace: true });
+            await renamed(name, next);
+            navigate(pageOf(next), { replace: true });
+            note({
+              text: c.renamed(name, next),
+              undo: async () => {
+                await renamed(next, name);
+                if (window.location.pathname === pageOf(next)) navigate(pageOf(name), { replace: true });
+                await refresh(true);
+              },
+            });
             await refresh(true);
           }}
         />
@@ -116,6 +125,11 @@ export function CollectionPage({ name }: { name: string }) {
     </main>
   );
 }
+
+const pageOf = (name: string) => `/collections/${encodeURIComponent(name)}`;
+
+const renamed = (name: string, next: string) =>
+  answer(client.PATCH("/api/v1/collections/{name}", { params: { path: { name } }, body: { name: next } }));
 
 function Statistics({ info }: { info: CollectionInfo }) {
   const c = t.collections;
@@ -178,7 +192,13 @@ function Split({ name, onClose, onDone }: { name: string; onClose: () => void; o
         const made = await answer(
           client.POST("/api/v1/collections/{name}/split", { params: { path: { name } }, body: { query, into, keep: false } }),
         );
-        note({ text: t.selection.made(made.into.name, made.moved) });
+        note({
+          text: t.selection.made(made.into.name, made.moved),
+          undo: async () => {
+            await unsplit(name, made.into.name);
+            await onDone();
+          },
+        });
         await onDone();
       }}
     >
@@ -208,23 +228,17 @@ function Delete(props: {
   const { name, photos, onClose, onLeaving, onDone } = props;
   const [failed, setFailed] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const path = { name };
   const { data: asked } = useQuery({
     queryKey: ["delete-collection", name],
     enabled: !busy,
-    queryFn: async ({ signal }) => {
-      const { error } = await client.DELETE("/api/v1/collections/{name}", { params: { path }, signal });
-      const said = error as { error?: { details?: { token?: string; photos?: number } } } | undefined;
-      return said?.error?.details ?? {};
-    },
+    queryFn: ({ signal }) => deletionOf(name, signal),
     gcTime: 0,
   });
   const remove = async () => {
     setBusy(true);
     onLeaving(true);
     try {
-      const query = { confirm: asked?.token };
-      await answer(client.DELETE("/api/v1/collections/{name}", { params: { path, query } }));
+      await deleted(name, asked?.token);
       await onDone();
     } catch (error) {
       setFailed(asApiError(error).message);

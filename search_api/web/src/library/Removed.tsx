@@ -61,7 +61,13 @@ export function Removed() {
     const { photo_ids: restored } = await answer(client.POST("/api/v1/hidden/show", { body }));
     await changed();
     setChosen(new Set());
-    say({ text: t.removed.restored(restored.length) });
+    say({
+      text: t.removed.restored(restored.length),
+      undo: async () => {
+        await answer(client.POST("/api/v1/hidden", { body: { photo_ids: restored } }));
+        await changed();
+      },
+    });
   };
   const copy = async () => {
     const all = await paths();

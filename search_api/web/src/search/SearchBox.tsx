@@ -116,19 +116,21 @@ export function SearchBox() {
         {t.search.hint}
       </span>
       {text ? (
-        <CloseButton
-          size="sm"
-          aria-label={t.search.clear}
-          onClick={() => {
-            setText("");
-            submit("", false);
-            input.current?.focus();
-          }}
-        />
+        <Tooltip label={t.search.clear}>
+          <CloseButton
+            size="sm"
+            aria-label={t.search.clear}
+            onClick={() => {
+              setText("");
+              submit("", false);
+              input.current?.focus();
+            }}
+          />
+        </Tooltip>
       ) : (
         <kbd aria-hidden="true">/</kbd>
       )}
-      <Tooltip label={t.search.withPicture} openDelay={500}>
+      <Tooltip label={t.search.withPicture}>
         <ActionIcon variant="subtle" color="gray" aria-label={t.search.withPicture} onClick={() => file.current?.click()}>
           <ImageUp size={18} aria-hidden="true" />
         </ActionIcon>
@@ -147,7 +149,7 @@ export function SearchBox() {
         }}
       />
       {path === "/" && (
-        <Tooltip label={t.search.filters} openDelay={500}>
+        <Tooltip label={t.search.filters}>
           <Indicator disabled={!hasFilters(view)} size={7} offset={5}>
             <ActionIcon
               variant="subtle"

@@ -111,7 +111,7 @@ export function SearchPage() {
                 <Gauge size={17} aria-hidden="true" />
               </Tool>
             )}
-            {mayKeep && !picture && !view.saved && (hasQuery(view, picture) || hasFilters(view)) && (
+            {mayKeep && !failed && !picture && !view.saved && (hasQuery(view, picture) || hasFilters(view)) && (
             <Tool label={t.saved.save} onClick={() => setKeeping(true)}>
               <Bookmark size={17} aria-hidden="true" />
             </Tool>

@@ -9,8 +9,10 @@ import { listed, type View } from "../view";
 import { answer, asApiError, client, type Bulk } from "../api/client";
 import { collectionsOptions, facetsOptions } from "../api/library";
 import type { Selection } from "../grid/selection";
+import { unmade, unsplit } from "../collections/back";
 import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
+import { tagPill } from "../shell/TagPill";
 import { t } from "../texts";
 import { useChanged } from "../viewer/Edits";
 
@@ -18,6 +20,8 @@ export type Doing = "tag" | "rate" | "collect" | "hide";
 type Step = Bulk["step"];
 
 const TYPING_PAUSE_MS = 150;
+/** Of more changes the API does not say what takes them back, nor does it hide more photos by their ids. */
+export const MOST_WITH_UNDO = 10_000;
 
 interface Props {
   doing: Doing;
@@ -80,21 +84,33 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
     setFailed(null);
     try {
       if (creates) {
-        const made = leave && from
+        const source = leave ? from : undefined;
+        const made = source
           ? (
               await answer(
                 client.POST("/api/v1/collections/{name}/split", {
-                  params: { path: { name: from } },
+                  params: { path: { name: source } },
                   body: { ...selection.chosen, into: wanted, keep: false },
                 }),
               )
             ).into
           : await answer(client.POST("/api/v1/collections", { body: { name: wanted, photos: selection.chosen } }));
-        note({ text: s.made(made.name, made.photos) });
+        note({
+          text: s.made(made.name, made.photos),
+          undo: async () => {
+            await (source ? unsplit(source, made.name) : unmade(made.name, made.photos));
+            await changed();
+          },
+        });
       } else if (step) {
         const expected = would?.photos;
-        const done = await answer(client.POST("/api/v1/bulk", { body: { ...selection.chosen, step, expected } as Bulk }));
-        note({ text: s.done[doing](done.changed) });
+        const body = { ...selection.chosen, step, expected, undo: true } as Bulk;
+        const { changed: count, undo } = await answer(client.POST("/api/v1/bulk", { body }));
+        const back = async () => {
+          await answer(client.POST("/api/v1/bulk/undo", { body: { undo: undo ?? [] } }));
+          await changed();
+        };
+        note({ text: s.done[doing](count), undo: undo?.length ? back : undefined });
       }
       onClose();
       selection.clear();
@@ -123,6 +139,7 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
               onChange={setAdded}
               searchValue={typed}
               onSearchChange={setTyped}
+              renderPill={tagPill}
               data={facets?.tags.map((tag) => tag.value) ?? []}
               comboboxProps={{ zIndex: 500 }}
             />
@@ -166,7 +183,8 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
         )}
         {doing === "hide" && <p>{t.duplicates.sureNote}</p>}
         <p role="status" className="muted">
-          {creates || asked !== question ? "" : error ? asApiError(error).message : would ? s.would(would.photos, would.changed) : ""}
+          {creates || asked !== question ? "" : error ? asApiError(error).message : would && step ? willDo(step, would) : ""}
+          {would && would.changed > MOST_WITH_UNDO && ` ${s.noUndo}`}
         </p>
         {failed && (
           <p role="alert" className="state">
@@ -185,4 +203,24 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
       </form>
     </Dialog>
   );
+}
+
+/** What a step will do, before it is done. */
+function willDo(step: Step, { photos, changed }: { photos: number; changed: number }): string {
+  const { will } = t.selection;
+  if (changed === 0) return will.nothing;
+  switch (step.do) {
+    case "tag":
+      return step.tags.length === 1 ? will.tag(changed, photos) : will.tags(photos, changed < photos * step.tags.length);
+    case "untag":
+      return step.tags.length === 1 ? will.untag(changed) : will.untagMany(changed, photos);
+    case "rate":
+      return will.rate(changed, step.rating ?? 0);
+    case "add":
+      return will.add(changed, photos, step.collection);
+    case "move":
+      return will.move(changed, step.source, step.collection);
+    default:
+      return will.hide(changed);
+  }
 }

@@ -13,12 +13,10 @@ import { useLayer } from "../shell/layers";
 import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 import { useHide } from "../viewer/Edits";
-import { BulkDialog, type Doing } from "./BulkDialog";
+import { BulkDialog, type Doing, MOST_WITH_UNDO } from "./BulkDialog";
 import { copied, downloaded } from "./save";
 
 const MOST_EXAMPLES = 20;
-// As many as the API hides by their ids; more are asked about and hidden as one change.
-const MOST_WITH_UNDO = 10_000;
 
 export function SelectionBar({ selection, view }: { selection: Selection; view: View }) {
   const { go } = useView();

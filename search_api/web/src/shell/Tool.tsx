@@ -17,7 +17,7 @@ export function Tool({ label, pressed, raised = false, onClick, children }: Prop
     ? ({ size: "lg", variant: pressed ? "filled" : "default" } as const)
     : ({ variant: pressed ? "light" : "subtle", color: pressed ? undefined : "gray" } as const);
   return (
-    <Tooltip label={label} openDelay={500} position={raised ? "left" : "top"}>
+    <Tooltip label={label} position={raised ? "left" : "top"}>
       <ActionIcon {...look} aria-label={label} aria-pressed={pressed} onClick={onClick}>
         {children}
       </ActionIcon>

@@ -1,6 +1,7 @@
 // The bar above every view: the way home, the search box, the views.
 
-import { Button } from "@mantine/core";
+import { Button, Tooltip } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { Album, Copy, Images, Library as LibraryIcon, MapPin, Orbit, Plus, Settings, TriangleAlert } from "lucide-react";
 import { type ComponentType, type MouseEvent, type ReactNode, useLayoutEffect, useRef } from "react";
 import { Link, useRoute } from "wouter";
@@ -17,6 +18,11 @@ import { barHeight } from "./bar";
 
 // What is searched for goes along to the map, but for what it has no use for.
 const OFF_THE_MAP: Changes = { photo: null, panel: null, sort: null, random: null, scores: null, saved: null, under: null };
+
+// As style.css has it: when the bar has words for a button, for the views, and only a number for what to look at.
+const NARROW = "(max-width: 860px)";
+const WIDE = "(min-width: 1360px)";
+const COUNTED = "(max-width: 1000px), (min-width: 1360px) and (max-width: 1479px)";
 
 export function TopBar() {
   const { view, path, go } = useView();
@@ -38,6 +44,8 @@ export function TopBar() {
     if (bar.current) observer.observe(bar.current);
     return () => observer.disconnect();
   }, []);
+  const narrow = useMediaQuery(NARROW);
+  const counted = useMediaQuery(COUNTED);
   const problems = status?.failures ?? 0;
   const warned = status?.warned ?? 0;
   const look = problems > 0 ? t.nav.problemFiles(problems) : t.nav.worthALook(warned);
@@ -53,11 +61,13 @@ export function TopBar() {
       <SearchBox />
       <nav className="views" aria-label={t.nav.label}>
         {problems + warned > 0 && (
-          <Link className="problems" href={problems > 0 ? "/library/problems" : "/library/warnings"} aria-label={look}>
-            <TriangleAlert size={16} aria-hidden="true" />
-            <span className="long">{look}</span>
-            <span className="short">{number(problems || warned)}</span>
-          </Link>
+          <Tooltip label={look} disabled={!counted}>
+            <Link className="problems" href={problems > 0 ? "/library/problems" : "/library/warnings"} aria-label={look}>
+              <TriangleAlert size={16} aria-hidden="true" />
+              <span className="long">{look}</span>
+              <span className="short">{number(problems || warned)}</span>
+            </Link>
+          </Tooltip>
         )}
         <View href="/" icon={Images} onClick={() => setPicture(null)}>
           {t.nav.photos}
@@ -80,9 +90,11 @@ export function TopBar() {
         <View href="/settings" icon={Settings}>
           {t.nav.settings}
         </View>
-        <Button className="add" leftSection={<Plus size={16} aria-hidden="true" />} onClick={add.open} aria-label={t.nav.addPhotos}>
-          <span>{t.nav.addPhotos}</span>
-        </Button>
+        <Tooltip label={t.nav.addPhotos} disabled={!narrow}>
+          <Button className="add" leftSection={<Plus size={16} aria-hidden="true" />} onClick={add.open} aria-label={t.nav.addPhotos}>
+            <span>{t.nav.addPhotos}</span>
+          </Button>
+        </Tooltip>
       </nav>
     </header>
   );
@@ -98,10 +110,13 @@ interface ViewProps {
 
 function View({ href, path = href, icon: Icon, onClick, children }: ViewProps) {
   const [here] = useRoute(path === "/library" || path === "/collections" ? `${path}/*?` : path);
+  const wide = useMediaQuery(WIDE);
   return (
-    <Link href={href} onClick={onClick} className="view" aria-current={here ? "page" : undefined} aria-label={String(children)} title={String(children)}>
-      <Icon size={19} aria-hidden="true" />
-      <span>{children}</span>
-    </Link>
+    <Tooltip label={children} disabled={wide}>
+      <Link href={href} onClick={onClick} className="view" aria-current={here ? "page" : undefined} aria-label={String(children)}>
+        <Icon size={19} aria-hidden="true" />
+        <span>{children}</span>
+      </Link>
+    </Tooltip>
   );
 }

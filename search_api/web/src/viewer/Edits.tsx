@@ -6,10 +6,11 @@ import { Pencil } from "lucide-react";
 import { useEffect, useState } from "react";
 
 import { answer, asApiError, client, type Photo } from "../api/client";
-import { facetsOptions, useMay } from "../api/library";
+import { facetsOptions, tagsOptions, useMay } from "../api/library";
 import { useSearchSoon } from "../search/refresh";
 import { useKeys } from "../shell/layers";
-import { useNote } from "../shell/Notes";
+import { useNote, useUndo } from "../shell/Notes";
+import { tagPill } from "../shell/TagPill";
 import { t } from "../texts";
 
 const AT_ONCE = ["photo", "tags", "status", "hidden"];
@@ -47,6 +48,17 @@ export function Caption({ photo }: { photo: Photo }) {
       if (written) await answer(client.PUT("/api/v1/images/{photo_id}/caption", { params: { path }, body: { text: written } }));
       else await answer(client.DELETE("/api/v1/images/{photo_id}/caption", { params: { path } }));
       drop();
+      note({
+        text: t.edits.captioned(photo.file_name, written !== ""),
+        undo: async () => {
+          // What was written of another photo of the stack, or a model said, shows again by itself.
+          const { caption } = await answer(client.DELETE("/api/v1/images/{photo_id}/caption", { params: { path } }));
+          const before = photo.caption_source === "written" ? photo.caption : null;
+          if (before && before !== caption)
+            await answer(client.PUT("/api/v1/images/{photo_id}/caption", { params: { path }, body: { text: before } }));
+          await changed();
+        },
+      });
       await changed();
     } catch (error) {
       note({ text: asApiError(error).message });
@@ -113,18 +125,31 @@ export function Stars({ photo }: { photo: Photo }) {
   const changed = useChanged();
   const note = useNote();
   const may = useMay("write");
-  const [given, setGiven] = useState(photo.rating ?? 0);
-  useEffect(() => setGiven(photo.rating ?? 0), [photo.rating]);
-  const give = async (rating: number) => {
+  const [given, setGiven] = useState(photo.rating ?? null);
+  useEffect(() => setGiven(photo.rating ?? null), [photo.rating]);
+  const path = { photo_id: photo.photo_id };
+  const put = (rating: number | null) =>
+    answer(client.PUT("/api/v1/images/{photo_id}/rating", { params: { path }, body: { rating } }));
+  const give = async (stars: number) => {
+    const before = given;
+    const rating = stars || null;
+    if (rating === before) return;
     setGiven(rating);
-    const path = { photo_id: photo.photo_id };
     try {
-      await answer(
-        client.PUT("/api/v1/images/{photo_id}/rating", { params: { path }, body: { rating: rating === 0 ? null : rating } }),
-      );
+      await put(rating);
+      note({
+        text: t.edits.rated(stars, photo.file_name),
+        undo: async () => {
+          // The file may have said it: then it was not given.
+          const { rating: said } = await answer(client.DELETE("/api/v1/images/{photo_id}/rating", { params: { path } }));
+          if (said !== before) await put(before);
+          setGiven(before);
+          await changed();
+        },
+      });
       await changed();
     } catch (error) {
-      setGiven(photo.rating ?? 0);
+      setGiven(photo.rating ?? null);
       note({ text: asApiError(error).message });
     }
   };
@@ -134,7 +159,7 @@ export function Stars({ photo }: { photo: Photo }) {
   return (
     <Rating
       aria-label={t.photo.rating}
-      value={Math.max(given, 0)}
+      value={Math.max(given ?? 0, 0)}
       readOnly={!may}
       allowClear
       getSymbolLabel={(value) => t.edits.stars(value)}
@@ -147,20 +172,35 @@ export function Tags({ photo }: { photo: Photo }) {
   const changed = useChanged();
   const note = useNote();
   const may = useMay("write");
+  const queries = useQueryClient();
+  const undoLast = useUndo();
   const path = { photo_id: photo.photo_id };
-  const { data } = useQuery({
-    queryKey: ["tags", photo.photo_id],
-    queryFn: ({ signal }) => answer(client.GET("/api/v1/images/{photo_id}/tags", { params: { path }, signal })),
-  });
+  const { data } = useQuery(tagsOptions(photo.photo_id));
   const { data: facets } = useQuery(facetsOptions);
   const given = data?.tags ?? [];
   if (!may) return given.length ? <p>{given.join(", ")}</p> : null;
+  const add = async (tags: string[]) =>
+    tags.length && (await answer(client.POST("/api/v1/images/{photo_id}/tags", { params: { path }, body: { tags } })));
+  const takeOff = async (tag: string[]) =>
+    tag.length && (await answer(client.DELETE("/api/v1/images/{photo_id}/tags", { params: { path, query: { tag } } })));
   const change = async (next: string[]) => {
-    const added = next.filter((tag) => !given.includes(tag));
-    const gone = given.filter((tag) => !next.includes(tag));
     try {
-      if (added.length) await answer(client.POST("/api/v1/images/{photo_id}/tags", { params: { path }, body: { tags: added } }));
-      if (gone.length) await answer(client.DELETE("/api/v1/images/{photo_id}/tags", { params: { path, query: { tag: gone } } }));
+      // What it has now, not what is shown: one that it had already is not taken off by going back.
+      const { tags: before } = await queries.fetchQuery({ ...tagsOptions(photo.photo_id), staleTime: 0 });
+      const added = next.filter((tag) => !given.includes(tag) && !before.includes(tag));
+      const gone = given.filter((tag) => !next.includes(tag) && before.includes(tag));
+      await add(added);
+      await takeOff(gone);
+      if (added.length + gone.length > 0) {
+        note({
+          text: t.edits.tagged(added, gone, photo.file_name),
+          undo: async () => {
+            await takeOff(added);
+            await add(gone);
+            await changed();
+          },
+        });
+      }
       await changed();
     } catch (error) {
       note({ text: asApiError(error).message });
@@ -173,7 +213,12 @@ export function Tags({ photo }: { photo: Photo }) {
       placeholder={given.length ? undefined : t.edits.addTag}
       value={given}
       data={facets?.tags.map((tag) => tag.value) ?? []}
+      renderPill={tagPill}
       onChange={(next) => void change(next)}
+      // A field without words has nothing of its own to undo.
+      onKeyDown={(event) => {
+        if (event.key === "z" && (event.ctrlKey || event.metaKey) && !event.currentTarget.value && undoLast()) event.preventDefault();
+      }}
       clearable={false}
       comboboxProps={{ zIndex: 500 }}
     />
