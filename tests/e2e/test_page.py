@@ -207,6 +207,28 @@ def test_progress_is_shown_while_a_job_runs_and_goes_with_it(page: Any, small: S
     strip.wait_for(state="hidden")
 
 
+@pytest.mark.parametrize("width", [390, 320])
+def test_on_a_phone_a_run_is_told_in_two_lines_and_can_be_stopped(page: Any, small: SmallLibrary, width: int) -> None:
+    run_id = f"run-phone-{width}"
+    with small.library.manifest.write() as tx:
+        jobs.start(tx, run_id, "ingest", "1 folder")
+        jobs.progress(tx, run_id, {"decoded": {"done": 3, "total": 120}}, 12.0, 300.0)
+    page.set_viewport_size({"width": width, "height": 800})
+    strip = page.get_by_role("region", name="Progress")
+    strip.get_by_text("about 5 min left").wait_for()
+    for name in ("Stop", "Pause"):
+        button = strip.get_by_role("button", name=name)
+        box = button.bounding_box()
+        assert box["x"] >= 0, name
+        assert box["x"] + box["width"] <= width, name
+        label = button.get_by_text(name)
+        assert label.evaluate("label => label.scrollWidth - label.clientWidth") <= 0, f"{name} is clipped"
+    assert strip.bounding_box()["height"] <= 70, "a line for what is done and the buttons, one for how it goes"
+    with small.library.manifest.write() as tx:
+        jobs.complete(tx, run_id)
+    strip.wait_for(state="hidden")
+
+
 def test_a_folder_that_cannot_be_added_is_explained_in_the_form(page: Any, console: list[str]) -> None:
     page.get_by_role("button", name="Add photos").click()
     dialog = page.get_by_role("dialog", name="Add photos")
