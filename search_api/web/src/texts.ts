@@ -138,6 +138,7 @@ export const t = {
     offlineBanner: "Loupe does not answer. Trying again.",
     answeredWith: (status: number) => `Loupe answered with ${status}.`,
     failed: "That did not work",
+    instead: (query: string) => `Search for ${query} instead`,
     old: (why: string) => `This may be out of date. ${why}`,
     titles: {
       OFFLINE: "Loupe does not answer",

@@ -13,7 +13,7 @@ import { ENDED, useFollowed, useMay } from "../api/library";
 import type { Selection } from "../grid/selection";
 import { useSearchSoon } from "../search/refresh";
 import { hasFilters, hasQuery, queryOf } from "../search/request";
-import { Trouble } from "../shell/Trouble";
+import { Trouble, WayOut } from "../shell/Trouble";
 import { t } from "../texts";
 import { number } from "../wording";
 import { readArea, writtenArea } from "./area";
@@ -275,7 +275,7 @@ function Found({ view, map, found, lit, onClear }: { view: View; map: Similarity
     <section className="map-found" aria-label={t.map.lit}>
       {found.error ? (
         <p className="state" role="alert">
-          {asApiError(found.error).message}
+          {asApiError(found.error).message} <WayOut error={found.error} quiet />
         </p>
       ) : (
         <p role="status">

@@ -12,7 +12,7 @@ import { canPaint } from "../graphics";
 import { TextChips } from "../search/Chips";
 import { ActiveFilters } from "../search/SearchPage";
 import { hasFilters, queryOf } from "../search/request";
-import { Trouble } from "../shell/Trouble";
+import { Trouble, WayOut } from "../shell/Trouble";
 import { t } from "../texts";
 import { counted, position } from "../wording";
 import { type Box, boxOf, rounder } from "./mercator";
@@ -80,7 +80,7 @@ export function PlacesPage() {
         <div className="message">
           <h2>{t.states.titles[error.code] ?? t.states.failed}</h2>
           <p>{error.message}</p>
-          <Button onClick={() => refetch()}>{t.tryAgain}</Button>
+          <WayOut error={error} again={refetch} />
         </div>
       ) : whole?.located === 0 && !narrow ? (
         <div className="message">

@@ -15,6 +15,7 @@ import { readArea } from "../map/area";
 import { useAddPhotos } from "../shell/AddPhotos";
 import { LayerContext, useLayer } from "../shell/layers";
 import { Tool } from "../shell/Tool";
+import { WayOut } from "../shell/Trouble";
 import { t } from "../texts";
 import { nameOf } from "../wording";
 import { TextChips } from "./Chips";
@@ -93,7 +94,13 @@ export function SearchPage() {
             {title}
           </h1>
           <span className="note" role="status">
-            {kept ? failed.message : reply?.warnings?.map((warning) => warning.message).join(" ")}
+            {kept ? (
+              <>
+                {failed.message} <WayOut error={failed} quiet />
+              </>
+            ) : (
+              reply?.warnings?.map((warning) => warning.message).join(" ")
+            )}
           </span>
           <span className="active-filters">
             <TextChips />
@@ -413,7 +420,7 @@ function Failed({ error, again }: { error: ApiError; again: () => void }) {
           {t.states.byWords}
         </Button>
       ) : (
-        <Button onClick={again}>{t.tryAgain}</Button>
+        <WayOut error={error} again={again} />
       )}
     </Message>
   );
