@@ -42,6 +42,7 @@ export const t = {
     fields: {
       ...{ tag: "tag", person: "person", in: "collection", city: "town", country: "country", region: "region" },
       ...{ keyword: "keyword", camera: "camera", label: "label", lens: "lens", format: "kind of file" },
+      ...{ weekday: "day of the week", rating: "stars" },
     } as Record<string, string>,
     scores: "Say how alike they are",
     chance: "Photos by chance",
@@ -360,6 +361,7 @@ export const t = {
     all: "Every kind",
     none: "No two photos show the same.",
     waiting: "Photos came in that are yet to be compared.",
+    compare: "Compare them now",
     intro: "The proposed photo stands first. Stars, tags and collections of the others go over to the one that is kept.",
     tiers: {
       same_bytes: "One photo in several files",
