@@ -269,9 +269,7 @@ def circle(values: Sequence[str]) -> Condition:
 def box(values: Sequence[str]) -> Condition:
     """South, west, north, east in degrees."""
     if len(values) != 4:
-        raise ValueProblemError(
-            max(len(values) - 1, 0), "box: takes south, west, north and east, as in box:47,5,49,9"
-        )
+        raise ValueProblemError(max(len(values) - 1, 0), "box: takes south, west, north and east, as in box:47,5,49,9")
     south, west = _degrees(values, 0, 90.0), _degrees(values, 1, 180.0)
     north, east = _degrees(values, 2, 90.0), _degrees(values, 3, 180.0)
     if south > north:

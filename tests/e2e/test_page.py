@@ -150,6 +150,23 @@ def test_suggestions_are_taken_by_keys(page: Any) -> None:
     title(page).to_have_text("4 photos")
 
 
+def test_values_of_a_fixed_list_are_offered_with_how_many_photos_have_them(page: Any) -> None:
+    search_box(page).press_sequentially("month:")
+    options = page.get_by_role("listbox").get_by_role("option")
+    expect(options).to_have_count(12)
+    expect(options.nth(5)).to_contain_text("june2")
+    for _ in range(12):
+        page.keyboard.press("ArrowDown")
+    expect(options.nth(11)).to_be_in_viewport(ratio=1)
+    search_box(page).fill("")
+    search_box(page).press_sequentially("weekday:we")
+    expect(options).to_have_text(["day of the week wednesday1", "day of the week weekend1"])
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(search_box(page)).to_have_value("weekday:wednesday ")
+    title(page).to_have_text("1 photo")
+
+
 def test_parts_of_a_search_weigh_more_or_turn_round_and_scores_are_told(page: Any, small: SmallLibrary) -> None:
     page.goto(f"{page.url}?q=circle&not=wall&also=sea^2")
     head = page.get_by_role("main")
