@@ -106,6 +106,17 @@ def test_a_view_that_cannot_be_loaded_says_so_and_leaves_the_others(page: Any, c
     console.clear()
 
 
+def test_an_address_that_is_none_says_so_and_leads_back(page: Any, url: str, console: list[str]) -> None:
+    reply = page.goto(f"{url}/nope")
+    assert reply.status == 404
+    title(page).to_have_text("There is no such page")
+    expect(page).to_have_title("There is no such page · Loupe")
+    page.get_by_role("link", name="To your photos").click()
+    photos(page).first.wait_for()
+    assert len(console) == 1
+    assert "404" in console.pop()
+
+
 def test_a_kept_search_that_is_changed_is_another_search(page: Any, url: str) -> None:
     kept = {"name": "Kept", "query": {"q": "circle"}}
     httpx.post(f"{url}/api/v1/saved-searches", json=kept).raise_for_status()
