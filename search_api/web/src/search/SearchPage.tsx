@@ -5,6 +5,7 @@ import { useMediaQuery } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Bookmark, Gauge, Shuffle } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
+import { Link } from "wouter";
 
 import { address, FILTER_KEYS, type FilterKey, listed, useView, type View, withoutFilters } from "../address";
 import { ApiError, asApiError, type SearchReply } from "../api/client";
@@ -77,6 +78,7 @@ export function SearchPage() {
   const empty = first.data?.total === 0;
   const narrow = useMediaQuery("(max-width: 860px)", false, { getInitialValueInEffect: false });
   const ranked = hasQuery(view, picture) && !view.random;
+  const plain = !hasQuery(view, picture) && !hasFilters(view) && !view.random;
   const shownRelevant = shown?.body.sort === "relevance" && shown.seed === null ? (shownReply?.relevant ?? null) : null;
   const selection = useSelection(shown, shownReply?.total ?? 0, shownReply?.relevant ?? null);
   const visible = shown && shownReply && !error && !(empty && shown.key === asked.key);
@@ -102,6 +104,11 @@ export function SearchPage() {
               reply?.warnings?.map((warning) => warning.message).join(" ")
             )}
           </span>
+          {plain && reply && reply.total > 0 && reply.photos > reply.total && (
+            <span className="note">
+              {t.results.ofAll(reply.photos)} · <Link href={address(view, { stacks: "all" })}>{t.results.inStacks(reply.photos - reply.total)}</Link>
+            </span>
+          )}
           <span className="active-filters">
             <TextChips />
             {!(view.panel && !narrow) && <ActiveFilters view={view} show={show} />}
