@@ -79,6 +79,13 @@ _REQUESTS = (
         "The model in use knows none of the query's words.",
         "Use other words; the models of `loupe models list` know more than the demo's.",
     ),
+    ErrorCode(
+        "FILTER_VALUE_UNKNOWN",
+        422,
+        EX_DATAERR,
+        "No photo of the library has this value of a filter; a search that finds nothing warns of it.",
+        "Take a whole name as `GET /browse/facets` gives it, or words of it in a query: `camera:nikon`.",
+    ),
     ErrorCode("NOT_FOUND", 404, EX_NOINPUT, "There is no such page or route.", "Check the address."),
     ErrorCode(
         "METHOD_NOT_ALLOWED",

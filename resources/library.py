@@ -31,10 +31,12 @@ __all__ = ["Library", "LibraryStatus", "result_key"]
 class LibraryStatus:
     """Counts for `loupe status` and the page. Photos are counted once however many files they have.
 
-    `photos` have a file that is there; the `hidden`, which search does not show, may be among them.
+    `copies` are files with the bytes of another. `photos` have a file that is there; the `hidden`, which search does
+    not show, may be among them.
     """
 
     files: int
+    copies: int
     photos: int
     decoded: int
     embeddings: int
@@ -159,7 +161,10 @@ class Library:
             row = tx.one(
                 """SELECT count(*) FILTER (missing_since IS NULL) AS files,
                     (SELECT count(DISTINCT p.photo_id) FROM photos p JOIN files f ON f.photo_id = p.document_id
-                        WHERE f.missing_since IS NULL AND f.skip_reason IS NULL) AS photos
+                        WHERE f.missing_since IS NULL AND f.skip_reason IS NULL) AS photos,
+                    (SELECT count(*) - count(DISTINCT f.photo_id) FROM files f
+                        WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
+                          AND f.photo_id IN (SELECT document_id FROM photos)) AS copies
                 FROM files"""
             )
             decoded = tx.value(
@@ -170,6 +175,7 @@ class Library:
             assert row is not None
             return LibraryStatus(
                 files=row["files"],
+                copies=row["copies"],
                 photos=row["photos"],
                 decoded=decoded,
                 embeddings=results.count_done(tx, "embeddings", result_key(clip)) if clip else 0,

@@ -22,7 +22,7 @@ from resources.errors import CODES, LoupeError
 from search_api.callers import Caller
 from search_api.schemas.errors import ErrorReply
 
-__all__ = ["EVERYWHERE", "install", "internal_reply", "loupe_error", "loupe_reply", "responses"]
+__all__ = ["EVERYWHERE", "install", "internal_reply", "loupe_error", "loupe_reply", "on_http_exception", "responses"]
 
 log = structlog.get_logger("search_api")
 
@@ -112,7 +112,7 @@ def install(app: FastAPI) -> None:
     """Register the handlers on `app`."""
     app.add_exception_handler(LoupeError, _on_loupe_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HTTPException, on_http_exception)
 
 
 def _on_loupe_error(request: Request, error: Exception) -> JSONResponse:
@@ -137,7 +137,8 @@ def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+def on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    """The reply to what the server or a layer before the routes refused."""
     assert isinstance(error, HTTPException)
     return JSONResponse(loupe_error(error).to_dict(), status_code=error.status_code, headers=error.headers)
 

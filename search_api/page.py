@@ -13,12 +13,15 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import Scope
+
+from search_api.error_replies import on_http_exception
 
 __all__ = ["BUILT", "DOCS", "VIEWS", "install"]
 
 BUILT = Path(__file__).with_name("web") / "dist"
-# Addresses that the page itself tells apart. Others stay errors, so that a mistyped one is not answered by a page.
+# Addresses that the page itself tells apart. Others stay errors: the page says so to a person, with status 404.
 VIEWS = (
     *("/", "/library", "/library/{section}", "/collections", "/collections/{name}"),
     *("/duplicates", "/map", "/places", "/settings", "/test-me"),
@@ -53,14 +56,28 @@ def install(app: FastAPI, built: Path = BUILT) -> None:
     def page() -> Response:
         return shown("index.html")
 
+    async def not_found(request: Request, error: Exception) -> Response:
+        if _is_looked_at(request) and is_built:
+            reply = page()
+            reply.status_code = 404
+            return reply
+        return on_http_exception(request, error)
+
     def docs() -> Response:
         return shown("docs.html")
 
     for address, answer in (*((view, page) for view in VIEWS), (DOCS, docs)):
         app.add_api_route(address, answer, methods=["GET", "HEAD"], include_in_schema=False, response_model=None)
+    app.add_exception_handler(404, not_found)
     if is_built:
         app.mount("/assets", _Assets(directory=built / "assets"))
         app.frontend("/", directory=built, fallback=None)
+
+
+def _is_looked_at(request: Request) -> bool:
+    """Whether a browser asks for it as a page, outside the API."""
+    asks = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+    return asks and not request.url.path.startswith("/api/")
 
 
 class _Assets(StaticFiles):

@@ -63,7 +63,7 @@ def list_groups(
     library = Library(settings_from()).open()
     chosen = _tier(tier)
     with library.manifest.read() as tx:
-        found = duplicates.groups(tx, tier=chosen, photo_ids=None, limit=limit, offset=0)
+        found = duplicates.groups(tx, tiers=TIERS, tier=chosen, photo_ids=None, limit=limit, offset=0)
         paths = {each: _paths(tx, each) for group in found for each in group["photo_ids"]}
     if as_json:
         print_json({"groups": [{**group, "paths": [paths[each] for each in group["photo_ids"]]} for group in found]})
@@ -96,7 +96,8 @@ def keep_best(
     library = Library(settings_from()).open()
     with library.manifest.read() if dry_run else library.manifest.write() as tx:
         asked = group or [
-            each["group_id"] for each in duplicates.groups(tx, tier=chosen, photo_ids=None, limit=1_000_000, offset=0)
+            each["group_id"]
+            for each in duplicates.groups(tx, tiers=TIERS, tier=chosen, photo_ids=None, limit=1_000_000, offset=0)
         ]
         kept = keep(tx, asked, dry_run=dry_run)
     if not dry_run:

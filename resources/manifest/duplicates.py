@@ -220,9 +220,16 @@ def counts(tx: Transaction) -> dict[str, dict[str, int]]:
 
 
 def groups(
-    tx: Transaction, *, tier: str | None, photo_ids: Collection[str] | None, limit: int, offset: int
+    tx: Transaction,
+    *,
+    tiers: Sequence[str],
+    tier: str | None,
+    photo_ids: Collection[str] | None,
+    limit: int,
+    offset: int,
 ) -> list[dict[str, Any]]:
-    """A page of groups: `group_id`, `tier`, `photo_ids` (the best first), `scores`, `reasons`; large ones first.
+    """A page of groups: `group_id`, `tier`, `photo_ids` (the best first), `scores`, `reasons`; in the order of `tiers`,
+    of each large ones first.
 
     Photos that were hidden or went missing since the groups were made are left out.
 
@@ -232,8 +239,9 @@ def groups(
         among = f"AND group_id IN (SELECT group_id FROM duplicate_groups JOIN {given} USING (photo_id))"
         which = f"($tier IS NULL OR tier = $tier) {among if photo_ids is not None else ''}"
         return tx.rows(
-            f"{_GROUPS.format(which=which)} ORDER BY count(*) DESC, group_id LIMIT $limit OFFSET $offset",
-            {"tier": tier, "limit": limit, "offset": offset},
+            f"""{_GROUPS.format(which=which)}
+            ORDER BY list_position($tiers, tier), count(*) DESC, group_id LIMIT $limit OFFSET $offset""",
+            {"tiers": list(tiers), "tier": tier, "limit": limit, "offset": offset},
         )
 
 

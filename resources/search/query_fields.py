@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from resources.errors import LoupeError
 from resources.search import query_values as values_
@@ -38,7 +38,8 @@ Compile = Callable[[Op, Sequence[str]], Condition]
 class Field:
     """One field. `kind` says how values are written; `key` is where its values can be listed (suggestions).
 
-    `words` are the values when they are a fixed list. `compile` raises `ValueProblemError`.
+    `words` are the values when they are a fixed list, and `counted` which values at `key` the photos of a word have.
+    `compile` raises `ValueProblemError`.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Field:
     aliases: tuple[str, ...] = ()
     key: str | None = None
     words: tuple[str, ...] = field(default=())
+    counted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def compares(self) -> bool:
@@ -134,6 +136,16 @@ def _part(prefix: str, names: Mapping[str, Sequence[int]], low: int, high: int) 
     return lambda op, values: values_.one_of_numbers("taken_parts", prefix, op, values, names, low, high)
 
 
+def _listed(key: str, prefix: str, names: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """What a field has whose values are a fixed list of names for numbers."""
+    counted = {name: tuple(f"{prefix}{number}" for number in numbers) for name, numbers in names.items()}
+    return {"key": key, "words": tuple(names), "counted": counted}
+
+
+def _numbers(low: int, high: int) -> dict[str, Sequence[int]]:
+    return {str(number): (number,) for number in range(low, high + 1)}
+
+
 def _near(op: Op, values: Sequence[str]) -> Condition:
     return values_.circle(values)
 
@@ -177,13 +189,15 @@ _HAS: dict[str, Condition] = {
     "warning": Exists("warnings"),
     "content": Flag("embedded"),
 }
+_STACK_KINDS = ("raw_jpeg", "edit", "burst")
 _STACKS: dict[str, Condition] = {
-    **{kind: AnyOf("stack_kind", (kind,)) for kind in ("raw_jpeg", "edit", "burst")},
+    **{kind: AnyOf("stack_kind", (kind,)) for kind in _STACK_KINDS},
     "any": Exists("stack_id"),
     "none": Not(Exists("stack_id")),
 }
+_SHAPES = ("landscape", "portrait", "square")
 _IS: dict[str, Condition] = {
-    **{kind: AnyOf("orientation_kind", (kind,)) for kind in ("landscape", "portrait", "square")},
+    **{kind: AnyOf("orientation_kind", (kind,)) for kind in _SHAPES},
     "offline": Offline(),
     "live": Flag("motion"),
     "stacked": Exists("stack_id"),
@@ -196,16 +210,33 @@ def _is(op: Op, values: Sequence[str]) -> Condition:
 
 
 _TABLE = (
-    Field("taken", "When it was taken.", "taken:2021-06", _date("taken_at"), "date", ("date",)),
+    Field(
+        "taken", "When it was taken.", "taken:2021-06", _date("taken_at"), "date", ("date",), key="taken_month",
+    ),
     Field("after", "Taken after that year, month or day was over.", "after:2021", _date("taken_at", ">"), "date"),
     Field("before", "Taken before it began.", "before:2021-06-15", _date("taken_at", "<"), "date"),
     Field("since", "Taken in it or later.", "since:30d", _date("taken_at", ">="), "date", ("from",)),
     Field("until", "Taken in it or earlier.", "until:2019", _date("taken_at", "<="), "date", ("to",)),
-    Field("year", "Year.", "year:2019..2021", lambda op, v: values_.years("taken_at", op, v), "number"),
-    Field("month", "Month of any year.", "month:june,july", _part("m", _MONTH_NAMES, 1, 12), "number"),
-    Field("day", "Day of any month.", "day:24..26", _part("d", {}, 1, 31), "number"),
-    Field("weekday", "Day of the week; Monday is 1.", "weekday:weekend", _part("w", _DAY_NAMES, 1, 7), "number"),
-    Field("hour", "Hour of the day; a range may pass midnight.", "hour:22..4", _part("h", {}, 0, 23), "number"),
+    Field(
+        "year", "Year.", "year:2019..2021", lambda op, v: values_.years("taken_at", op, v), "number",
+        key="taken_month",
+    ),
+    Field(
+        "month", "Month of any year.", "month:june,july", _part("m", _MONTH_NAMES, 1, 12), "number",
+        **_listed("taken_parts", "m", {name: _MONTH_NAMES[name] for name in _MONTHS}),
+    ),
+    Field(
+        "day", "Day of any month.", "day:24..26", _part("d", {}, 1, 31), "number",
+        **_listed("taken_parts", "d", _numbers(1, 31)),
+    ),
+    Field(
+        "weekday", "Day of the week; Monday is 1.", "weekday:weekend", _part("w", _DAY_NAMES, 1, 7), "number",
+        **_listed("taken_parts", "w", {name: _DAY_NAMES[name] for name in (*_DAYS, "weekend", "workday")}),
+    ),
+    Field(
+        "hour", "Hour of the day; a range may pass midnight.", "hour:22..4", _part("h", {}, 0, 23), "number",
+        **_listed("taken_parts", "h", _numbers(0, 23)),
+    ),
     Field("added", "When it came into the library.", "added:>=7d", _date("added_at"), "date"),
     Field("camera", "Words of the camera's make and model.", 'camera:"X-T5"', _text("camera", "words"), key="camera"),
     Field("make", "The camera's make.", "make:canon", _text("camera_make", "words"), key="camera_make"),
@@ -227,7 +258,10 @@ _TABLE = (
         "exposure", "Exposure time in seconds.", "exposure:<=1/250",
         _number("exposure_s", "exposure:1/250", ("", "s", "sec", "ms"), 0.01), "number", ("shutter",),
     ),
-    Field("rating", "Stars.", "rating:>=4", _number("rating", "rating:4"), "number", ("stars",)),
+    Field(
+        "rating", "Stars.", "rating:>=4", _number("rating", "rating:4"), "number", ("stars",),
+        **_listed("stars", "", _numbers(1, 5)),
+    ),
     Field("tag", "A tag; several with commas mean any of them.", "tag:holiday,beach", _text("tags"), key="tags"),
     Field("keyword", "A keyword in the file or its sidecar.", "keyword:sea*", _text("keywords"), key="keywords"),
     Field(
@@ -264,8 +298,15 @@ _TABLE = (
         _number("size_bytes", "size:10MB", ("", "b", "kb", "mb", "gb", "kib", "mib", "gib")), "number",
     ),
     Field("has", "Something is known of it.", "has:gps", _named(_HAS), "word", words=tuple(_HAS)),
-    Field("is", "What it is.", "is:portrait", _is, "word", words=(*_IS, "raw")),
-    Field("stack", "Photos that belong together.", "stack:burst", _named(_STACKS), "word", words=tuple(_STACKS)),
+    Field(
+        "is", "What it is.", "is:portrait", _is, "word",
+        key="orientation_kind", words=(*_IS, "raw"), counted={kind: (kind,) for kind in _SHAPES},
+    ),
+    Field(
+        "stack", "Photos that belong together.", "stack:burst", _named(_STACKS), "word",
+        key="stack_kind", words=tuple(_STACKS),
+        counted={**{kind: (kind,) for kind in _STACK_KINDS}, "any": _STACK_KINDS},
+    ),
     Field("id", "Photos by id.", "id:0d9e2f2a-6c1f-5a57-9d0b-6f2f9d3c1b7e", _ids, "word"),
 )  # fmt: skip
 
@@ -332,6 +373,8 @@ def language_page() -> str:
     rows = ["| field | also | what | example |", "|---|---|---|---|"]
     for each in _TABLE:
         also = ", ".join(f"`{alias}:`" for alias in each.aliases)
-        words = f" One of {', '.join(f'`{word}`' for word in each.words)}." if each.words else ""
+        words = (
+            f" One of {', '.join(f'`{word}`' for word in each.words)}." if each.kind == "word" and each.words else ""
+        )
         rows.append(f"| `{each.name}:` | {also} | {each.says}{words} | `{each.example}` |")
     return "\n".join(rows) + "\n"

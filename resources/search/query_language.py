@@ -166,12 +166,12 @@ class _Parser:
         similar = name.lower() == "similar"
         known = field_named(name)
         if known is None and not similar:
-            nearest = nearest_field(name)
-            meant = f"did you mean '{nearest}:'?" if nearest else "put words with a colon in quotes"
-            quoted = f'"{text[start : self._end_of_bare(start)]}"'
-            raise _problem(
-                f"There is no field '{name}'; {meant}", start, len(name) + 1, f"{nearest}:" if nearest else quoted
-            )
+            if nearest := nearest_field(name):
+                meant = f"There is no field '{name}'; did you mean '{nearest}:'?"
+                raise _problem(meant, start, len(name) + 1, f"{nearest}:")
+            word = text[start : self._end_of_bare(start)]
+            meant = f"There is no field '{name}'; put words with a colon in quotes"
+            raise _problem(meant, start, len(word), f'"{word}"')
         op = next((sign for sign in _OPS if text.startswith(sign, self._at)), None)
         op_at = self._at
         self._at += len(op or "")
@@ -343,7 +343,8 @@ def _excludes(node: Node) -> bool:
 
 
 def _problem(message: str, position: int, length: int, suggestion: str | None = None) -> LoupeError:
-    return LoupeError("QUERY_INVALID", f"{message}.", position=position, length=max(length, 1), suggestion=suggestion)
+    said = message if message.endswith("?") else f"{message}."
+    return LoupeError("QUERY_INVALID", said, position=position, length=max(length, 1), suggestion=suggestion)
 
 
 # Writing

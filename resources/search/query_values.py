@@ -250,7 +250,9 @@ def circle(values: Sequence[str]) -> Condition:
     """Latitude, longitude, radius ("5km", "800m", "3mi"; kilometres without a unit)."""
     if len(values) != 3:
         raise ValueProblemError(
-            max(len(values) - 1, 0), "near: takes a latitude, a longitude and a radius", "48.85,2.35,5km"
+            max(len(values) - 1, 0),
+            "near: takes a latitude, a longitude and a radius, as in near:48.85,2.35,5km",
+            f"{values[1]},5km" if len(values) == 2 else None,
         )
     lat, lon = _degrees(values, 0, 90.0), _degrees(values, 1, 180.0)
     try:
@@ -267,7 +269,7 @@ def circle(values: Sequence[str]) -> Condition:
 def box(values: Sequence[str]) -> Condition:
     """South, west, north, east in degrees."""
     if len(values) != 4:
-        raise ValueProblemError(max(len(values) - 1, 0), "box: takes south, west, north and east", "47,5,49,9")
+        raise ValueProblemError(max(len(values) - 1, 0), "box: takes south, west, north and east, as in box:47,5,49,9")
     south, west = _degrees(values, 0, 90.0), _degrees(values, 1, 180.0)
     north, east = _degrees(values, 2, 90.0), _degrees(values, 3, 180.0)
     if south > north:

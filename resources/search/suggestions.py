@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -83,10 +84,14 @@ def _values_of(
     piece = typed[_behind_last(typed, lambda character: character == ",") :]
     at, length = start + len(typed) - len(piece), len(piece)
     piece = piece.strip('"')
-    if known.words:
+    if known.words:  # a fixed list is given whole, in its own order
+        counts = _word_counts(index, known, condition)
         for word in known.words:
             if word.startswith(piece.lower()):
-                yield Suggestion("value", word, word, at, length, known.name)
+                yield Suggestion("value", word, word, at, length, known.name, counts.get(word))
+    elif known.key == "taken_month":
+        for period, count in _periods(index, known, piece, condition)[:limit]:
+            yield Suggestion("value", period, period, at, length, known.name, count)
     elif known.key is not None:
         for value, count in _beginning(index, known.key, piece, limit, condition):
             inserted = format_query(Where(known.name, (value,))).partition(":")[2]
@@ -94,6 +99,24 @@ def _values_of(
     elif not piece:
         example = known.example.partition(":")[2]
         yield Suggestion("value", known.example, example, at, length, known.name)
+
+
+def _word_counts(index: VectorIndex, known: Field, condition: Condition | None) -> dict[str, int]:
+    """How many photos have a word of a fixed list, where that is counted anyway."""
+    if known.key is None or not known.counted:
+        return {}
+    have = dict(index.valued(known.key, _MOST_VALUES, condition))
+    return {word: sum(have.get(value, 0) for value in values) for word, values in known.counted.items()}
+
+
+def _periods(index: VectorIndex, known: Field, typed: str, condition: Condition | None) -> list[tuple[str, int]]:
+    """Years that begin like that, the last first; behind a year and a dash its months, where the field takes them."""
+    length = len("2021-06") if known.kind == "date" and "-" in typed else len("2021")
+    counted: Counter[str] = Counter()
+    for month, count in index.valued("taken_month", _MOST_VALUES, condition):
+        if month.startswith(typed):
+            counted[month[:length]] += count
+    return sorted(counted.items(), reverse=True)
 
 
 def _anything(

@@ -126,7 +126,7 @@ def suggestions(
     live: Live,
     text: Annotated[str, Query(max_length=4000, description="What stands in the search box.", examples=["beach cam"])],
     position: Annotated[int | None, Query(ge=0, le=4000, description="Where the caret is; unset: at the end.")] = None,
-    limit: Annotated[int, Query(ge=1, le=50)] = 10,
+    limit: Annotated[int, Query(ge=1, le=50, description="A fixed list of values is given whole.")] = 10,
 ) -> Suggestions:
     """What may be typed next: fields and their values, tags, people, places, words of captions."""
     at = len(text) if position is None else min(position, len(text))

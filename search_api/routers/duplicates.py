@@ -53,7 +53,7 @@ def list_groups(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=100_000_000)] = 0,
 ) -> DuplicateGroups:
-    """Groups, large ones first."""
+    """Groups: the surest kind first, as `GET /duplicates` lists them, and of each kind large ones first."""
     found = _groups(library, tier, None, limit + 1, offset)
     return DuplicateGroups(groups=found[:limit], next_offset=offset + limit if len(found) > limit else None)
 
@@ -123,7 +123,7 @@ def _groups(
     library: Library, tier: Tier | None, photo_ids: Collection[str] | None, limit: int, offset: int
 ) -> list[DuplicateGroup]:
     with library.manifest.read() as tx:
-        found = duplicates.groups(tx, tier=tier, photo_ids=photo_ids, limit=limit, offset=offset)
+        found = duplicates.groups(tx, tiers=TIERS, tier=tier, photo_ids=photo_ids, limit=limit, offset=offset)
         facts = {row["photo_id"]: row for row in duplicates.candidates(tx, {p for g in found for p in g["photo_ids"]})}
         rows, files = photos.get_many(tx, list(facts)), photos.paths_of(tx, list(facts))
     groups = []

@@ -17,6 +17,7 @@ from resources.manifest.jobs import ENDED
 from search_api.dependencies import CurrentJob, Held
 from search_api.error_replies import responses
 from search_api.job_starts import START_ERRORS
+from search_api.log_wording import plain_words
 from search_api.schemas.jobs import Job, JobLogs, Jobs, JobState, LogLine, Stage
 from search_api.services import Services
 
@@ -100,7 +101,14 @@ def job_logs(
     page = services.dagster.logs(job["run_id"], cursor, limit)
     return JobLogs(
         lines=[
-            LogLine(at=line.at, level=line.level, message=line.message, step=line.step, event=line.event)
+            LogLine(
+                at=line.at,
+                level=line.level,
+                message=line.message,
+                said=plain_words(line),
+                step=line.step,
+                event=line.event,
+            )
             for line in page.lines
         ],
         cursor=page.cursor,

@@ -15,6 +15,7 @@ from pydantic import Json
 from resources.errors import LoupeError
 from resources.search import PhotoSearch, SearchPage, SearchRequest, asking, narrowed
 from resources.search.query_fields import condition_of
+from resources.search.unknown_values import unknown_values
 from resources.vector_index import Ids, InBox, Near, SearchFilters
 from search_api.dependencies import Held
 from search_api.error_replies import responses
@@ -164,6 +165,7 @@ def told_why(live: LiveIndex) -> Iterator[None]:
 
 def reply(page: SearchPage, request: SearchRequest, live: LiveIndex, started: float) -> SearchReply:
     """A page as it goes over the wire."""
+    unknown = () if page.total else tuple(unknown_values(live.index, request.filters))
     return SearchReply(
         hits=[hit_card(hit, page.mode == "browse") for hit in page.hits],
         total=page.total,
@@ -174,7 +176,7 @@ def reply(page: SearchPage, request: SearchRequest, live: LiveIndex, started: fl
         searchable=page.searchable,
         mode=page.mode,
         generation=page.generation,
-        warnings=[_warned(warning.code, warning.message, live) for warning in page.warnings],
+        warnings=[_warned(warning.code, warning.message, live) for warning in (*page.warnings, *unknown)],
         offset=request.offset,
         limit=request.limit,
         cursor=page.cursor,

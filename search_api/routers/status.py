@@ -41,6 +41,7 @@ async def get_status(services: Held) -> Status:
     ended = max((job for job in jobs if job["state"] in ENDED), key=lambda job: job["ended_at"], default=None)
     return Status(
         files=counts.files,
+        copies=counts.copies,
         photos=counts.photos,
         decoded=counts.decoded,
         embeddings=counts.embeddings,

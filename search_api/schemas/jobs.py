@@ -50,7 +50,8 @@ class Jobs(BaseModel):
 class LogLine(BaseModel):
     at: datetime = Field(description="UTC.")
     level: str = Field(examples=["INFO"])
-    message: str
+    message: str = Field(description="As Dagster wrote it; empty for some of its events.")
+    said: str | None = Field(None, description="The same in plain words; null for technical details.")
     step: str | None = Field(None, description="The step of the run that said it.")
     event: str | None = Field(None, description="Dagster's kind of event.", examples=["STEP_START"])
 

@@ -115,8 +115,17 @@ class FlatFilters(BaseModel):
     )
     taken_to: datetime.date | None = Field(None, description="Last day, inclusive.", examples=["2023-08-31"])
     undated: bool | None = Field(None, description="Only photos without (true) or with (false) a date.")
-    cameras: Names = Field([], examples=[["FUJIFILM X-T4"]])
-    lenses: Names = Field([], examples=[["XF23mmF2 R WR"]])
+    cameras: Names = Field(
+        [],
+        description="Whole names of make and model, as `GET /browse/facets` gives them. By words of a name: "
+        "`GET /search?q=camera:nikon`.",
+        examples=[["FUJIFILM X-T4"]],
+    )
+    lenses: Names = Field(
+        [],
+        description="Whole names, as `GET /browse/facets` gives them. By words of a name: `GET /search?q=lens:35mm`.",
+        examples=[["XF23mmF2 R WR"]],
+    )
     formats: Names = Field([], examples=[["JPEG", "HEIC"]])
     orientations: list[Literal["landscape", "portrait", "square"]] = []
     iso_min: float | None = Field(None, ge=0)

@@ -91,7 +91,8 @@ class IndexVerification(BaseModel):
 
 
 class Status(BaseModel):
-    files: int = Field(description="Files that may be photos, present now.")
+    files: int = Field(description="Files that may be photos, present now, those left out among them.")
+    copies: int = Field(description="Of these, files with the same bytes as another, which is the photo.")
     photos: int = Field(description="Different photos: two files with the same bytes are one.")
     decoded: int
     embeddings: int

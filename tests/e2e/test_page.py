@@ -162,6 +162,25 @@ def test_suggestions_are_taken_by_keys(page: Any) -> None:
     title(page).to_have_text("4 photos")
 
 
+def test_values_of_a_fixed_list_are_offered_with_how_many_photos_have_them(page: Any, url: str) -> None:
+    page.goto(f"{url}/library")  # where half a query is not searched for
+    search_box(page).press_sequentially("month:")
+    options = page.get_by_role("listbox").get_by_role("option")
+    expect(options).to_have_count(12)
+    expect(options.nth(5)).to_contain_text("june2")
+    for _ in range(12):
+        page.keyboard.press("ArrowDown")
+    expect(options.nth(11)).to_be_in_viewport(ratio=1)
+    search_box(page).fill("")
+    search_box(page).press_sequentially("weekday:we")
+    expect(options).to_have_text(["day of the week wednesday0", "day of the week weekend3"])
+    for key in ("ArrowDown", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    expect(search_box(page)).to_have_value("weekday:weekend ")
+    page.keyboard.press("Enter")
+    title(page).to_have_text("3 photos")
+
+
 def test_parts_of_a_search_weigh_more_or_turn_round_and_scores_are_told(page: Any, small: SmallLibrary) -> None:
     page.goto(f"{page.url}?q=circle&not=wall&also=sea^2")
     head = page.get_by_role("main")
@@ -216,6 +235,30 @@ def test_progress_is_shown_while_a_job_runs_and_goes_with_it(page: Any, small: S
         jobs.complete(tx, "run-page")
     strip.get_by_text("Reading photos is paused").wait_for()
     strip.get_by_role("button", name="Resume").click()
+    strip.wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_on_a_phone_a_run_is_told_in_two_lines_and_can_be_stopped(page: Any, small: SmallLibrary, width: int) -> None:
+    run_id = f"run-phone-{width}"
+    with small.library.manifest.write() as tx:
+        jobs.start(tx, run_id, "ingest", "1 folder")
+        jobs.progress(tx, run_id, {"decoded": {"done": 3, "total": 120}}, 12.0, 300.0)
+    page.set_viewport_size({"width": width, "height": 800})
+    strip = page.get_by_role("region", name="Progress")
+    strip.get_by_text("about 5 min left").wait_for()
+    for name in ("Stop", "Pause"):
+        button = strip.get_by_role("button", name=name)
+        box = button.bounding_box()
+        assert box["x"] >= 0, name
+        assert box["x"] + box["width"] <= width, name
+        label = button.get_by_text(name)
+        assert label.evaluate("label => label.scrollWidth - label.clientWidth") <= 0, f"{name} is clipped"
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, "nothing stands out to the right"
+    assert strip.bounding_box()["height"] <= 70, "a line for what is done and the buttons, one for how it goes"
+    with small.library.manifest.write() as tx:
+        jobs.complete(tx, run_id)
     strip.wait_for(state="hidden")
 
 

@@ -163,11 +163,12 @@ VIEWS: list[tuple[str, Callable[[Any], None]]] = [
     ("/map?colour=camera", _map),
     ("/places", lambda page: page.locator(".place-mark").first.wait_for(timeout=_PAINTED_MS)),
     ("/settings", _text("Appearance")),
+    ("/nope", _text("There is no such page")),
 ]
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_no_view_keeps_anybody_out(page: Any, url: str, width: int) -> None:
+def test_no_view_keeps_anybody_out(page: Any, url: str, width: int, console: list[str]) -> None:
     found: list[str] = []
     page.set_viewport_size({"width": width, "height": 800})
     axe = AXE.read_text()
@@ -185,6 +186,8 @@ def test_no_view_keeps_anybody_out(page: Any, url: str, width: int) -> None:
         if wide > 0:
             found.append(f"{address}: {wide} pixels stand out to the right")
     assert found == []
+    assert len(console) == 1
+    assert "404" in console.pop(), "of the address that is none"
 
 
 def test_every_view_can_be_gone_to_by_keys(page: Any) -> None:

@@ -8,7 +8,10 @@ import pytest
 from served_page import playwright
 from small_library import SmallLibrary
 
-from resources.manifest import duplicates
+from resources.duplicates import ContentModel, find_duplicates
+from resources.library import result_key
+from resources.manifest import duplicates, jobs
+from resources.models import GpuResource, load_clip
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect = playwright.expect
@@ -70,3 +73,29 @@ def test_one_is_kept_and_others_are_told_apart(page: Any) -> None:
     expect(page.get_by_role("heading", name="white.jpg")).to_have_count(0)
     page.get_by_role("status", name="What was done").get_by_role("button", name="Undo").click()
     page.get_by_role("heading", name="white.jpg").wait_for()
+
+
+def test_what_is_yet_to_be_compared_is_compared_when_asked_for(page: Any, small: SmallLibrary) -> None:
+    manifest = small.library.manifest
+    with manifest.write() as tx:
+        duplicates.replace_groups(tx, [])
+
+    def started(route: Any) -> None:  # Dagster does not run here: its part is played
+        with manifest.write() as tx:
+            jobs.start(tx, "run-compare", "find_duplicates", None)
+        told = page.request.get(f"{page.url.removesuffix('/duplicates')}/api/v1/jobs/run-compare").json()
+        route.fulfill(status=202, json=told)
+
+    page.route("**/api/v1/duplicates/find", started)
+    page.goto(f"{page.url.rstrip('/')}/duplicates")
+    main = page.get_by_role("main")
+    main.get_by_role("button", name="Compare them now").click()
+    main.get_by_role("status").get_by_text("Looking for duplicates").wait_for()
+    clip = small.library.clip()
+    gpu = GpuResource(small.settings)
+    model = ContentModel(result_key(clip), clip.input_spec, lambda: load_clip(small.settings, clip.name, gpu))
+    find_duplicates(manifest, small.library.home, model, limit_s=60)
+    with manifest.write() as tx:
+        jobs.finish(tx, "run-compare", "done")
+    page.get_by_role("region", name="One photo in several files").wait_for()
+    expect(main.get_by_text("yet to be compared")).to_have_count(0)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from served_page import choose, chosen, photo_link, photos, playwright, search_box, title
+from served_page import choose, chosen, names, photo_link, photos, playwright, search_box, title
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect = playwright.expect
@@ -106,6 +106,17 @@ def test_a_view_that_cannot_be_loaded_says_so_and_leaves_the_others(page: Any, c
     console.clear()
 
 
+def test_an_address_that_is_none_says_so_and_leads_back(page: Any, url: str, console: list[str]) -> None:
+    reply = page.goto(f"{url}/nope")
+    assert reply.status == 404
+    title(page).to_have_text("There is no such page")
+    expect(page).to_have_title("There is no such page · Loupe")
+    page.get_by_role("link", name="To your photos").click()
+    photos(page).first.wait_for()
+    assert len(console) == 1
+    assert "404" in console.pop()
+
+
 def test_a_kept_search_that_is_changed_is_another_search(page: Any, url: str) -> None:
     kept = {"name": "Kept", "query": {"q": "circle"}}
     httpx.post(f"{url}/api/v1/saved-searches", json=kept).raise_for_status()
@@ -179,6 +190,36 @@ def test_photos_stay_while_a_query_is_half_written_or_cannot_be_asked_anew(page:
     assert any("422" in line for line in console), console
     assert any("500" in line for line in console), console
     assert all("422" in line or "500" in line for line in console), console
+    console.clear()
+
+
+def test_a_query_that_cannot_be_read_is_mended_by_a_button(page: Any, url: str, console: list[str]) -> None:
+    page.goto(f"{url}/?q=circle+camra:canon")
+    failed = page.get_by_role("main")
+    failed.get_by_text("There is no field 'camra'; did you mean 'camera:'?", exact=True).wait_for()
+    expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+    failed.get_by_role("button", name="Search for circle camera:canon instead").click()
+    expect(search_box(page)).to_have_value("circle camera:canon")
+    expect(photos(page)).to_have_count(3)
+    # The same where photos are shown meanwhile.
+    search_box(page).fill("formt:png")
+    failed.get_by_role("status").get_by_role("button", name="Search for format:png instead").click()
+    title(page).to_contain_text("1 photo")
+    assert names(page) == ["blue.png"]
+    search_box(page).fill("iso:fast")
+    failed.get_by_text("'fast' is not a number").wait_for()
+    expect(failed.get_by_role("button", name="instead")).to_have_count(0)
+    assert console
+    assert all("422" in line for line in console), console
+    console.clear()
+    page.route("**/api/v1/search", lambda route: route.abort())
+    page.goto(f"{url}/?q=square")
+    page.get_by_role("heading", name="Loupe does not answer").wait_for()
+    page.unroute_all(behavior="ignoreErrors")
+    page.get_by_role("button", name="Try again").click()
+    photos(page).first.wait_for()
+    assert console
+    assert all("ERR_FAILED" in line for line in console), console
     console.clear()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 from related_photos import related_folder
 from served_page import playwright
@@ -100,6 +101,23 @@ def test_what_is_left_out_stands_by_reason_and_is_reached_from_its_folder(page: 
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("tab", name="Came in, but look 1")).to_be_focused()
     panel.get_by_text("cut.jpg").wait_for()
+
+
+def test_the_library_says_what_becomes_of_its_files(page: Any, url: str) -> None:
+    status = httpx.get(f"{url}/api/v1/status", timeout=60).json()
+    assert status["copies"] == 1, "gold again.jpg"
+    page.goto(f"{url}/library")
+    said = page.get_by_text(f"{status['files']} files:")
+    expect(said).to_contain_text("1 more copy of a photo")
+    for name, shows in (
+        (f"{status['photos']} photos", "**/?stacks=all"),
+        ("1 more copy of a photo", "**/duplicates"),
+        (f"{status['failures']} problem files", "**/library/problems"),
+        ("2 left out", "**/library/skipped"),
+    ):
+        page.goto(f"{url}/library")
+        said.get_by_role("link", name=name).click()
+        page.wait_for_url(shows)
 
 
 def test_a_run_that_failed_is_said_until_one_goes_well(page: Any, small: SmallLibrary) -> None:

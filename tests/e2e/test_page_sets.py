@@ -226,6 +226,29 @@ def test_the_log_of_a_run_is_asked_for(page: Any, console: list[str]) -> None:
     assert "503" in console.pop()
 
 
+def test_the_log_of_a_run_is_in_plain_words_with_its_details_behind_a_button(page: Any) -> None:
+    told = [
+        ("RUN_ENQUEUED", "", "Waits for its turn."),
+        ("ENGINE_EVENT", "Executing steps in process (pid: 9292)", None),
+        ("HANDLED_OUTPUT", "", None),
+    ]
+    lines = [
+        {"at": "2026-01-01T10:00:00", "level": "INFO", "step": None, "event": event, "message": message, "said": said}
+        for event, message, said in told
+    ]
+    reply = {"lines": lines, "cursor": "1", "more": False, "dagster_url": "http://127.0.0.1:3000/runs/1"}
+    page.route("**/api/v1/jobs/*/logs?**", lambda route: route.fulfill(json=reply))
+    page.goto(f"{page.url}library/activity")
+    page.get_by_role("button", name="Log: Taking photos in").first.click()
+    log = page.get_by_role("region", name="Log: Taking photos in")
+    shown = log.get_by_role("listitem").locator("span")
+    expect(shown).to_have_text(["Waits for its turn."])
+    log.get_by_role("button", name="Details").click()
+    expect(shown).to_have_text(["Executing steps in process (pid: 9292)"])
+    log.get_by_role("button", name="Details").click()
+    expect(shown).to_have_text(["Waits for its turn."])
+
+
 def test_the_page_tests_a_person(page: Any) -> None:
     page.goto(f"{page.url}test-me")
     page.get_by_role("button", name="Show me a photo").click()

@@ -32,6 +32,9 @@ def test_tiles_say_that_they_stand_for_several_are_a_page_or_move(page: Any) -> 
         "Page 3 of 3",
     ]
     assert page.get_by_alt_text("harbour-edit.jpg, 2 versions").count() == 1
+    page.get_by_role("main").get_by_text("of 15 · ").get_by_role("link", name="1 more stands in stacks").click()
+    title(page).to_have_text("15 photos")
+    expect(page.get_by_role("link", name="in stacks")).to_have_count(0)
 
 
 def test_a_photo_shows_people_place_label_and_where_its_date_is_from(page: Any, small: SmallLibrary) -> None:

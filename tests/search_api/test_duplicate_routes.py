@@ -119,8 +119,19 @@ def test_the_photos_of_all_groups_are_asked_for_at_once(app: TestClient, monkeyp
     assert sum("AS caption_model" in sql for sql in asked) == 1
 
 
-def test_a_page_of_groups_says_where_the_next_begins(app: TestClient) -> None:
+def test_a_page_of_groups_says_where_the_next_begins_and_the_surest_come_first(
+    app: TestClient, library: SmallLibrary
+) -> None:
+    alike = {"g1": ("similar", ["pink.jpg", "white.jpg", "violet.jpg"]), "g2": ("similar", ["gold.jpg", "blue.png"])}
+    rows = [
+        {"group_id": group, "tier": tier, "photo_id": library.photo_id(name), "position": at, "reasons": []}
+        for group, (tier, names) in alike.items()
+        for at, name in enumerate(names)
+    ]
+    with library.library.manifest.write() as tx:
+        tx.insert("duplicate_groups", rows)
     first = app.get("/api/v1/duplicates/groups", params={"limit": 1}).json()
-    rest = app.get("/api/v1/duplicates/groups", params={"limit": 2, "offset": first["next_offset"]}).json()
+    rest = app.get("/api/v1/duplicates/groups", params={"limit": 4, "offset": first["next_offset"]}).json()
     assert rest["next_offset"] is None
-    assert [each["tier"] for each in first["groups"] + rest["groups"]] == ["same_picture", "same_bytes", "same_bytes"]
+    told = [(each["tier"], len(each["photos"])) for each in first["groups"] + rest["groups"]]
+    assert told == [("same_bytes", 1), ("same_bytes", 1), ("same_picture", 2), ("similar", 3), ("similar", 2)]

@@ -73,8 +73,16 @@ def test_files_that_never_change_are_kept_and_come_packed_where_that_is_taken(bu
 
 def test_what_is_no_view_is_not_found(built: Path) -> None:
     client = served(built)
-    assert client.get("/libary", headers=HTML).status_code == 404
-    assert client.get("/api/v1/nothing", headers=HTML).status_code == 404
+    for reply in (client.get("/libary", headers=HTML), client.get("/assets/none", headers=HTML)):
+        assert (reply.status_code, reply.text) == (404, "<title>Loupe</title>")
+        assert reply.headers["cache-control"] == "no-cache"
+    for reply in (
+        client.get("/api/v1/nothing", headers=HTML),
+        client.get("/libary", headers={"accept": "application/json"}),
+        client.post("/libary", headers=HTML),
+        client.get("/libary"),
+    ):
+        assert (reply.status_code, reply.json()["error"]["code"]) == (404, "NOT_FOUND")
     assert client.get("/assets/index-old.js").status_code == 404
 
 

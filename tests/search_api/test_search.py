@@ -190,6 +190,21 @@ def test_a_free_text_is_taken_as_it_is(client: TestClient) -> None:
     assert names(reply.json()) == ["red.jpg"]
 
 
+def test_an_answer_without_photos_says_which_names_are_none(client: TestClient) -> None:
+    reply = client.get("/api/v1/browse", params={"cameras": "canon", "tags": "beach"}).json()
+    assert reply["total"] == 0
+    assert [warning["code"] for warning in reply["warnings"]] == ["FILTER_VALUE_UNKNOWN"] * 2
+    said = [warning["message"] for warning in reply["warnings"]]
+    assert said == [
+        "No photo has the camera 'canon'. Whole names are asked for: Canon EOS R5.",
+        "No photo has the tag 'beach'.",
+    ]
+    assert search(client, text="red", filters={"cameras": ["canon"]})["warnings"][-1]["message"] == said[0]
+    known = client.get("/api/v1/browse", params={"cameras": "CANON EOS R5", "formats": "PNG"}).json()
+    assert (known["total"], known["warnings"]) == (0, [])
+    assert "camera:nikon" in str(client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/browse"])
+
+
 def test_errors_of_a_query_say_where(client: TestClient) -> None:
     reply = client.post("/api/v1/search", json={"q": "beach camra:canon"})
     assert reply.status_code == 422

@@ -1,10 +1,10 @@
 // What stands around every view, and which view an address shows.
 
-import { lazy, Suspense, useLayoutEffect, useRef } from "react";
-import { Redirect, Route, Switch } from "wouter";
+import { Button } from "@mantine/core";
+import { lazy, Suspense, useEffect, useLayoutEffect, useRef } from "react";
+import { Link, Route, Switch } from "wouter";
 import { usePathname } from "wouter/use-browser-location";
 
-import { segment } from "./view";
 import { DropTarget } from "./search/DropTarget";
 import { PictureProvider } from "./search/picture";
 import { SearchPage } from "./search/SearchPage";
@@ -17,6 +17,7 @@ import { NotesProvider } from "./shell/Notes";
 import { ProgressStrip } from "./shell/ProgressStrip";
 import { TopBar } from "./shell/TopBar";
 import { t } from "./texts";
+import { segment } from "./view";
 
 const LibraryPage = lazy(() => import("./library/LibraryPage").then((module) => ({ default: module.LibraryPage })));
 const DuplicatesPage = lazy(() => import("./duplicates/DuplicatesPage").then((module) => ({ default: module.DuplicatesPage })));
@@ -84,7 +85,7 @@ function Shell() {
               <SettingsPage />
             </Route>
             <Route>
-              <Redirect to="/" replace />
+              <NotFound />
             </Route>
           </Switch>
         </Suspense>
@@ -92,6 +93,23 @@ function Shell() {
       <DropTarget />
       <Keys />
     </>
+  );
+}
+
+function NotFound() {
+  useEffect(() => {
+    document.title = `${t.states.noPage} · ${t.brand}`;
+  }, []);
+  return (
+    <main id="content" tabIndex={-1} className="page">
+      <div className="message">
+        <h1>{t.states.noPage}</h1>
+        <p>{t.states.noPageNote}</p>
+        <Button component={Link} href="/">
+          {t.states.toPhotos}
+        </Button>
+      </div>
+    </main>
   );
 }
 

@@ -46,6 +46,7 @@ export const t = {
     fields: {
       ...{ tag: "tag", person: "person", in: "collection", city: "town", country: "country", region: "region" },
       ...{ keyword: "keyword", camera: "camera", label: "label", lens: "lens", format: "kind of file" },
+      ...{ weekday: "day of the week", rating: "stars" },
     } as Record<string, string>,
     scores: "Say how alike they are",
     chance: "Photos by chance",
@@ -117,6 +118,8 @@ export const t = {
   results: {
     photos: "Photos",
     count: (total: number) => counted(total, "photo"),
+    ofAll: (all: number) => `of ${number(all)}`,
+    inStacks: (count: number) => `${number(count)} more ${count === 1 ? "stands" : "stand"} in stacks`,
     like: "Photos like this one",
     likePicture: "Photos like your picture",
     matches: (relevant: number, exact: boolean, q: string) =>
@@ -142,6 +145,7 @@ export const t = {
     offlineBanner: "Loupe does not answer. Trying again.",
     answeredWith: (status: number) => `Loupe answered with ${status}.`,
     failed: "That did not work",
+    instead: (query: string) => `Search for ${query} instead`,
     old: (why: string) => `This may be out of date. ${why}`,
     titles: {
       OFFLINE: "Loupe does not answer",
@@ -168,6 +172,9 @@ export const t = {
       "Choose a folder of photos. They stay where they are; Loupe only looks, and nothing leaves this computer.",
     firstExamples: "Then ask for what you remember:",
     firstQueries: ["red boat at night", "two people laughing", "snow on a roof", "a dog on a beach"],
+    noPage: "There is no such page",
+    noPageNote: "The address may be mistyped, or from an earlier Loupe.",
+    toPhotos: "To your photos",
     broken: "This view cannot be shown",
     brokenNote: "Loupe may have been updated since the page was loaded.",
     loadAgain: "Load again",
@@ -305,6 +312,9 @@ export const t = {
     },
     label: "What to show",
     photos: (count: number) => counted(count, "photo"),
+    files: (count: number) => counted(count, "file"),
+    copies: (count: number) => `${number(count)} more ${count === 1 ? "copy" : "copies"} of a photo`,
+    unread: (count: number) => counted(count, "problem file"),
     stillToRead: (count: number) => `${number(count)} still to read`,
     missing: (count: number) => `${number(count)} missing`,
     leftOut: (count: number) => `${number(count)} left out`,
@@ -373,6 +383,7 @@ export const t = {
     all: "Every kind",
     none: "No two photos show the same.",
     waiting: "Photos came in that are yet to be compared.",
+    compare: "Compare them now",
     intro: "The proposed photo stands first. Stars, tags and collections of the others go over to the one that is kept.",
     tiers: {
       same_bytes: "One photo in several files",
@@ -584,6 +595,7 @@ export const t = {
     log: "Log",
     logOf: (what: string) => `Log: ${what}`,
     noLines: "Nothing is written down yet.",
+    details: "Details",
     inDagster: "Show it in Dagster",
     begunAgain: "A run does this work again.",
   },

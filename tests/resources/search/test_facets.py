@@ -16,6 +16,9 @@ from resources.errors import LoupeError
 from resources.home import Home
 from resources.search import PhotoSearch, SearchRequest, asking
 from resources.search.facets import FACETS, FolderCount, facets, folders_below, random_photos, timeline
+from resources.search.query_fields import FIELDS
+from resources.search.query_language import parse
+from resources.search.query_tree import Where
 from resources.search.suggestions import suggest
 from resources.vector_index import AnyOf, IndexModel, Like, PhotoPoint, Range, SearchFilters, VectorIndex
 from resources.vector_index.opening import IndexFolder
@@ -153,6 +156,38 @@ def test_suggestions_complete_what_is_typed(index: VectorIndex) -> None:
     found = {each.label: each for each in suggest(index, "tag:s", 5, 8, COVERS)}
     assert found["Sea"].count == counted("tags", SHOWN)["Sea"]
     assert (found["Sea"].kind, found["Sea"].field) == ("value", "tag")
+
+
+def test_fixed_lists_are_offered_whole_with_how_many_photos_have_each(index: VectorIndex) -> None:
+    taken = [datetime.fromtimestamp(p.payload["taken_at"], UTC) for p in SHOWN if p.payload["taken_at"]]
+    stars = counted("rating", SHOWN)
+
+    def offered(text: str) -> dict[str, int | None]:
+        return {each.insert: each.count for each in suggest(index, text, len(text), 8, COVERS)}
+
+    months = offered("month:")
+    assert list(months)[::11] == ["january", "december"]
+    assert months["june"] == sum(moment.month == 6 for moment in taken)
+    assert set(offered("month:ju")) == {"june", "july"}
+    days = offered("weekday:")
+    assert list(days) == [
+        *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+        *("weekend", "workday"),
+    ]
+    assert days["weekend"] == sum(moment.weekday() > 4 for moment in taken)
+    assert offered("hour:")["0"] == sum(moment.hour == 0 for moment in taken)
+    assert offered("day:31")["31"] == sum(moment.day == 31 for moment in taken)
+    assert offered("rating:") == {str(number): stars[number] for number in range(1, 6)}
+    years = Counter(str(moment.year) for moment in taken)
+    assert offered("year:") == offered("taken:") == years
+    assert list(offered("year:")) == sorted(years, reverse=True)
+    assert offered("taken:2021-1") == Counter(f"{m:%Y-%m}" for m in taken if m.year == 2021 and m.month >= 10)
+    assert offered("year:2021-") == {"2021": years["2021"]}
+    assert {"landscape", "raw"} <= set(offered("is:"))
+    assert offered("stack:")["burst"] == 0
+    for name, known in FIELDS.items():
+        for word in known.words:
+            assert isinstance(parse(f"{name}:{word}"), Where), f"{name}:{word}"
 
 
 # Filtered search by meaning against brute force

@@ -58,7 +58,7 @@ def test_queries_are_read_as_trees(text: str, tree: Node) -> None:
     ("text", "marked", "suggestion"),
     [
         ("beach camra:x", "camra:", "camera:"),
-        ("see http://example.org", "http:", '"http://example.org"'),
+        ("see http://example.org", "http://example.org", '"http://example.org"'),
         ("beach isp:>=800", "isp:", None),
         ("tag:", " ", None),
         ("iso:fast", "fast", None),
@@ -69,7 +69,9 @@ def test_queries_are_read_as_trees(text: str, tree: Node) -> None:
         ("taken:2021-06..2021-05", "2021-06..2021-05", None),
         ("has:gsp", "gsp", "gps"),
         ("is:portrai", "portrai", "portrait"),
-        ("near:48.85,2.35", "2.35", "48.85,2.35,5km"),
+        ("near:48.85,2.35", "2.35", "2.35,5km"),
+        ("near:48.85", "48.85", None),
+        ("box:47,5", "5", None),
         ("near:48.85,999,5km", "999", None),
         ("camera:>x", ">", ""),
         ("(cat OR dog", "(", ""),
@@ -104,6 +106,8 @@ def test_errors_point_at_the_character(text: str, marked: str, suggestion: str |
     assert (text + " ")[position : position + length] == marked, error.message
     if suggestion is not None:
         assert error.details["suggestion"] == suggestion
+        parse(text[:position] + suggestion + text[position + length :])
+    assert re.search(r"\w.*[^.?][.?]$", error.message), error.message
 
 
 def test_too_much_is_refused_and_never_runs_away() -> None:

@@ -48,6 +48,8 @@ export class ApiError extends Error {
     readonly status: number,
     /** When to ask again, if the reply says so. */
     readonly retryAfterS: number | null = null,
+    /** The same facts as in the message, for a program. */
+    readonly details: Record<string, unknown> = {},
   ) {
     super(message);
   }
@@ -80,9 +82,9 @@ export async function answer<Data>(request: Promise<Reply<Data>>): Promise<Data>
 
 /** What a reply that refuses says, by its body, its status and its header Retry-After. */
 export function refusal(body: unknown, status: number, retryAfter: string | null): ApiError {
-  const said = (body as { error?: { code?: string; message?: string } } | null | undefined)?.error;
+  const said = (body as { error?: { code?: string; message?: string; details?: Record<string, unknown> } } | null | undefined)?.error;
   const message = (said?.message ?? t.states.answeredWith(status)).replaceAll("`", "");
-  return new ApiError(said?.code ?? "INTERNAL", message, status, secondsIn(retryAfter));
+  return new ApiError(said?.code ?? "INTERNAL", message, status, secondsIn(retryAfter), said?.details);
 }
 
 const secondsIn = (text: string | null): number | null => (text && /^\d+(\.\d+)?$/.test(text) ? Number(text) : null);

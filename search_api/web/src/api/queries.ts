@@ -14,6 +14,14 @@ const PASSES: ReadonlySet<string> = new Set([...STARTS, "OFFLINE", "INDEX_BUSY",
 /** Whether it may go well a little later without anybody doing something. */
 export const passes = (error: unknown): boolean => error instanceof ApiError && (error.status === 429 || PASSES.has(error.code));
 
+/** Refusals that may be none a moment later, though they say that something is wrong with what was asked. */
+const MAY_PASS: ReadonlySet<number> = new Set([401, 408, 410, 429]);
+
+/** Whether a person who asks for the same again may get another answer. */
+export function worthAnotherTry({ code, status }: ApiError): boolean {
+  return status < 400 || status >= 500 || MAY_PASS.has(status) || code === "PHOTO_NOT_EMBEDDED";
+}
+
 export const askAgain = (times: number, error: unknown): boolean =>
   passes(error) && (times < TIMES || STARTS.has((error as ApiError).code));
 

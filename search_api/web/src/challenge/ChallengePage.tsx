@@ -5,9 +5,9 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useState } from "react";
 import { Link } from "wouter";
 
-import { address } from "../view";
 import { answer, asApiError, client, type AnsweredRound, type BegunRound } from "../api/client";
 import { t } from "../texts";
+import { address } from "../view";
 import { number } from "../wording";
 
 const SHOWN_S = 5;

@@ -6,7 +6,6 @@ import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 
-import { address } from "../view";
 import { answer, asApiError, client, type CollectionInfo, type SearchQuery } from "../api/client";
 import { useMay } from "../api/library";
 import { altText } from "../grid/marks";
@@ -16,6 +15,7 @@ import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
+import { address } from "../view";
 import { bytes, number, wallClock } from "../wording";
 import { deleted, deletionOf, unsplit } from "./back";
 import { NameDialog } from "./NameDialog";

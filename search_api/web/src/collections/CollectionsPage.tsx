@@ -6,7 +6,6 @@ import { Images, Plus } from "lucide-react";
 import { useEffect, useState } from "react";
 import { Link, useLocation } from "wouter";
 
-import { address } from "../view";
 import { answer, asApiError, client, type SavedSearch, type SearchQuery } from "../api/client";
 import { collectionsOptions, useMay } from "../api/library";
 import { useSearchSoon } from "../search/refresh";
@@ -14,6 +13,7 @@ import { savedOptions, viewOf } from "../search/saved";
 import { useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
+import { address } from "../view";
 import { bytes } from "../wording";
 import { NameDialog } from "./NameDialog";
 

@@ -5,14 +5,15 @@ import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useEffect, useState } from "react";
 import { Link } from "wouter";
 
-import { address } from "../view";
 import { answer, asApiError, client, type Duplicate, type DuplicateGroup } from "../api/client";
 import { useMay } from "../api/library";
 import { altText } from "../grid/marks";
 import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
+import { StartJob } from "../shell/StartJob";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
+import { address } from "../view";
 import { useChanged } from "../viewer/Edits";
 import { bytes, number, wallClock } from "../wording";
 
@@ -27,6 +28,7 @@ export function DuplicatesPage() {
   const may = useMay("write");
   const note = useNote();
   const keep = useKeep();
+  const queries = useQueryClient();
   const { data: counts } = useQuery({
     queryKey: ["duplicates", "counts"],
     queryFn: ({ signal }) => answer(client.GET("/api/v1/duplicates", { signal })),
@@ -77,7 +79,18 @@ export function DuplicatesPage() {
         )}
       </div>
       <Trouble of={asking} />
-      {counts?.waiting && <p className="muted">{t.duplicates.waiting}</p>}
+      {counts?.waiting && (
+        <div className="notice compare">
+          <p>{t.duplicates.waiting}</p>
+          <StartJob
+            label={t.duplicates.compare}
+            working={t.activity.kinds.find_duplicates ?? t.progress.working}
+            start={() => answer(client.POST("/api/v1/duplicates/find"))}
+            onEnd={() => void queries.invalidateQueries({ queryKey: ["duplicates"] })}
+            quiet
+          />
+        </div>
+      )}
       {data && groups.length === 0 && !counts?.waiting && <p className="muted">{t.duplicates.none}</p>}
       {may && groups.length > 0 && (
         <div className="intro">

@@ -6,13 +6,13 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Folder as FolderIcon, FolderX } from "lucide-react";
 import { Link } from "wouter";
 
-import { address } from "../view";
 import { answer, asApiError, client, type Folder } from "../api/client";
 import { foldersOptions, useMay, useStatus } from "../api/library";
 import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
+import { address } from "../view";
 import { useChanged } from "../viewer/Edits";
 
 export function FolderList({ onLeave }: { onLeave?: () => void }) {

@@ -2,6 +2,7 @@
 
 import { Anchor, Button } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
+import { useState } from "react";
 
 import { answer, client } from "../api/client";
 import { Trouble } from "../shell/Trouble";
@@ -26,21 +27,32 @@ export function JobLog({ jobId, live, name }: { jobId: string; live: boolean; na
     refetchInterval: live ? LOOK_MS : false,
   });
   const { data, hasNextPage, fetchNextPage, isFetchingNextPage } = asked;
-  const lines = data?.pages.flatMap((page) => page.lines) ?? [];
+  const [details, setDetails] = useState(false);
+  const all = data?.pages.flatMap((page) => page.lines) ?? [];
+  const lines = all
+    .map((line) => ({ at: line.at, level: line.level, text: (details ? line.message.trim() : line.said) || null }))
+    .filter((line) => line.text !== null);
   const address = data?.pages[0]?.dagster_url;
   if (!data) return <Trouble of={asked} />;
   return (
     <section className="log" aria-label={t.activity.logOf(name)}>
       <Trouble of={asked} />
       {lines.length === 0 && <p className="muted">{t.activity.noLines}</p>}
-      <ol tabIndex={0} aria-label={t.activity.logOf(name)}>
-        {lines.map((line, at) => (
-          <li key={at} className={line.level.toLowerCase()}>
-            <time>{clock(line.at)}</time>
-            <span>{line.message}</span>
-          </li>
-        ))}
-      </ol>
+      {lines.length > 0 && (
+        <ol tabIndex={0} aria-label={t.activity.logOf(name)} className={details ? "technical" : undefined}>
+          {lines.map((line, at) => (
+            <li key={at} className={line.level.toLowerCase()}>
+              <time>{clock(line.at)}</time>
+              <span>{line.text}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+      {all.length > 0 && (
+        <Button size="compact-sm" variant="subtle" color="gray" aria-pressed={details} onClick={() => setDetails(!details)}>
+          {t.activity.details}
+        </Button>
+      )}
       {hasNextPage && (
         <Button size="compact-sm" variant="subtle" loading={isFetchingNextPage} onClick={() => void fetchNextPage()}>
           {t.duplicates.more}

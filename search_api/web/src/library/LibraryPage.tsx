@@ -1,11 +1,14 @@
 // The library: its folders, what is done to it, and the files that need a look.
 
 import { Anchor, Badge, Tabs } from "@mantine/core";
-import { useEffect } from "react";
+import { Fragment, type ReactNode, useEffect } from "react";
+import { Link } from "wouter";
 
 import { useView } from "../address";
+import type { Status } from "../api/client";
 import { useStatus } from "../api/library";
 import { t } from "../texts";
+import { address } from "../view";
 import { number } from "../wording";
 import { Activity } from "./Activity";
 import { FolderList } from "./Folders";
@@ -66,6 +69,7 @@ export function LibraryPage({ section }: { section: string }) {
           </p>
         )}
         <Tabs.Panel value="folders">
+          {status && <Sum status={status} />}
           <FolderList />
         </Tabs.Panel>
         <Tabs.Panel value="activity">
@@ -85,5 +89,31 @@ export function LibraryPage({ section }: { section: string }) {
         </Tabs.Panel>
       </Tabs>
     </main>
+  );
+}
+
+/** What becomes of the files: each part leads to where it is shown. */
+function Sum({ status }: { status: Status }) {
+  const parts: [number, (count: number) => string, string | null][] = [
+    [status.photos, t.library.photos, address({}, { stacks: "all" })],
+    [status.copies, t.library.copies, "/duplicates"],
+    [status.failures, t.library.unread, "/library/problems"],
+    [status.skipped, t.library.leftOut, "/library/skipped"],
+    [status.waiting, t.library.stillToRead, null],
+  ];
+  if (status.files === 0) return null;
+  const said = parts
+    .filter(([count]) => count > 0)
+    .map(([count, say, href]): ReactNode => (href ? <Link href={href}>{say(count)}</Link> : say(count)));
+  return (
+    <p className="sum">
+      {t.library.files(status.files)}:{" "}
+      {said.map((part, at) => (
+        <Fragment key={at}>
+          {at > 0 && " · "}
+          {part}
+        </Fragment>
+      ))}
+    </p>
   );
 }

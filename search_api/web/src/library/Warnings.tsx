@@ -3,10 +3,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 
-import { address } from "../view";
 import { answer, client, type WarnedPhoto } from "../api/client";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
+import { address } from "../view";
 import { nameOf } from "../wording";
 import { FileName, Kind } from "./Kind";
 

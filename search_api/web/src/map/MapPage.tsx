@@ -1,21 +1,22 @@
 // The similarity map: photos that look alike lie close together. What is searched for is lit on it, what a line encloses
 // or a group holds is chosen, and beside it stands in words what a canvas cannot tell.
 
-import { Button, Loader, NativeSelect, Progress, useComputedColorScheme } from "@mantine/core";
+import { Button, Loader, NativeSelect, useComputedColorScheme } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
 
 import { useView } from "../address";
-import { address, type View } from "../view";
-import { answer, asApiError, client, type Job, type SimilarityMap } from "../api/client";
-import { ENDED, useFollowed, useMay } from "../api/library";
+import { answer, asApiError, client, type SimilarityMap } from "../api/client";
+import { useMay } from "../api/library";
 import type { Selection } from "../grid/selection";
-import { useSearchSoon } from "../search/refresh";
 import { hasFilters, hasQuery, queryOf } from "../search/asked";
-import { Trouble } from "../shell/Trouble";
+import { useSearchSoon } from "../search/refresh";
+import { StartJob } from "../shell/StartJob";
+import { Trouble, WayOut } from "../shell/Trouble";
 import { t } from "../texts";
+import { address, type View } from "../view";
 import { number } from "../wording";
 import { readArea, writtenArea } from "./area";
 import { byDate, byGroup, byRating, byValue, COLOUR_KEYS, type ColourKey, groupColour, painted, type Shading, UNLIT } from "./colours";
@@ -276,7 +277,7 @@ function Found({ view, map, found, lit, onClear }: { view: View; map: Similarity
     <section className="map-found" aria-label={t.map.lit}>
       {found.error ? (
         <p className="state" role="alert">
-          {asApiError(found.error).message}
+          {asApiError(found.error).message} <WayOut error={found.error} quiet />
         </p>
       ) : (
         <p role="status">
@@ -378,43 +379,13 @@ function Waiting({ count, onDrawn }: { count: number; onDrawn: () => void }) {
 
 /** Asks for a drawing and tells how it goes. */
 function Draw({ onDrawn, quiet = false }: { onDrawn: () => void; quiet?: boolean }) {
-  const may = useMay("write");
-  const [job, setJob] = useState<Job | null>(null);
-  const [said, setSaid] = useState<string | null>(null);
-  const [asking, setAsking] = useState(false);
-  const onEnd = useCallback(() => onDrawn(), [onDrawn]);
-  const now = useFollowed(job, onEnd);
-  const ended = now !== null && ENDED.has(now.state);
-  const draw = async () => {
-    setAsking(true);
-    setSaid(null);
-    try {
-      setJob(await answer(client.POST("/api/v1/map/draw")));
-    } catch (error) {
-      setSaid(asApiError(error).message);
-    } finally {
-      setAsking(false);
-    }
-  };
-  if (!may) return null;
-  if (now && !ended) {
-    return (
-      <div className="map-drawing" role="status">
-        <p>{now.state === "queued" ? t.progress.queued : t.map.drawing}</p>
-        <Progress size={4} value={now.total > 0 ? (100 * now.done) / now.total : 100} animated={now.total === 0} aria-label={t.map.drawing} />
-      </div>
-    );
-  }
   return (
-    <>
-      <Button size={quiet ? "compact-sm" : "md"} variant={quiet ? "default" : "filled"} loading={asking} onClick={() => void draw()}>
-        {quiet ? t.map.drawAgain : t.map.draw}
-      </Button>
-      {(said ?? (now?.state === "failed" ? (now.error_message ?? t.states.failed) : null)) && (
-        <p className="state" role="alert">
-          {said ?? now?.error_message ?? t.states.failed}
-        </p>
-      )}
-    </>
+    <StartJob
+      label={quiet ? t.map.drawAgain : t.map.draw}
+      working={t.map.drawing}
+      start={() => answer(client.POST("/api/v1/map/draw"))}
+      onEnd={onDrawn}
+      quiet={quiet}
+    />
   );
 }

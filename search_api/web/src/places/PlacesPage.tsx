@@ -7,14 +7,14 @@ import { lazy, Suspense, useCallback, useEffect, useId, useMemo, useRef, useStat
 import { Link } from "wouter";
 
 import { useView } from "../address";
-import { address, type Changes, type View } from "../view";
 import { asApiError, type PlaceCell } from "../api/client";
 import { canPaint } from "../graphics";
 import { TextChips } from "../search/Chips";
 import { ActiveFilters } from "../search/SearchPage";
 import { hasFilters, queryOf } from "../search/asked";
-import { Trouble } from "../shell/Trouble";
+import { Trouble, WayOut } from "../shell/Trouble";
 import { t } from "../texts";
+import { address, type Changes, type View } from "../view";
 import { counted, position } from "../wording";
 import { type Box, boxOf, rounder } from "./mercator";
 import { boxField, narrowed, type Place, placesOptions, readPlace, worldOptions, writtenPlace } from "./query";
@@ -81,7 +81,7 @@ export function PlacesPage() {
         <div className="message">
           <h2>{t.states.titles[error.code] ?? t.states.failed}</h2>
           <p>{error.message}</p>
-          <Button onClick={() => refetch()}>{t.tryAgain}</Button>
+          <WayOut error={error} again={refetch} />
         </div>
       ) : whole?.located === 0 && !narrow ? (
         <div className="message">

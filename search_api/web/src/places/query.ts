@@ -2,9 +2,9 @@
 
 import { keepPreviousData, queryOptions } from "@tanstack/react-query";
 
-import type { View } from "../view";
 import { answer, client } from "../api/client";
 import { queryOf } from "../search/asked";
+import type { View } from "../view";
 import type { Box } from "./mercator";
 
 const BOX = /(?:^|\s)box:[-\d.]+(?:,[-\d.]+){3}(?=\s|$)/g;

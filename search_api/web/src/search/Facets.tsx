@@ -5,9 +5,9 @@ import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useMemo, useState } from "react";
 
 import { useView } from "../address";
-import { type ChoiceKey, type FilterKey, joined, listed, withoutFilters } from "../view";
 import type { Facet, Facets } from "../api/client";
 import { t } from "../texts";
+import { type ChoiceKey, type FilterKey, joined, listed, withoutFilters } from "../view";
 import { number } from "../wording";
 import { FolderTree } from "./FolderTree";
 import { Histogram } from "./Histogram";

@@ -2,11 +2,11 @@
 
 import { useQueryClient } from "@tanstack/react-query";
 
-import type { View } from "../view";
 import { answer, client } from "../api/client";
 import { NameDialog } from "../collections/NameDialog";
 import { useNote } from "../shell/Notes";
 import { t } from "../texts";
+import type { View } from "../view";
 import { keptOf, savedOptions } from "./saved";
 
 export function SaveSearch({ view, onClose }: { view: View; onClose: () => void }) {

@@ -203,6 +203,9 @@ function useSuggestions(text: string, take: (written: Written, whole: boolean) =
     event.preventDefault();
     return true;
   };
+  useEffect(() => {
+    if (active >= 0) document.getElementById(`${id}-${active}`)?.scrollIntoView({ block: "nearest" });
+  }, [id, active]);
   const expanded = options.length > 0;
   return {
     onKey,

@@ -5,9 +5,9 @@ import { useMediaQuery } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Bookmark, Gauge, Shuffle } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useCallback, useDeferredValue, useEffect, useId, useMemo, useRef, useState } from "react";
+import { Link } from "wouter";
 
 import { useView } from "../address";
-import { address, FILTER_KEYS, type FilterKey, listed, type View, withoutFilters } from "../view";
 import { ApiError, asApiError, type SearchReply } from "../api/client";
 import { useMay, useStatus } from "../api/library";
 import { type GridHandle, GridPlaceholder, PhotoGrid } from "../grid/PhotoGrid";
@@ -16,7 +16,9 @@ import { readArea } from "../map/area";
 import { useAddPhotos } from "../shell/AddPhotos";
 import { LayerContext, useLayer } from "../shell/layers";
 import { Tool } from "../shell/Tool";
+import { WayOut } from "../shell/Trouble";
 import { t } from "../texts";
+import { address, FILTER_KEYS, type FilterKey, listed, type View, withoutFilters } from "../view";
 import { nameOf } from "../wording";
 import { TextChips } from "./Chips";
 import { usePicture } from "./picture";
@@ -82,6 +84,7 @@ export function SearchPage() {
   const empty = first.data?.total === 0;
   const narrow = useMediaQuery("(max-width: 860px)", false, { getInitialValueInEffect: false });
   const ranked = hasQuery(view, picture) && !view.random;
+  const plain = !hasQuery(view, picture) && !hasFilters(view) && !view.random;
   const shownRelevant = shown?.body.sort === "relevance" && shown.seed === null ? (shownReply?.relevant ?? null) : null;
   const selection = useSelection(shown, shownReply?.total ?? 0, shownReply?.relevant ?? null);
   const visible = shown && shownReply && !error && !(empty && shown.key === asked.key);
@@ -99,8 +102,19 @@ export function SearchPage() {
             {title}
           </h1>
           <span className="note" role="status">
-            {kept ? failed.message : reply?.warnings?.map((warning) => warning.message).join(" ")}
+            {kept ? (
+              <>
+                {failed.message} <WayOut error={failed} quiet />
+              </>
+            ) : (
+              reply?.warnings?.map((warning) => warning.message).join(" ")
+            )}
           </span>
+          {plain && reply && reply.total > 0 && reply.photos > reply.total && (
+            <span className="note">
+              {t.results.ofAll(reply.photos)} · <Link href={address(view, { stacks: "all" })}>{t.results.inStacks(reply.photos - reply.total)}</Link>
+            </span>
+          )}
           <span className="active-filters">
             <TextChips />
             {!(view.panel && !narrow) && <ActiveFilters view={view} show={show} />}
@@ -419,7 +433,7 @@ function Failed({ error, again }: { error: ApiError; again: () => void }) {
           {t.states.byWords}
         </Button>
       ) : (
-        <Button onClick={again}>{t.tryAgain}</Button>
+        <WayOut error={error} again={again} />
       )}
     </Message>
   );

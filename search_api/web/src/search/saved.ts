@@ -2,8 +2,8 @@
 
 import { queryOptions } from "@tanstack/react-query";
 
-import { CHOICE_KEYS, type View } from "../view";
 import { answer, client, type SearchQuery } from "../api/client";
+import { CHOICE_KEYS, type View } from "../view";
 import { writtenParts } from "./parts";
 import { LISTS, queryOf } from "./asked";
 

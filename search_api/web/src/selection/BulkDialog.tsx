@@ -5,7 +5,6 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { listed, type View } from "../view";
 import { answer, asApiError, client, type Bulk } from "../api/client";
 import { collectionsOptions, facetsOptions } from "../api/library";
 import type { Selection } from "../grid/selection";
@@ -14,6 +13,7 @@ import { Dialog } from "../shell/Dialog";
 import { useNote } from "../shell/Notes";
 import { tagPill } from "../shell/TagPill";
 import { t } from "../texts";
+import { listed, type View } from "../view";
 import { useChanged } from "../viewer/Edits";
 
 export type Doing = "tag" | "rate" | "collect" | "hide";

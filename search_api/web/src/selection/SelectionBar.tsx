@@ -5,13 +5,13 @@ import { Copy, Download, FolderPlus, Images, Star, Tag, Trash2 } from "lucide-re
 import { type ReactNode, useState } from "react";
 
 import { useView } from "../address";
-import type { View } from "../view";
 import { answer, asApiError, client } from "../api/client";
 import { useMay } from "../api/library";
 import type { Selection } from "../grid/selection";
 import { useLayer } from "../shell/layers";
 import { useNote } from "../shell/Notes";
 import { t } from "../texts";
+import type { View } from "../view";
 import { useHide } from "../viewer/Edits";
 import { BulkDialog, type Doing, MOST_WITH_UNDO } from "./BulkDialog";
 import { copied, downloaded } from "./save";

@@ -7,11 +7,11 @@ import { type ComponentType, type MouseEvent, type ReactNode, useLayoutEffect, u
 import { Link, useRoute } from "wouter";
 
 import { useView } from "../address";
-import { address, type Changes } from "../view";
 import { useStatus } from "../api/library";
 import { usePicture } from "../search/picture";
 import { SearchBox } from "../search/SearchBox";
 import { t } from "../texts";
+import { address, type Changes } from "../view";
 import { number } from "../wording";
 import { useAddPhotos } from "./AddPhotos";
 import { barHeight } from "./bar";

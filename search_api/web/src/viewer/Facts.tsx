@@ -6,7 +6,6 @@ import type { MouseEvent, ReactNode } from "react";
 import { Link } from "wouter";
 
 import { useView } from "../address";
-import { address } from "../view";
 import { asApiError, type Photo, type PhotoCard } from "../api/client";
 import { similarOptions, useMay } from "../api/library";
 import { altText } from "../grid/marks";
@@ -14,6 +13,7 @@ import { nearField } from "../places/query";
 import { SmallMap } from "../places/SmallMap";
 import { usePicture } from "../search/picture";
 import { t } from "../texts";
+import { address } from "../view";
 import { bytes, exposure, moment, number, offset, position, wallClock } from "../wording";
 import { Caption, Stars, Tags } from "./Edits";
 import { Stack, useStackChange } from "./Stack";
