@@ -36,6 +36,7 @@ from resources.manifest.sidecars import PendingSidecar, ReadSidecar
 from resources.photo_store import PhotoStore
 from resources.stacks import restack
 from resources.vector_index import wake
+from resources.wording import counted
 
 __all__ = ["Captioning", "Embedding", "PhotoStream", "StreamCounts", "StreamLimits"]
 
@@ -129,6 +130,19 @@ class StreamCounts:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+    def told(self) -> str:
+        """What the run did, for a person: "1,246 files read; 237 photos made searchable, 1 problem file."."""
+        done = [
+            (self.embedded, "photo", "made searchable"),
+            (self.captioned, "photo", "described"),
+            (self.known, "file", "known already"),
+            (self.sidecars, "sidecar", "taken in"),
+            (self.failed + self.sidecars_failed, "problem file", ""),
+        ]
+        parts = [f"{counted(self.files_read, 'file')} read"] if self.files_read else []
+        parts += [f"{counted(number, what)} {how}".rstrip() for number, what, how in done if number]
+        return f"{', '.join(parts)}." if parts else "Nothing was new."
 
 
 class PhotoStream:

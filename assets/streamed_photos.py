@@ -59,7 +59,7 @@ def streamed_photos(
         if counts.captioned and "embeddings" not in stages:
             # Captions have no step after them that shows them: they never hold search back.
             publish(library.manifest, library.settings, clip)
-    context.log.info(f"{counts}")
+    context.log.info(counts.told())
     metadata = {
         "decoded_images": lambda: decoded_images_metadata(counts, library),
         "embeddings": lambda: embeddings_metadata(counts, clip),

@@ -159,13 +159,14 @@ class Library:
         pending = self.pending(clip, captioner)
         with self.manifest.read() as tx:
             row = tx.one(
-                """SELECT count(*) FILTER (missing_since IS NULL) AS files,
-                    (SELECT count(DISTINCT p.photo_id) FROM photos p JOIN files f ON f.photo_id = p.document_id
-                        WHERE f.missing_since IS NULL AND f.skip_reason IS NULL) AS photos,
-                    (SELECT count(*) - count(DISTINCT f.photo_id) FROM files f
-                        WHERE f.missing_since IS NULL AND f.skip_reason IS NULL
-                          AND f.photo_id IN (SELECT document_id FROM photos)) AS copies
-                FROM files"""
+                """WITH present AS MATERIALIZED (
+                    SELECT photo_id, count(*) AS files FROM files
+                    WHERE missing_since IS NULL AND skip_reason IS NULL AND photo_id IS NOT NULL GROUP BY photo_id
+                )
+                SELECT (SELECT count(*) FROM files WHERE missing_since IS NULL) AS files,
+                    (SELECT count(*) FROM photos p JOIN present d ON d.photo_id = p.document_id) AS photos,
+                    (SELECT coalesce(sum(files - 1), 0) FROM present
+                        WHERE photo_id IN (SELECT document_id FROM photos)) AS copies"""
             )
             decoded = tx.value(
                 """SELECT count(DISTINCT p.photo_id) FROM photos p JOIN previews v USING (sha256, page)
@@ -175,7 +176,7 @@ class Library:
             assert row is not None
             return LibraryStatus(
                 files=row["files"],
-                copies=row["copies"],
+                copies=int(row["copies"]),
                 photos=row["photos"],
                 decoded=decoded,
                 embeddings=results.count_done(tx, "embeddings", result_key(clip)) if clip else 0,

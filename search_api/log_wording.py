@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
-from resources.wording import counted
 from search_api.dagster_client import LoggedLine
 
 __all__ = ["plain_words"]
@@ -35,9 +32,8 @@ _STEPS = {
     "STEP_RESTARTED": "{work}, once more.",
 }
 _GRAVE = frozenset(["WARNING", "ERROR", "CRITICAL"])
-_COUNTS = re.compile(r"StreamCounts\((.*)\)", re.DOTALL)
-# What a run did, in the order in which it is said.
-_DONE = (("decoded", "read"), ("embedded", "made searchable"), ("captioned", "described"), ("failed", "not readable"))
+# Whose own lines are meant for people.
+_TELLS = "streamed_photos"
 
 
 def plain_words(line: LoggedLine) -> str | None:
@@ -48,12 +44,5 @@ def plain_words(line: LoggedLine) -> str | None:
     if event in _STEPS and line.step in _WORKS:
         _, _, reason = message.partition("\n")
         return _STEPS[event].format(work=_WORKS[line.step], reason=reason).strip()
-    if counts := _COUNTS.fullmatch(message):
-        return _did(dict(re.findall(r"(\w+)=(\d+)", counts[1])))
-    return message or None if line.level in _GRAVE else None
-
-
-def _did(counts: dict[str, str]) -> str:
-    parts = [f"{int(counts[name]):,} {what}" for name, what in _DONE if int(counts.get(name, 0))]
-    read = counted(int(counts.get("files_read", 0)), "file")
-    return f"{read} looked at: {', '.join(parts)}." if parts else "Nothing was new."
+    meant = line.level in _GRAVE or (line.level == "INFO" and not event and line.step == _TELLS)
+    return message or None if meant else None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import islice
 
 from resources.search.requests import SearchWarning
-from resources.vector_index import Condition, Like, Or, SearchFilters, VectorIndex
-from resources.vector_index.words import folded
+from resources.vector_index import Like, SearchFilters, VectorIndex
 
 __all__ = ["unknown_values"]
 
-_MOST_VALUES = 20_000
+_MOST_WARNED = 5
 _MOST_NAMED = 3
 # Where the values of a filter stand, and what one of them is called.
 _NAMED = (
@@ -23,20 +23,14 @@ _NAMED = (
 
 
 def unknown_values(index: VectorIndex, filters: SearchFilters) -> Iterator[SearchWarning]:
-    """A warning for each name in `filters` that no photo has: filters by name take whole ones."""
+    """A warning for each name in `filters` that no photo has, five at most: filters by name take whole ones."""
+    return islice(_unknown(index, filters), _MOST_WARNED)
+
+
+def _unknown(index: VectorIndex, filters: SearchFilters) -> Iterator[SearchWarning]:
     for field, keys, called in _NAMED:
         for value in getattr(filters, field):
-            if index.counted(_any_of(keys, value)) == 0:
-                near = _containing(index, keys[0], value)
+            if not any(index.spelled(Like(key, (value,))) for key in keys):
+                near = index.spelled(Like(keys[0], (f"*{value}*",), "glob"))[:_MOST_NAMED]
                 meant = f" Whole names are asked for: {', '.join(near)}." if near else ""
                 yield SearchWarning("FILTER_VALUE_UNKNOWN", f"No photo has the {called} '{value}'.{meant}", (value,))
-
-
-def _any_of(keys: Sequence[str], value: str) -> Condition:
-    return Or(tuple(Like(key, (value,)) for key in keys))
-
-
-def _containing(index: VectorIndex, key: str, value: str) -> list[str]:
-    """The most frequent values that this is a part of."""
-    part = folded(value)
-    return [name for name, _ in index.valued(key, _MOST_VALUES, None) if part in folded(name)][:_MOST_NAMED]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from resources.vector_index.conditions import Condition
+from resources.vector_index.conditions import Condition, Like
 from resources.vector_index.points import Counts, IndexModel, IndexStats, PhotoPoint, RankedList, StoredPhoto, Vector
 from resources.vector_index.words import SparseWords
 
@@ -142,6 +142,10 @@ class VectorIndex(Protocol):
 
     def valued(self, key: str, limit: int, condition: Condition | None) -> list[tuple[str, int]]:
         """As `values`, but kept between changes."""
+        ...
+
+    def spelled(self, like: Like) -> tuple[str, ...]:
+        """The values of its key that it means; of values that came in the last moment some may lack."""
         ...
 
     def counts(self, condition: Condition | None) -> Counts:

@@ -43,6 +43,7 @@ async def get_status(services: Held) -> Status:
         files=counts.files,
         copies=counts.copies,
         photos=counts.photos,
+        hidden=counts.hidden,
         decoded=counts.decoded,
         embeddings=counts.embeddings,
         captions=counts.captions,

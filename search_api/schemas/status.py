@@ -93,7 +93,8 @@ class IndexVerification(BaseModel):
 class Status(BaseModel):
     files: int = Field(description="Files that may be photos, present now, those left out among them.")
     copies: int = Field(description="Of these, files with the same bytes as another, which is the photo.")
-    photos: int = Field(description="Different photos: two files with the same bytes are one.")
+    photos: int = Field(description="Different photos: two files with the same bytes are one, each page is one.")
+    hidden: int = Field(description="Photos that were removed from the library and are not found.")
     decoded: int
     embeddings: int
     captions: int

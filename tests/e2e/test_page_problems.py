@@ -107,7 +107,7 @@ def test_the_library_says_what_becomes_of_its_files(page: Any, url: str) -> None
     status = httpx.get(f"{url}/api/v1/status", timeout=60).json()
     assert status["copies"] == 1, "gold again.jpg"
     page.goto(f"{url}/library")
-    said = page.get_by_text(f"{status['files']} files:")
+    said = page.get_by_text(f"{status['files']} files ·")
     expect(said).to_contain_text("1 more copy of a photo")
     for name, shows in (
         (f"{status['photos']} photos", "**/?stacks=all"),

@@ -6,10 +6,11 @@ from datetime import datetime
 
 import pytest
 
+from assets.photo_stream import StreamCounts
 from search_api.dagster_client import LoggedLine
 from search_api.log_wording import plain_words
 
-COUNTS = "StreamCounts(decoded=1237, embedded=237, captioned=0, known=8, failed=1, files_read=1246, totals={'a': 1})"
+COUNTS = StreamCounts(decoded=237, embedded=237, known=8, sidecars=1, failed=1, files_read=1246, totals={"a": 1})
 
 
 @pytest.mark.parametrize(
@@ -28,10 +29,12 @@ COUNTS = "StreamCounts(decoded=1237, embedded=237, captioned=0, known=8, failed=
         ("ERROR", "ENGINE_EVENT", None, "The run worker is gone.", "The run worker is gone."),
         ("WARNING", None, "file_inventory", "/disk: cannot be reached", "/disk: cannot be reached"),
         (
-            *("INFO", None, "streamed_photos", COUNTS),
-            "1,246 files looked at: 1,237 read, 237 made searchable, 1 not readable.",
+            *("INFO", None, "streamed_photos", COUNTS.told()),
+            "1,246 files read, 237 photos made searchable, 8 files known already, 1 sidecar taken in, 1 problem file.",
         ),
-        ("INFO", None, "streamed_photos", "StreamCounts(decoded=0, files_read=0)", "Nothing was new."),
+        ("INFO", None, "streamed_photos", StreamCounts().told(), "Nothing was new."),
+        ("INFO", None, "streamed_photos", StreamCounts(captioned=2).told(), "2 photos described."),
+        ("INFO", None, "some_check", "what an engineer wants to know", None),
         ("WARNING", None, None, " ", None),
     ],
 )  # fmt: skip

@@ -314,6 +314,7 @@ export const t = {
     photos: (count: number) => counted(count, "photo"),
     files: (count: number) => counted(count, "file"),
     copies: (count: number) => `${number(count)} more ${count === 1 ? "copy" : "copies"} of a photo`,
+    removedOf: (count: number) => `${number(count)} of them removed`,
     unread: (count: number) => counted(count, "problem file"),
     stillToRead: (count: number) => `${number(count)} still to read`,
     missing: (count: number) => `${number(count)} missing`,

@@ -4,7 +4,7 @@ import type { components, paths } from "#api";
 import createClient from "openapi-fetch";
 
 import { t } from "../texts";
-import { fetchOnce } from "./early";
+import { fetchOrEarly } from "./early";
 
 type Schemas = components["schemas"];
 export type PhotoCard = Schemas["PhotoCard"];
@@ -57,7 +57,7 @@ export class ApiError extends Error {
 
 export const client = createClient<paths>({
   baseUrl: "",
-  fetch: fetchOnce,
+  fetch: fetchOrEarly,
   querySerializer: { array: { style: "form", explode: true } },
 });
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { askEarly, fetchOnce } from "./early";
+import { askEarly, fetchOrEarly } from "./early";
 
 const HERE = "http://loupe.test";
 const get = (path: string) => new Request(`${HERE}${path}`);
@@ -22,7 +22,7 @@ describe("what was asked early", () => {
     vi.useRealTimers();
     vi.unstubAllGlobals();
   });
-  const said = async (request: Request) => (await fetchOnce(request)).text();
+  const said = async (request: Request) => (await fetchOrEarly(request)).text();
 
   it("is answered once, and then asked anew", async () => {
     void askEarly("/status");
@@ -44,6 +44,6 @@ describe("what was asked early", () => {
   it("tells who asks for it that it failed", async () => {
     vi.stubGlobal("fetch", () => Promise.reject(new TypeError("offline")));
     await expect(askEarly("/status")).rejects.toThrow("offline");
-    await expect(fetchOnce(get("/status"))).rejects.toThrow("offline");
+    await expect(fetchOrEarly(get("/status"))).rejects.toThrow("offline");
   });
 });

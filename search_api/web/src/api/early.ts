@@ -20,9 +20,10 @@ export function askEarly(path: string, body?: unknown): Promise<Response> {
 }
 
 /** `fetch`, which gives the early answer where the same was asked already. */
-export async function fetchOnce(request: Request): Promise<Response> {
-  if (asked.size === 0) return fetch(request);
-  const key = keyOf(request.url, request.method === "POST" ? await request.clone().text() : "");
+export async function fetchOrEarly(request: Request): Promise<Response> {
+  const path = keyOf(request.url, "");
+  if (![...asked.keys()].some((key) => key.startsWith(path))) return fetch(request);
+  const key = path + (request.method === "POST" ? await request.clone().text() : "");
   const reply = ["GET", "POST"].includes(request.method) ? asked.get(key) : undefined;
   asked.delete(key);
   return reply ?? fetch(request);

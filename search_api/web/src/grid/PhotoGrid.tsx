@@ -19,8 +19,8 @@ import {
 } from "react";
 
 import type { SearchReply } from "../api/client";
-import { blockOptions } from "../search/request";
 import { BLOCK, type Search } from "../search/asked";
+import { blockOptions } from "../search/request";
 import { barHeight } from "../shell/bar";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";

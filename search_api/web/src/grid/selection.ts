@@ -4,8 +4,8 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 
 import { asApiError, type SearchQuery } from "../api/client";
-import { blockOptions, PART, partOptions } from "../search/request";
 import { BLOCK, type Search } from "../search/asked";
+import { blockOptions, PART, partOptions } from "../search/request";
 import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 

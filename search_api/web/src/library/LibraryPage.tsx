@@ -92,10 +92,11 @@ export function LibraryPage({ section }: { section: string }) {
   );
 }
 
-/** What becomes of the files: each part leads to where it is shown. */
+/** What became of the files: each number leads to where it is shown. */
 function Sum({ status }: { status: Status }) {
   const parts: [number, (count: number) => string, string | null][] = [
     [status.photos, t.library.photos, address({}, { stacks: "all" })],
+    [status.hidden, t.library.removedOf, "/library/removed"],
     [status.copies, t.library.copies, "/duplicates"],
     [status.failures, t.library.unread, "/library/problems"],
     [status.skipped, t.library.leftOut, "/library/skipped"],
@@ -107,10 +108,10 @@ function Sum({ status }: { status: Status }) {
     .map(([count, say, href]): ReactNode => (href ? <Link href={href}>{say(count)}</Link> : say(count)));
   return (
     <p className="sum">
-      {t.library.files(status.files)}:{" "}
+      {t.library.files(status.files)}
       {said.map((part, at) => (
         <Fragment key={at}>
-          {at > 0 && " · "}
+          {" · "}
           {part}
         </Fragment>
       ))}

@@ -11,9 +11,9 @@ import { type ChoiceKey, type FilterKey, joined, listed, withoutFilters } from "
 import { number } from "../wording";
 import { FolderTree } from "./FolderTree";
 import { Histogram } from "./Histogram";
+import { hasFilters } from "./asked";
 import { partOf, parts, writtenParts } from "./parts";
 import { facetsOf } from "./request";
-import { hasFilters } from "./asked";
 
 const FEW = 6;
 const SEARCHED_FROM = 15;

@@ -23,8 +23,8 @@ import { nameOf } from "../wording";
 import { TextChips } from "./Chips";
 import { usePicture } from "./picture";
 import { useSearchSoon } from "./refresh";
-import { blockOptions, facetsOf, wholeOptions } from "./request";
 import { hasFilters, hasQuery, searchOf, type Search } from "./asked";
+import { blockOptions, facetsOf, wholeOptions } from "./request";
 import { TimeRail } from "./TimeRail";
 
 const FacetPanel = lazy(() => import("./Facets").then((module) => ({ default: module.FacetPanel })));
@@ -84,7 +84,7 @@ export function SearchPage() {
   const empty = first.data?.total === 0;
   const narrow = useMediaQuery("(max-width: 860px)", false, { getInitialValueInEffect: false });
   const ranked = hasQuery(view, picture) && !view.random;
-  const plain = !hasQuery(view, picture) && !hasFilters(view) && !view.random;
+  const plain = shown?.key === asked.key && !hasQuery(view, picture) && !hasFilters(view) && !view.random;
   const shownRelevant = shown?.body.sort === "relevance" && shown.seed === null ? (shownReply?.relevant ?? null) : null;
   const selection = useSelection(shown, shownReply?.total ?? 0, shownReply?.relevant ?? null);
   const visible = shown && shownReply && !error && !(empty && shown.key === asked.key);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { withoutPart, withPart } from "./parts";
 import { hasQuery, searchOf } from "./asked";
+import { withoutPart, withPart } from "./parts";
 
 describe("what is asked", () => {
   it("browses newest first without a query", () => {

@@ -4,8 +4,8 @@ import { queryOptions } from "@tanstack/react-query";
 
 import { answer, client, type SearchQuery } from "../api/client";
 import { CHOICE_KEYS, type View } from "../view";
-import { writtenParts } from "./parts";
 import { LISTS, queryOf } from "./asked";
+import { writtenParts } from "./parts";
 
 export const savedOptions = queryOptions({
   queryKey: ["saved-searches"],
