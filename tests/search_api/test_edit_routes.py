@@ -56,6 +56,7 @@ def test_a_written_caption_stands_before_the_computed_one_until_it_is_taken_back
     back = http.delete(path).json()
     assert (back["caption"], back["caption_source"]) == (CAPTIONS["red.jpg"], "computed")
     assert (back["caption_model"], bool(back["caption_at"])) == ("captions-by-hand", True)
+    assert back.pop("before") == "Grandma's birthday"
     assert http.delete(path).json() == {**back, "before": None}
     detail = http.get(path.removesuffix("/caption")).json()
     assert {name: detail[name] for name in back} == back
