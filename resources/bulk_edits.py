@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from resources.errors import LoupeError
-from resources.manifest import Transaction, collections, given_ratings, hidden, photos, tags
+from resources.manifest import Transaction, collections, given_ratings, hidden, photos, tags, written_captions
 
 __all__ = ["Edit", "apply", "count", "undoing"]
 
-Kind = Literal["tag", "untag", "rate", "unrate", "add", "remove", "move", "hide", "show"]
+Kind = Literal["tag", "untag", "rate", "unrate", "uncaption", "add", "remove", "move", "hide", "show", "unmake"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Edit:
 
     `tags` for tag and untag; `rating` for rate (None: no rating); `collection` for add, remove and move, which is where
     photos go to or leave, and `source` for move, the collection they leave. Unrate takes back what was given: what the
-    file says counts again.
+    file says counts again; uncaption what was written. Unmake deletes a collection that was made of these photos alone;
+    they go back to `source`, where it is named.
     """
 
     kind: Kind
@@ -48,6 +49,8 @@ def apply(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
             return given_ratings.give(tx, dict.fromkeys(photo_ids, edit.rating))
         case "unrate":
             return given_ratings.forget(tx, photo_ids)
+        case "uncaption":
+            return written_captions.clear(tx, photo_ids)
         case "add":
             return collections.add_photos(tx, edit.collection, photo_ids)
         case "remove":
@@ -58,10 +61,12 @@ def apply(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
             return len(hidden.hide(tx, photo_ids))
         case "show":
             return len(hidden.show(tx, photo_ids))
+        case "unmake":
+            return collections.unmake(tx, edit.collection, photo_ids, edit.source or None)
 
 
 def count(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
-    """What `apply` would return, or raise."""
+    """What `apply` would return, or raise. Not of what only undoes: uncaption and unmake."""
     match edit.kind:
         case "tag":
             named = {tags.usable(tag) for tag in edit.tags}
@@ -90,13 +95,14 @@ def count(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
             return len(hidden.shown_of(tx, photo_ids))
         case "show":
             return len(hidden.hidden_of(tx, photo_ids))
+    raise ValueError(f"{edit.kind} is not counted")
 
 
 def undoing(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> list[tuple[Edit, list[str]]]:
     """What takes the edit back, asked for before it is done: edits, each with its photos, in their order.
 
     They name only what the edit would change, and leave it as it is now; what comes back into a collection comes in
-    last. Raises `COLLECTION_NOT_FOUND`.
+    last. Nothing takes back uncaption and unmake. Raises `COLLECTION_NOT_FOUND`.
     """
     wanted = set(photo_ids)
     match edit.kind:
@@ -111,24 +117,24 @@ def undoing(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> list[tuple
             back = [(Edit("rate", rating=each), {photo for photo in given if given[photo] == each}) for each in others]
             back.append((Edit("unrate"), wanted - given.keys() if edit.kind == "rate" else set()))
         case "add":
-            back = [(Edit("remove", collection=edit.collection), wanted - _members(tx, edit.collection))]
-        case "remove":
-            back = [(Edit("add", collection=edit.collection), wanted & _members(tx, edit.collection))]
-        case "move":
-            held = wanted & _members(tx, edit.source)
             back = [
-                (Edit("remove", collection=edit.collection), held - _members(tx, edit.collection)),
+                (Edit("remove", collection=edit.collection), wanted - collections.held(tx, edit.collection, wanted))
+            ]
+        case "remove":
+            back = [(Edit("add", collection=edit.collection), collections.held(tx, edit.collection, wanted))]
+        case "move":
+            held = collections.held(tx, edit.source, wanted)
+            back = [
+                (Edit("remove", collection=edit.collection), held - collections.held(tx, edit.collection, held)),
                 (Edit("add", collection=edit.source), held),
             ]
         case "hide":
             back = [(Edit("show"), set(hidden.shown_of(tx, photo_ids)))]
         case "show":
             back = [(Edit("hide"), set(hidden.hidden_of(tx, photo_ids)))]
+        case _:
+            raise ValueError(f"nothing takes back {edit.kind}")
     return [(each, sorted(ids)) for each, ids in back if ids]
-
-
-def _members(tx: Transaction, name: str) -> set[str]:
-    return set(collections.photo_ids(tx, name))
 
 
 def _check_move(edit: Edit) -> None:
@@ -139,7 +145,6 @@ def _check_move(edit: Edit) -> None:
 def _move(tx: Transaction, photo_ids: Sequence[str], edit: Edit) -> int:
     """Only what is in the source goes: a selection may hold more."""
     _check_move(edit)
-    wanted = set(photo_ids)
-    held = [photo_id for photo_id in collections.photo_ids(tx, edit.source) if photo_id in wanted]
+    held = sorted(collections.held(tx, edit.source, photo_ids))
     collections.add_photos(tx, edit.collection, held)
     return collections.remove_photos(tx, edit.source, held)

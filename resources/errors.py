@@ -161,6 +161,13 @@ _REQUESTS = (
         "Use it, or choose another name.",
     ),
     ErrorCode(
+        "COLLECTION_CHANGED",
+        409,
+        EX_CANTCREAT,
+        "The collection holds other photos than those that it was made of, so making it is not undone.",
+        "Take out what came in since, or delete the collection.",
+    ),
+    ErrorCode(
         "CONFIRMATION_NEEDED",
         409,
         EX_USAGE,

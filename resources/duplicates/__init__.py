@@ -6,7 +6,7 @@ what a page shows of them.
 
 from resources.duplicates.finding import ContentModel, DuplicateCounts, find_duplicates, regroup
 from resources.duplicates.grouping import TIERS, Group, Tier
-from resources.duplicates.keeping import Kept, keep
+from resources.duplicates.keeping import Keeping, Kept, keep
 from resources.duplicates.same_picture import MADE_BY as AREAS
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "ContentModel",
     "DuplicateCounts",
     "Group",
+    "Keeping",
     "Kept",
     "Tier",
     "find_duplicates",

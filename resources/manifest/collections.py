@@ -30,6 +30,7 @@ __all__ = [
     "detach",
     "drop_members",
     "get",
+    "held",
     "list_all",
     "member_count",
     "members",
@@ -42,6 +43,7 @@ __all__ = [
     "rename",
     "set_cover",
     "split",
+    "unmake",
     "usable",
 ]
 
@@ -125,12 +127,20 @@ def add_photos(tx: Transaction, name: str, photo_ids: Sequence[str]) -> int:
     return _changed(tx, collection_id, new)
 
 
-def count_held(tx: Transaction, name: str, photo_ids: Collection[str]) -> int:
-    """How many of these photos are in it. Raises `COLLECTION_NOT_FOUND`."""
+def held(tx: Transaction, name: str, photo_ids: Collection[str]) -> set[str]:
+    """Those of these photos that are in it. Raises `COLLECTION_NOT_FOUND`."""
     collection_id = _id(tx, name)
     with tx.relation({"photo_id": sorted(set(photo_ids))}, {"photo_id": pa.string()}) as given:
-        held = f"SELECT count(*) FROM collection_photos JOIN {given} USING (photo_id) WHERE collection_id = ?"
-        return int(tx.value(held, [collection_id]))
+        rows = tx.execute(
+            f"SELECT photo_id FROM collection_photos JOIN {given} USING (photo_id) WHERE collection_id = ?",
+            [collection_id],
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def count_held(tx: Transaction, name: str, photo_ids: Collection[str]) -> int:
+    """How many of these photos are in it. Raises `COLLECTION_NOT_FOUND`."""
+    return len(held(tx, name, photo_ids))
 
 
 def remove_photos(tx: Transaction, name: str, photo_ids: Collection[str]) -> int:
@@ -190,9 +200,7 @@ def absorb(tx: Transaction, name: str, sources: Sequence[str], *, keep: bool = F
     ).fetchall()
     if not keep:
         for source in dict.fromkeys(sources):
-            collection_id = detach(tx, source)
-            while drop_members(tx, collection_id, 1_000_000):
-                pass
+            _delete(tx, source)
     return _changed(tx, target, new)
 
 
@@ -213,6 +221,33 @@ def split(
     if not keep:
         remove_photos(tx, name, held)
     return len(held), get(tx, called)
+
+
+def unmake(tx: Transaction, name: str, made_of: Collection[str], back_to: str | None = None) -> int:
+    """Delete a collection that was made of these photos; those that are still in it go back to `back_to`, if named.
+
+    Returns how many it held. Raises `COLLECTION_NOT_FOUND`, and `COLLECTION_CHANGED` when others came into it.
+    """
+    members = set(photo_ids(tx, name))
+    others = photos.taken_ids(tx, members - set(made_of))
+    if others:
+        raise LoupeError(
+            "COLLECTION_CHANGED",
+            f"'{name}' holds other photos than when it was made. You can delete it among the collections.",
+            name=name,
+            others=len(others),
+        )
+    if back_to is None:
+        _delete(tx, name)
+    else:
+        absorb(tx, back_to, [name])
+    return len(members)
+
+
+def _delete(tx: Transaction, name: str) -> None:
+    collection_id = detach(tx, name)
+    while drop_members(tx, collection_id, 1_000_000):
+        pass
 
 
 def confirmation(row: dict[str, Any]) -> str:

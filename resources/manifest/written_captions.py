@@ -13,7 +13,7 @@ from resources.errors import LoupeError
 from resources.manifest import outbox, photos
 from resources.manifest.database import Transaction
 
-__all__ = ["MOST_CAPTION_CHARS", "clear", "merge", "usable", "write"]
+__all__ = ["MOST_CAPTION_CHARS", "clear", "merge", "of_photo", "usable", "write"]
 
 MOST_CAPTION_CHARS = 4000  # as much as is read from a file's description
 
@@ -29,6 +29,12 @@ def usable(text: str) -> str:
     if any((c < " " and c not in "\n\t") or "\ud800" <= c <= "\udfff" or c in "\ufffe\uffff" for c in text):
         raise LoupeError("INVALID_REQUEST", "A caption is text without control characters.")
     return text
+
+
+def of_photo(tx: Transaction, photo_id: str) -> str | None:
+    """What was written of it, if anything."""
+    text = tx.value("SELECT max(text) FROM written_captions WHERE photo_id = ?", [photo_id])
+    return None if text is None else str(text)
 
 
 def write(tx: Transaction, captions: Mapping[str, str]) -> int:

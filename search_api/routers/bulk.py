@@ -10,7 +10,7 @@ from resources.manifest import Transaction, photos
 from search_api.chosen_photos import ids_of, still_there
 from search_api.dependencies import Held
 from search_api.error_replies import responses
-from search_api.schemas.bulk import MOST_UNDONE, Bulk, BulkDone, UndoBulk, Undoing
+from search_api.schemas.bulk import MOST_UNDONE, Bulk, BulkDone, UndoBulk, undo_of
 
 router = APIRouter(prefix="/bulk", tags=["bulk"])
 
@@ -20,7 +20,7 @@ _ERRORS = responses(
     *("MAP_CHANGED", "MAP_NOT_DRAWN"),
     *("INDEX_LOADING", "MODEL_LOADING", "MODEL_NOT_FETCHED", "MANIFEST_BUSY"),
 )
-_UNDO_ERRORS = responses("INVALID_REQUEST", "COLLECTION_NOT_FOUND", "MANIFEST_BUSY")
+_UNDO_ERRORS = responses("INVALID_REQUEST", "COLLECTION_NOT_FOUND", "COLLECTION_CHANGED", "MANIFEST_BUSY")
 
 
 @router.post("", responses=_ERRORS, response_model_exclude_unset=True)
@@ -33,10 +33,11 @@ def change(asked: Bulk, services: Held) -> BulkDone:
     with services.library.manifest.write() as tx:
         there = _meant(tx, asked, photo_ids)
         edit = asked.step.edit()
-        before = undoing(tx, there, edit) if asked.undo else []
+        undone = asked.undo and count(tx, there, edit) <= MOST_UNDONE
+        back = undoing(tx, there, edit) if undone else []
         done = BulkDone(photos=len(there), changed=apply(tx, there, edit))
-        if asked.undo and done.changed <= MOST_UNDONE:
-            done.undo = [Undoing.of(*each) for each in before]
+        if undone:
+            done.undo = undo_of(back)
     services.live.show_changes()
     services.status.forget()
     return done

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
+from resources.bulk_edits import Edit
 from resources.errors import LoupeError
 from resources.manifest import collection_facts, collections
 from search_api.chosen_photos import ids_of, still_there
@@ -14,6 +15,7 @@ from search_api.error_replies import responses
 from search_api.live_index import LiveIndex
 from search_api.photo_cards import card
 from search_api.routers.similarity_map import points_at
+from search_api.schemas.bulk import MOST_UNDONE, undo_of
 from search_api.schemas.collections import (
     AddedPhotos,
     AddPhotos,
@@ -26,6 +28,7 @@ from search_api.schemas.collections import (
     CollectionStatistics,
     CountedValue,
     CreateCollection,
+    CreatedCollection,
     DeletedCollection,
     DuplicatesInCollection,
     MembersPage,
@@ -59,18 +62,27 @@ def list_collections(library: OpenLibrary) -> Collections:
         return Collections(collections=[_shown(row) for row in collections.list_all(tx)])
 
 
-@router.post("", status_code=201, responses=responses("COLLECTION_EXISTS", "MANIFEST_BUSY", *_CHOOSING))
-def create_collection(asked: CreateCollection, services: Held) -> Collection:
+@router.post(
+    "",
+    status_code=201,
+    responses=responses("COLLECTION_EXISTS", "MANIFEST_BUSY", *_CHOOSING),
+    response_model_exclude_unset=True,
+)
+def create_collection(asked: CreateCollection, services: Held) -> CreatedCollection:
     """A new collection: empty, of a selection, or of all that a query finds now."""
     photo_ids = ids_of(asked.photos, services) if asked.photos else []
     with services.library.manifest.write() as tx:
         created = collections.create(tx, asked.name)
         if asked.photos:
-            collections.add_photos(tx, created["name"], still_there(tx, asked.photos, photo_ids))
+            photo_ids = still_there(tx, asked.photos, photo_ids)
+            collections.add_photos(tx, created["name"], photo_ids)
             created = collections.get(tx, created["name"])
     if photo_ids:
         services.live.show_changes()
-    return _shown(created)
+    reply = CreatedCollection(**_shown(created).model_dump())
+    if asked.undo:
+        reply.undo = undo_of([(Edit("unmake", collection=reply.name), photo_ids)])
+    return reply
 
 
 @router.get("/{name}", responses=responses("COLLECTION_NOT_FOUND", "MANIFEST_BUSY"))
@@ -181,6 +193,7 @@ def merge(name: Name, asked: MergeCollections, library: OpenLibrary, live: Live)
 @router.post(
     "/{name}/split",
     responses=responses("COLLECTION_NOT_FOUND", "COLLECTION_EXISTS", "MANIFEST_BUSY", *_CHOOSING),
+    response_model_exclude_unset=True,
 )
 def split(name: Name, asked: SplitCollection, services: Held) -> SplitCollections:
     """Move some of its photos, a selection or what a query finds, to a new collection."""
@@ -188,8 +201,14 @@ def split(name: Name, asked: SplitCollection, services: Held) -> SplitCollection
     with services.library.manifest.write() as tx:
         moved, into = collections.split(tx, name, asked.into, photo_ids, keep=asked.keep)
         changed = _shown(collections.get(tx, name))
+        undone = asked.undo and moved <= MOST_UNDONE
+        made_of = collections.photo_ids(tx, into["name"]) if undone else []
     services.live.show_changes()
-    return SplitCollections(moved=moved, collection=changed, into=_shown(into))
+    reply = SplitCollections(moved=moved, collection=changed, into=_shown(into))
+    if undone:
+        back = Edit("unmake", collection=into["name"], source="" if asked.keep else name)
+        reply.undo = undo_of([(back, made_of)])
+    return reply
 
 
 @router.get("/{name}/duplicates", responses=responses("COLLECTION_NOT_FOUND", "INDEX_LOADING", "MANIFEST_BUSY"))

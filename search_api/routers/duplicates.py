@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from resources.duplicates import AREAS, TIERS, Tier, keep, regroup
+from resources.duplicates import AREAS, TIERS, Keeping, Tier, regroup
 from resources.errors import LoupeError
 from resources.library import Library, result_key
 from resources.manifest import duplicates, photos
@@ -16,6 +16,7 @@ from search_api.error_replies import responses
 from search_api.job_starts import START_ERRORS
 from search_api.photo_cards import photo
 from search_api.routers.jobs import job_reply
+from search_api.schemas.bulk import undo_of
 from search_api.schemas.duplicates import (
     DifferentPhotos,
     DifferentReply,
@@ -74,6 +75,7 @@ def find(services: Held) -> Job:
 
 @router.post(
     "/duplicates/keep",
+    response_model_exclude_unset=True,
     responses=responses("DUPLICATE_GROUP_NOT_FOUND", "PHOTO_NOT_FOUND", "INVALID_REQUEST", "MANIFEST_BUSY"),
 )
 def keep_best(asked: KeepBest, library: OpenLibrary, live: Live) -> KeptBest:
@@ -86,13 +88,17 @@ def keep_best(asked: KeepBest, library: OpenLibrary, live: Live) -> KeptBest:
         raise LoupeError("INVALID_REQUEST", "A photo can be chosen for one group at a time.")
     with library.manifest.read() if asked.dry_run else library.manifest.write() as tx:
         chosen = str(asked.photo_id) if asked.photo_id else None
-        done = keep(tx, asked.group_ids, chosen, dry_run=asked.dry_run)
-        kept = [KeptPhoto(**vars(each)) for each in done]
+        keeping = Keeping(tx, asked.group_ids, chosen)
+        kept = [KeptPhoto(**vars(each)) for each in keeping.kept]
+        hidden = len({photo_id for each in kept for photo_id in each.hidden})
+        done = KeptBest(kept=kept, hidden=hidden, dry_run=asked.dry_run)
+        if not asked.dry_run:
+            if asked.undo:
+                done.undo = undo_of(keeping.undoing(tx))
+            keeping.put(tx)
     if not asked.dry_run:
         live.show_changes()
-    return KeptBest(
-        kept=kept, hidden=len({photo_id for each in kept for photo_id in each.hidden}), dry_run=asked.dry_run
-    )
+    return done
 
 
 @router.post("/duplicates/different", responses=responses("PHOTO_NOT_FOUND", "MANIFEST_BUSY"))

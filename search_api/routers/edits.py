@@ -26,8 +26,9 @@ _ERRORS = responses("PHOTO_NOT_FOUND", "MANIFEST_BUSY")
 def write_caption(photo_id: PhotoId, asked: WriteCaption, library: OpenLibrary, live: Live) -> CaptionOfPhoto:
     """Write the caption. It stands before what models say, now and later, and is exported apart from that."""
     with library.manifest.write() as tx:
+        before = written_captions.of_photo(tx, str(photo_id))
         written_captions.write(tx, {str(photo_id): asked.text})
-        shown = _caption(tx, str(photo_id))
+        shown = _caption(tx, str(photo_id), before)
     live.show_changes()
     return shown
 
@@ -37,8 +38,9 @@ def clear_caption(photo_id: PhotoId, library: OpenLibrary, live: Live) -> Captio
     """Take back what was written: what a model says shows again."""
     with library.manifest.write() as tx:
         photos.require(tx, [str(photo_id)])
+        before = written_captions.of_photo(tx, str(photo_id))
         written_captions.clear(tx, [str(photo_id)])
-        shown = _caption(tx, str(photo_id))
+        shown = _caption(tx, str(photo_id), before)
     live.show_changes()
     return shown
 
@@ -102,7 +104,7 @@ def remove_tags(
     return shown
 
 
-def _caption(tx: Transaction, photo_id: str) -> CaptionOfPhoto:
+def _caption(tx: Transaction, photo_id: str, before: str | None) -> CaptionOfPhoto:
     row = photos.get(tx, photo_id)
     if row is None:
         raise LoupeError("PHOTO_NOT_FOUND", f"There is no photo {photo_id}.", photo_id=photo_id)
@@ -111,6 +113,7 @@ def _caption(tx: Transaction, photo_id: str) -> CaptionOfPhoto:
         caption_source=caption_source(row),
         caption_model=row["caption_model"],
         caption_at=row["caption_at"],
+        before=before,
     )
 
 

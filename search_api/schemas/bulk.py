@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -9,12 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resources.bulk_edits import Edit
 from resources.manifest.collections import MOST_NAME_CHARS
-from search_api.schemas.chosen import Chosen
+from search_api.schemas.chosen import MOST_NAMED, Chosen
 from search_api.schemas.edits import Tag
 
-__all__ = ["MOST_UNDONE", "Bulk", "BulkDone", "UndoBulk", "Undoing"]
+__all__ = ["MOST_UNDONE", "UNDO", "Bulk", "BulkDone", "UndoBulk", "Undoing", "undo_of"]
 
-MOST_UNDONE = 10_000
+MOST_UNDONE = MOST_NAMED
+_MOST_STEPS = 200
+UNDO = (
+    "For `/bulk/undo`: what leaves each photo as it was. Only when asked for, and when no more than "
+    f"{MOST_UNDONE:,} are other than before."
+)
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_NAME_CHARS)]
 
@@ -81,12 +87,32 @@ class Showing(_Step):
         return Edit("show")
 
 
+class Uncaptioning(_Step):
+    """Take back the caption that was written."""
+
+    do: Literal["uncaption"]
+
+    def edit(self) -> Edit:
+        return Edit("uncaption")
+
+
+class Unmaking(_Step):
+    """Delete a collection that was made of these photos and holds no others; they go back where they came from."""
+
+    do: Literal["unmake"]
+    collection: Name
+    source: Name | None = Field(None, description="The collection that they came from.")
+
+    def edit(self) -> Edit:
+        return Edit("unmake", collection=self.collection, source=self.source or "")
+
+
 class Undoing(BaseModel):
     """One step back, and for which photos."""
 
     model_config = ConfigDict(extra="forbid")
-    photo_ids: list[UUID] = Field(min_length=1, max_length=MOST_UNDONE)
-    step: Tagging | Rating | Unrating | Collecting | Showing = Field(discriminator="do")
+    photo_ids: list[UUID] = Field(max_length=MOST_UNDONE)
+    step: Tagging | Rating | Unrating | Uncaptioning | Collecting | Showing | Unmaking = Field(discriminator="do")
 
     @classmethod
     def of(cls, edit: Edit, photo_ids: list[str]) -> Undoing:
@@ -98,7 +124,16 @@ class Undoing(BaseModel):
                 step["rating"] = edit.rating
             case "add" | "remove":
                 step["collection"] = edit.collection
+            case "unmake":
+                step.update(collection=edit.collection, source=edit.source or None)
         return cls.model_validate({"photo_ids": photo_ids, "step": step})
+
+
+def undo_of(back: Sequence[tuple[Edit, list[str]]]) -> list[Undoing]:
+    """What `/bulk/undo` takes for this; nothing when it is more than that does at once."""
+    if len(back) > _MOST_STEPS or any(len(photo_ids) > MOST_UNDONE for _, photo_ids in back):
+        return []
+    return [Undoing.of(*each) for each in back]
 
 
 class Bulk(Chosen):
@@ -116,13 +151,9 @@ class Bulk(Chosen):
 class BulkDone(BaseModel):
     photos: int = Field(description="How many photos were meant.")
     changed: int = Field(description="How many are other than before; tags count by photo and tag.")
-    undo: list[Undoing] = Field(
-        [],
-        description="For `/bulk/undo`: what leaves each photo as it was. Only when asked for, and when no more than "
-        f"{MOST_UNDONE:,} are other than before.",
-    )
+    undo: list[Undoing] = Field([], description=UNDO)
 
 
 class UndoBulk(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    undo: list[Undoing] = Field(min_length=1, max_length=200, description="As the reply to the change said.")
+    undo: list[Undoing] = Field(min_length=1, max_length=_MOST_STEPS, description="As the reply to the change said.")

@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from search_api.schemas.search import MapArea, SearchQuery
 
-__all__ = ["Chosen"]
+__all__ = ["MOST_NAMED", "Chosen"]
+
+# As many photos are changed, or taken back, by one request that is no query.
+MOST_NAMED = 10_000
 
 
 class Chosen(BaseModel):

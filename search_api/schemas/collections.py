@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from resources.duplicates import Tier
 from resources.manifest.collections import MOST_NAME_CHARS, NAME_PATTERN
-from search_api.schemas.chosen import Chosen
+from search_api.schemas.bulk import UNDO, Undoing
+from search_api.schemas.chosen import MOST_NAMED, Chosen
 from search_api.schemas.photos import PhotoCard
 from search_api.schemas.similarity_map import MapPoints
 
@@ -26,6 +27,7 @@ __all__ = [
     "Collections",
     "CountedValue",
     "CreateCollection",
+    "CreatedCollection",
     "DeletedCollection",
     "DuplicatesInCollection",
     "MembersPage",
@@ -65,6 +67,11 @@ class CreateCollection(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: Name = Field(examples=["Lisbon 2023"])
     photos: Chosen | None = Field(None, description="What to put into it; all of it or, if that fails, no collection.")
+    undo: bool = Field(False, description="Say what takes it back.")
+
+
+class CreatedCollection(Collection):
+    undo: list[Undoing] = Field([], description=UNDO)
 
 
 class ChangeCollection(BaseModel):
@@ -77,7 +84,7 @@ class ChangeCollection(BaseModel):
 
 class AddPhotos(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    photo_ids: list[UUID] = Field(min_length=1, max_length=10_000)
+    photo_ids: list[UUID] = Field(min_length=1, max_length=MOST_NAMED)
 
 
 class AddedPhotos(BaseModel):
@@ -106,12 +113,14 @@ class SplitCollection(Chosen):
 
     into: Name = Field(description="A new collection.", examples=["Lisbon, the best"])
     keep: bool = Field(False, description="Leave them in the collection too.")
+    undo: bool = Field(False, description="Say what takes it back.")
 
 
 class SplitCollections(BaseModel):
     moved: int
     collection: Collection
     into: Collection
+    undo: list[Undoing] = Field([], description=UNDO)
 
 
 class DeletedCollection(BaseModel):

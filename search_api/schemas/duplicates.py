@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from resources.duplicates import Tier
+from search_api.schemas.bulk import UNDO, Undoing
 from search_api.schemas.photos import PhotoCard
 
 __all__ = [
@@ -67,6 +68,7 @@ class KeepBest(BaseModel):
     group_ids: list[str] = Field(min_length=1, max_length=500)
     photo_id: UUID | None = Field(None, description="Keep this one; only with one group. Default: the one proposed.")
     dry_run: bool = Field(False, description="Only say what would be done.")
+    undo: bool = Field(False, description="Say what takes it back.")
 
 
 class KeptPhoto(BaseModel):
@@ -86,6 +88,7 @@ class KeptBest(BaseModel):
     kept: list[KeptPhoto]
     hidden: int
     dry_run: bool
+    undo: list[Undoing] = Field([], description=UNDO)
 
 
 class DifferentPhotos(BaseModel):

@@ -28,6 +28,7 @@ class CaptionOfPhoto(BaseModel):
     caption_source: CaptionSource | None = Field(description="`written` by a person, or `computed` by a model.")
     caption_model: str | None = Field(description="The model that computed it.", examples=["blip-base"])
     caption_at: datetime | None = Field(description="UTC.")
+    before: str | None = Field(description="What a person had written of this photo until now.")
 
 
 class GiveRating(BaseModel):

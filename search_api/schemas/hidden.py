@@ -7,12 +7,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from search_api.schemas.chosen import MOST_NAMED
+
 __all__ = ["ChangedPhotos", "HiddenPhoto", "HiddenPhotos", "NamedPhotos"]
 
 
 class NamedPhotos(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    photo_ids: list[UUID] = Field(min_length=1, max_length=10_000, examples=[["0d9e2f2a-6c1f-5a57-9d0b-6f2f9d3c1b7e"]])
+    photo_ids: list[UUID] = Field(
+        min_length=1, max_length=MOST_NAMED, examples=[["0d9e2f2a-6c1f-5a57-9d0b-6f2f9d3c1b7e"]]
+    )
 
 
 class ChangedPhotos(BaseModel):

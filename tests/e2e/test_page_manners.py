@@ -67,7 +67,7 @@ def test_a_key_reaches_the_uppermost_dialog_alone(page: Any) -> None:
 
 
 def test_what_is_chosen_stays_when_it_cannot_be_removed(page: Any, console: list[str]) -> None:
-    page.route("**/api/v1/hidden", lambda route: route.fulfill(status=422, json={"error": {"message": "Too many."}}))
+    page.route("**/api/v1/bulk", lambda route: route.fulfill(status=422, json={"error": {"message": "Too many."}}))
     choose(page, photos(page).nth(1))
     bar = chosen(page)
     bar.get_by_role("button", name="Remove from the library").click()

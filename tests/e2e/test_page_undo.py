@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -63,6 +65,23 @@ def _undo(page: Any, what: str) -> None:
     """By the key, and wait until it is said."""
     page.keyboard.press("Control+z")
     expect(_notes(page)).to_contain_text(f"Undone: “{what}")
+
+
+@contextmanager
+def _asked_for(page: Any, *requests: str) -> Iterator[None]:
+    """These changes are asked for meanwhile, in this order, and no others."""
+    asked: list[str] = []
+
+    def note(request: Any) -> None:
+        path = request.url.split("/api/v1/")[-1]
+        if request.method in ("PUT", "DELETE", "PATCH") or path in ("bulk", "bulk/undo", "hidden", "hidden/show"):
+            asked.append(f"{request.method} {path}")
+
+    page.on("request", note)
+    yield
+    page.wait_for_timeout(500)  # what a key began has left by now
+    page.remove_listener("request", note)
+    assert asked == list(requests)
 
 
 def _choose_all_three(page: Any) -> None:
@@ -153,11 +172,12 @@ def test_each_of_many_photos_gets_back_what_it_had(page: Any, small: SmallLibrar
     _undo(page, "Done: 2 tags changed.")
     _undo(page, "3 photos changed.")
     assert _said(small) == before
-    page.keyboard.press("Control+z")  # nothing is left
+    with _asked_for(page):
+        page.keyboard.press("Control+z")  # nothing is left
     expect(_notes(page)).to_contain_text("Undone: “3 photos changed.”")
 
 
-def test_collections_are_undone(page: Any, small: SmallLibrary, url: str, console: list[str]) -> None:
+def test_collections_are_undone(page: Any, small: SmallLibrary, url: str) -> None:
     red, green, _ = (small.photo_id(name) for name in NAMES)
     for name, held in (("Inbox", [red, green]), ("Best", [red])):
         body = {"name": name, "photos": {"photo_ids": held}}
@@ -189,9 +209,6 @@ def test_collections_are_undone(page: Any, small: SmallLibrary, url: str, consol
     expect(_notes(page)).to_contain_text("Three holds 3 photos now.")
     _undo(page, "Three holds 3 photos now.")
     assert _said(small)["collections"] == before
-    # The question before the deletion is answered by a refusal, which a browser writes to its console.
-    assert ["409" in entry for entry in console] == [True]
-    console.clear()
 
     page.goto(f"{url}/?collection=Inbox")
     title(page).to_have_text("2 photos")
@@ -231,7 +248,7 @@ def test_a_collection_that_somebody_filled_since_is_not_undone(
     body = {"photo_ids": [small.photo_id("gold.jpg")]}
     httpx.post(f"{url}/api/v1/collections/Shared/photos", json=body).raise_for_status()
     page.keyboard.press("Control+z")
-    expect(_notes(page)).to_contain_text("Shared holds other photos than when it was made.")
+    expect(_notes(page)).to_contain_text("'Shared' holds other photos than when it was made.")
     assert len(_said(small)["collections"]["Shared"]) == 2
     assert ["409" in entry for entry in console] == [True]
     console.clear()
@@ -274,13 +291,15 @@ def test_words_that_are_written_keep_the_key(page: Any, small: SmallLibrary) -> 
     page.keyboard.press("4")
     expect(_notes(page)).to_contain_text("4 stars for red.jpg now.")
     field = viewer.get_by_role("combobox", name="Tags")
-    field.press_sequentially("eve")
-    field.press("Control+z")
+    with _asked_for(page):
+        field.press_sequentially("eve")
+        field.press("Control+z")
     viewer.get_by_role("button", name="Change the caption").click()
     words = viewer.get_by_role("textbox", name="Caption")
-    words.press("End")
-    words.press_sequentially("x")
-    words.press("Control+z")
+    with _asked_for(page):
+        words.press("End")
+        words.press_sequentially("x")
+        words.press("Control+z")
     expect(words).to_have_value(re.compile("a red circle"))
     expect(_notes(page)).not_to_contain_text("Undone")
     assert _said(small)["ratings"][small.photo_id("red.jpg")] == 4
@@ -299,3 +318,160 @@ def test_photos_that_were_brought_back_are_removed_again(page: Any, small: Small
     expect(page.get_by_role("checkbox", name="Choose gold.jpg")).to_be_visible()
     assert _said(small) == before
     httpx.post(f"{url}/api/v1/hidden/show", json={"photo_ids": hidden}).raise_for_status()
+
+
+def test_the_change_that_is_under_way_is_the_one_that_is_undone(page: Any, small: SmallLibrary) -> None:
+    before = _said(small)
+    photo_link(page, "red.jpg").click()
+    viewer = page.get_by_role("dialog")
+    viewer.get_by_role("radio", name="2 stars").wait_for(state="attached")
+    page.keyboard.press("4")
+    expect(_notes(page)).to_contain_text("4 stars for red.jpg now.")
+    held: list[Any] = []
+    page.route("**/api/v1/bulk", lambda route: held.append(route))  # as behind an ingest
+    with _asked_for(page, "POST bulk"):
+        page.keyboard.press("5")
+        page.keyboard.press("Control+z")
+    assert _said(small)["ratings"][small.photo_id("red.jpg")] == 4
+    [route] = held
+    with _asked_for(page, "POST bulk/undo"):
+        route.continue_()
+        expect(_notes(page)).to_contain_text("Undone: “5 stars for red.jpg now.”")
+    page.unroute("**/api/v1/bulk")
+    assert _said(small)["ratings"][small.photo_id("red.jpg")] == 4
+    expect(viewer.get_by_role("radio", name="4 stars")).to_be_checked()
+    _undo(page, "4 stars for red.jpg now.")
+    assert _said(small) == before
+
+
+def test_a_change_that_was_refused_is_not_in_the_way(page: Any, small: SmallLibrary, console: list[str]) -> None:
+    before = _said(small)
+    photo_link(page, "red.jpg").click()
+    viewer = page.get_by_role("dialog")
+    viewer.get_by_role("radio", name="2 stars").wait_for(state="attached")
+    page.keyboard.press("4")
+    expect(_notes(page)).to_contain_text("4 stars for red.jpg now.")
+    refused = {"error": {"code": "MANIFEST_BUSY", "message": "Another program has the file open."}}
+    page.route("**/api/v1/bulk", lambda route: route.fulfill(status=503, json=refused), times=1)
+    page.keyboard.press("5")
+    expect(_notes(page)).to_contain_text("Another program has the file open.")
+    assert ["503" in entry for entry in console] == [True]
+    console.clear()
+    _undo(page, "4 stars for red.jpg now.")
+    assert _said(small) == before
+
+
+@pytest.mark.parametrize("in_tags", [False, True], ids=["in the viewer", "in the field of tags"])
+def test_a_key_that_is_held_undoes_one_step(page: Any, small: SmallLibrary, in_tags: bool) -> None:
+    photo_link(page, "red.jpg").click()
+    viewer = page.get_by_role("dialog")
+    viewer.get_by_role("radio", name="2 stars").wait_for(state="attached")
+    for stars in ("3", "4", "5"):
+        page.keyboard.press(stars)
+        expect(_notes(page)).to_contain_text(f"{stars} stars for red.jpg now.")
+    if in_tags:
+        viewer.get_by_role("combobox", name="Tags").focus()
+    with _asked_for(page, "POST bulk/undo"):
+        page.keyboard.down("Control")
+        for _ in range(5):
+            page.keyboard.down("z")
+        page.keyboard.up("z")
+        page.keyboard.up("Control")
+        expect(_notes(page)).to_contain_text("Undone: “5 stars for red.jpg now.”")
+    assert _said(small)["ratings"][small.photo_id("red.jpg")] == 4
+
+
+def test_nothing_is_undone_over_what_has_no_way_back(
+    page: Any, small: SmallLibrary, url: str, console: list[str]
+) -> None:
+    httpx.post(f"{url}/api/v1/collections", json={"name": "Old"}).raise_for_status()
+    page.reload()
+    photo_link(page, "red.jpg").click()
+    viewer = page.get_by_role("dialog")
+    viewer.get_by_role("radio", name="2 stars").wait_for(state="attached")
+    page.keyboard.press("4")
+    expect(_notes(page)).to_contain_text("4 stars for red.jpg now.")
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Collections", exact=True).click()
+    page.get_by_role("link", name="Old").click()
+    page.get_by_role("button", name="Delete the collection").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete the collection").click()
+    expect(_notes(page)).to_contain_text("Old is deleted.")
+    # The question before the deletion is answered by a refusal, which a browser writes to its console.
+    assert ["409" in entry for entry in console] == [True]
+    console.clear()
+    with _asked_for(page):
+        for _ in range(2):
+            page.keyboard.press("Control+z")
+        expect(_notes(page)).to_contain_text("This cannot be undone: “Old is deleted.")
+    assert _said(small)["ratings"][small.photo_id("red.jpg")] == 4
+
+
+def test_steps_stay_in_their_order_when_loupe_was_busy(page: Any, small: SmallLibrary, console: list[str]) -> None:
+    before = _said(small)
+    photo_link(page, "red.jpg").click()
+    viewer = page.get_by_role("dialog")
+    viewer.get_by_role("radio", name="2 stars").wait_for(state="attached")
+    for stars in ("3", "4", "5"):
+        page.keyboard.press(stars)
+        expect(_notes(page)).to_contain_text(f"{stars} stars for red.jpg now.")
+    refused = {"error": {"code": "MANIFEST_BUSY", "message": "Another program has the file open."}}
+    held: list[Any] = []
+    page.route("**/api/v1/bulk/undo", lambda route: held.append(route), times=1)
+    with _asked_for(page, "POST bulk/undo"):
+        with page.expect_request("**/api/v1/bulk/undo"):
+            for _ in range(3):
+                page.keyboard.press("Control+z")
+        held[0].fulfill(status=503, json=refused)
+        expect(_notes(page)).to_contain_text("Another program has the file open.")
+    assert ["503" in entry for entry in console] == [True]
+    console.clear()
+    assert _said(small)["ratings"][small.photo_id("red.jpg")] == 5
+    for stars in ("5", "4", "3"):
+        _undo(page, f"{stars} stars for red.jpg now.")
+    assert _said(small) == before
+
+
+def test_what_was_split_off_goes_back_unless_somebody_exchanged_it(
+    page: Any, small: SmallLibrary, url: str, console: list[str]
+) -> None:
+    red, green, blue = (small.photo_id(name) for name in NAMES)
+    body = {"name": "Inbox", "photos": {"photo_ids": [red, green]}}
+    httpx.post(f"{url}/api/v1/collections", json=body).raise_for_status()
+    page.goto(f"{url}/collections/Inbox")
+    page.get_by_role("button", name="Split").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Which photos").fill("file:red.jpg")
+    dialog.get_by_label("Name", exact=True).fill("Apart")
+    expect(dialog.get_by_role("status")).to_have_text("1 photo would go.")
+    dialog.get_by_role("button", name="Do it").click()
+    expect(_notes(page)).to_contain_text("Apart holds 1 photo now.")
+    assert _said(small)["collections"] == {"Apart": [red], "Inbox": [green]}
+    apart = f"{url}/api/v1/collections/Apart/photos"
+    httpx.post(apart, json={"photo_ids": [blue]}).raise_for_status()
+    httpx.request("DELETE", apart, json={"photo_ids": [red]}).raise_for_status()
+    page.keyboard.press("Control+z")
+    expect(_notes(page)).to_contain_text("'Apart' holds other photos than when it was made.")
+    assert ["409" in entry for entry in console] == [True]
+    console.clear()
+    assert _said(small)["collections"] == {"Apart": [blue], "Inbox": [green]}
+
+
+def test_deleting_says_why_it_cannot_be_asked_for(page: Any, url: str, console: list[str]) -> None:
+    httpx.post(f"{url}/api/v1/collections", json={"name": "Old"}).raise_for_status()
+    page.goto(f"{url}/collections/Old")
+    refused = {"error": {"code": "NOT_ALLOWED", "message": "This key may not do that."}}
+
+    def refuse(route: Any) -> None:
+        if route.request.method == "DELETE":
+            route.fulfill(status=403, json=refused)
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/collections/Old*", refuse)
+    page.get_by_role("button", name="Delete the collection").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("alert")).to_have_text("This key may not do that.")
+    expect(dialog.get_by_role("button", name="Delete the collection")).to_be_disabled()
+    assert ["403" in entry for entry in console] == [True]
+    console.clear()

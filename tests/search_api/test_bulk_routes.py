@@ -107,6 +107,46 @@ def test_a_change_is_undone_as_its_reply_says(
     assert "undo" not in bulk(http, {"do": "rate", "rating": 1}, undo=True, **chosen).json()
 
 
+def test_a_collection_that_was_made_is_taken_back_unless_others_came_in(http: TestClient, own: SmallLibrary) -> None:
+    red, blue, white = (own.photo_id(name) for name in ("red.jpg", "blue.png", "white.jpg"))
+
+    def held() -> dict[str, int]:
+        return {each["name"]: each["photos"] for each in http.get("/api/v1/collections").json()["collections"]}
+
+    def made(name: str, **photos: Any) -> Any:
+        return http.post("/api/v1/collections", json={"name": name, **photos, "undo": True}).json()["undo"]
+
+    def undone(undo: Any) -> Any:
+        return http.post(f"{BULK}/undo", json={"undo": undo})
+
+    empty, three = made("Empty"), made("Three", photos={"photo_ids": [red, blue, white]})
+    split = http.post(
+        "/api/v1/collections/Three/split", json={"photo_ids": [red, blue], "into": "Two", "undo": True}
+    ).json()["undo"]
+    assert held() == {"Empty": 0, "Three": 1, "Two": 2}
+    http.post("/api/v1/collections/Two/photos", json={"photo_ids": [white]}).raise_for_status()
+    http.request("DELETE", "/api/v1/collections/Two/photos", json={"photo_ids": [blue]}).raise_for_status()
+    assert error(undone(split)) == (409, "COLLECTION_CHANGED")  # as many photos, and not the same
+    assert held() == {"Empty": 0, "Three": 1, "Two": 2}
+    http.request("DELETE", "/api/v1/collections/Two/photos", json={"photo_ids": [white]}).raise_for_status()
+    http.post("/api/v1/collections/Two/photos", json={"photo_ids": [blue]}).raise_for_status()
+    for undo in (split, three, empty):
+        assert undone(undo).status_code == 200
+    assert held() == {}
+    assert error(undone(three)) == (404, "COLLECTION_NOT_FOUND")
+
+
+def test_what_would_be_too_much_to_undo_is_not_gathered(
+    http: TestClient, own: SmallLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr("search_api.routers.bulk.undoing", lambda *args: asked.append(args) or [])
+    monkeypatch.setattr("search_api.routers.bulk.MOST_UNDONE", 2)
+    chosen = {"photo_ids": [own.photo_id(name) for name in ("red.jpg", "blue.png", "white.jpg")]}
+    assert bulk(http, {"do": "rate", "rating": 1}, undo=True, **chosen).json() == {"photos": 3, "changed": 3}
+    assert asked == []
+
+
 def test_photos_come_into_collections_and_move_between_them(http: TestClient) -> None:
     for name in ("Inbox", "Best"):
         http.post("/api/v1/collections", json={"name": name})

@@ -88,6 +88,32 @@ def test_keeping_the_best_hides_the_others_and_takes_over_what_a_person_gave(
     assert (again.status_code, again.json()["error"]["code"]) == (404, "DUPLICATE_GROUP_NOT_FOUND")
 
 
+def test_keeping_one_is_taken_back_with_all_that_went_over(app: TestClient, library: SmallLibrary) -> None:
+    kept, small = (f"/api/v1/images/{library.photo_id(name)}" for name in ("red.jpg", "red-small.jpg"))
+    app.put(f"{kept}/rating", json={"rating": None}).raise_for_status()
+    app.put(f"{small}/rating", json={"rating": 4}).raise_for_status()
+    app.put(f"{small}/caption", json={"text": "by my own hand"}).raise_for_status()
+
+    def said() -> list[dict[str, object]]:
+        fields = ("rating", "tags", "collections", "caption", "caption_source")
+        shown = [app.get(photo).json() for photo in (kept, small)]
+        with library.library.manifest.read() as tx:
+            given = tx.execute("SELECT photo_id, rating FROM given_ratings ORDER BY ALL").fetchall()
+            hidden = tx.execute("SELECT photo_id FROM photos WHERE hidden_at IS NOT NULL").fetchall()
+        return [*({name: photo[name] for name in fields} for photo in shown), {"given": given, "hidden": hidden}]
+
+    before = said()
+    [group] = groups(app, tier="same_picture")
+    asked = {"group_ids": [group["group_id"]]}
+    assert "undo" not in app.post("/api/v1/duplicates/keep", json={**asked, "undo": True, "dry_run": True}).json()
+    undo = app.post("/api/v1/duplicates/keep", json={**asked, "undo": True}).json()["undo"]
+    after = app.get(kept).json()
+    assert (after["rating"], after["tags"], after["caption"]) == (4, ["for the wall"], "by my own hand")
+    app.post("/api/v1/bulk/undo", json={"undo": undo}).raise_for_status()
+    assert said() == before
+    assert groups(app, tier="same_picture") == [group]
+
+
 def test_all_groups_or_none(app: TestClient) -> None:
     [group] = groups(app, tier="same_picture")
     copies = groups(app, tier="same_bytes")[0]

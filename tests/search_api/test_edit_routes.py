@@ -56,12 +56,25 @@ def test_a_written_caption_stands_before_the_computed_one_until_it_is_taken_back
     back = http.delete(path).json()
     assert (back["caption"], back["caption_source"]) == (CAPTIONS["red.jpg"], "computed")
     assert (back["caption_model"], bool(back["caption_at"])) == ("captions-by-hand", True)
-    assert http.delete(path).json() == back
+    assert back.pop("before") == "Grandma's birthday"
+    assert http.delete(path).json() == {**back, "before": None}
     detail = http.get(path.removesuffix("/caption")).json()
     assert {name: detail[name] for name in back} == back
     wait_until(lambda: found(http, text="birthday", mode="words") == [], 10)
     nothing = http.delete(f"/api/v1/images/{own.photo_id('pink.jpg')}/caption").json()
-    assert nothing == {"caption": None, "caption_source": None, "caption_model": None, "caption_at": None}
+    unsaid = ("caption", "caption_source", "caption_model", "caption_at", "before")
+    assert nothing == dict.fromkeys(unsaid)
+
+
+def test_a_caption_tells_what_a_person_had_written_before(http: TestClient, own: SmallLibrary) -> None:
+    path = f"/api/v1/images/{own.photo_id('red.jpg')}/caption"
+    before = [
+        http.put(path, json={"text": "one"}).json()["before"],
+        http.put(path, json={"text": "two"}).json()["before"],
+        http.delete(path).json()["before"],
+        http.delete(path).json()["before"],
+    ]
+    assert before == [None, "one", "two", None], "what a model says is no person's word"
 
 
 def test_ratings_and_tags_of_one_photo(http: TestClient, own: SmallLibrary) -> None:

@@ -26,6 +26,7 @@ export const t = {
   undo: "Undo",
   undoKey: "Ctrl+Z",
   undone: (what: string) => `Undone: “${what}”`,
+  noWayBack: (what: string) => `This cannot be undone: “${what}”`,
   tryAgain: "Try again",
 
   search: {
@@ -297,7 +298,6 @@ export const t = {
     takeOutDone: "This photo stands alone now.",
     apart: "Take the stack apart",
     apartDone: "These photos stand alone now.",
-    together: "They stand together again.",
   },
 
   library: {
@@ -451,7 +451,7 @@ export const t = {
     which: "Which photos",
     whichExample: "snow, or camera:X-T5, or before:2020",
     renamed: (before: string, name: string) => `${before} is called ${name} now.`,
-    changedSince: (name: string) => `${name} holds other photos than when it was made. You can delete it among the collections.`,
+    made: (name: string) => `${name} is made.`,
     wouldMove: (count: number) => `${counted(count, "photo")} would go.`,
     remove: "Delete the collection",
     removed: (name: string) => `${name} is deleted. Its photos stay in your library.`,

@@ -16,7 +16,7 @@ from PIL import Image, ImageEnhance
 from shelf import CLIP, InProcessEngine, PixelModel, Shelf
 
 from demo.dng import dng_bytes
-from resources.duplicates import AREAS, ContentModel, DuplicateCounts, find_duplicates, finding, keep, regroup
+from resources.duplicates import AREAS, TIERS, ContentModel, DuplicateCounts, find_duplicates, finding, keep, regroup
 from resources.errors import LoupeError
 from resources.imaging.model_input import ModelInputSpec
 from resources.manifest import Transaction, given_ratings, hidden, integrity, written_captions
@@ -42,7 +42,7 @@ def find(shelf: Shelf, model: PixelModel | None = None, limit_s: float = 60.0) -
 def groups(shelf: Shelf, tier: str) -> list[list[str]]:
     """File names of each group of a tier, the best first."""
     with shelf.library.manifest.read() as tx:
-        found = table.groups(tx, tier=tier, photo_ids=None, limit=100, offset=0)
+        found = table.groups(tx, tiers=TIERS, tier=tier, photo_ids=None, limit=100, offset=0)
         return [
             [str(tx.value("SELECT file_name FROM photos WHERE photo_id = ?", [p])) for p in g["photo_ids"]]
             for g in found
@@ -51,7 +51,9 @@ def groups(shelf: Shelf, tier: str) -> list[list[str]]:
 
 def reasons(shelf: Shelf, tier: str) -> list[list[str]]:
     with shelf.library.manifest.read() as tx:
-        return [group["reasons"] for group in table.groups(tx, tier=tier, photo_ids=None, limit=100, offset=0)]
+        return [
+            group["reasons"] for group in table.groups(tx, tiers=TIERS, tier=tier, photo_ids=None, limit=100, offset=0)
+        ]
 
 
 def saved(shelf: Shelf, name: str, of: str, change: object = None, **options: object) -> None:
@@ -312,7 +314,7 @@ def test_a_document_is_hidden_whole_or_not_at_all_and_never_beside_the_page_that
     assert [sorted(set(each)) for each in every[:2]] == [["again-packed.tif", "again.tif"]] * 2
     assert sorted(every[2]) == ["letter.tif", "other.tif", "other.tif"]
     with shelf.library.manifest.read() as tx:
-        found = table.groups(tx, tier="same_pixels", photo_ids=None, limit=9, offset=0)
+        found = table.groups(tx, tiers=TIERS, tier="same_pixels", photo_ids=None, limit=9, offset=0)
     by_size = sorted(found, key=lambda group: len(group["photo_ids"]))
     with shelf.library.manifest.write() as tx:
         [blanks] = keep(tx, [by_size[2]["group_id"]])
@@ -339,7 +341,7 @@ def test_that_another_was_rejected_is_not_said_of_the_photo_that_is_kept(shelf: 
     find(shelf)
     small, best = shelf.photo_id("05-small.jpg"), shelf.photo_id("05.jpg")
     with shelf.library.manifest.write() as tx:
-        [group] = table.groups(tx, tier="same_picture", photo_ids=None, limit=9, offset=0)
+        [group] = table.groups(tx, tiers=TIERS, tier="same_picture", photo_ids=None, limit=9, offset=0)
         given_ratings.give(tx, {small: -1})
         assert [each.rated for each in keep(tx, [group["group_id"]], best, dry_run=True)] == [False]
         given_ratings.give(tx, {small: 4})
@@ -358,7 +360,10 @@ def test_the_caption_that_was_written_last_goes_over_to_a_photo_that_has_none(sh
     with shelf.library.manifest.write() as tx:
         for name in captioned:
             written_captions.write(tx, {ids[name]: f"of {name}"})
-        asked = [each["group_id"] for each in table.groups(tx, tier="same_picture", photo_ids=None, limit=9, offset=0)]
+        asked = [
+            each["group_id"]
+            for each in table.groups(tx, tiers=TIERS, tier="same_picture", photo_ids=None, limit=9, offset=0)
+        ]
         told = keep(tx, asked, dry_run=True)
         assert tx.value("SELECT count(*) FROM photos WHERE hidden_at IS NOT NULL") == 0, "told, not done"
         assert tx.value("SELECT count(*) FROM written_captions") == len(captioned)

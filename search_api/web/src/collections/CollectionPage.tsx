@@ -12,18 +12,20 @@ import { altText } from "../grid/marks";
 import { useSearchSoon } from "../search/refresh";
 import { FAR_DOWN } from "../search/request";
 import { Dialog } from "../shell/Dialog";
-import { useNote } from "../shell/Notes";
+import { doneWith } from "../selection/bulk";
+import { useChange } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { address } from "../view";
 import { bytes, number, wallClock } from "../wording";
-import { deleted, deletionOf, unsplit } from "./back";
+import { deleted, deletionOf } from "./deletion";
 import { NameDialog } from "./NameDialog";
+import { pageOf } from "./page";
 
 export function CollectionPage({ name }: { name: string }) {
   const [, navigate] = useLocation();
   const queries = useQueryClient();
-  const note = useNote();
+  const change = useChange();
   const searchSoon = useSearchSoon();
   const may = useMay("write");
   const [asking, setAsking] = useState<"rename" | "split" | "delete" | null>(null);
@@ -94,16 +96,18 @@ export function CollectionPage({ name }: { name: string }) {
           first={name}
           onClose={close}
           act={async (next) => {
-            await renamed(name, next);
-            navigate(pageOf(next), { replace: true });
-            note({
-              text: c.renamed(name, next),
-              undo: async () => {
-                await renamed(next, name);
-                if (window.location.pathname === pageOf(next)) navigate(pageOf(name), { replace: true });
-                await refresh(true);
-              },
+            await change(async () => {
+              await renamed(name, next);
+              return {
+                text: c.renamed(name, next),
+                undo: async () => {
+                  await renamed(next, name);
+                  if (window.location.pathname === pageOf(next)) navigate(pageOf(name), { replace: true });
+                  void refresh(true);
+                },
+              };
             });
+            navigate(pageOf(next), { replace: true });
             await refresh(true);
           }}
         />
@@ -117,7 +121,6 @@ export function CollectionPage({ name }: { name: string }) {
           onLeaving={setLeaving}
           onDone={async () => {
             navigate("/collections", { replace: true });
-            note({ text: c.removed(name) });
             await refresh(true);
           }}
         />
@@ -125,8 +128,6 @@ export function CollectionPage({ name }: { name: string }) {
     </main>
   );
 }
-
-const pageOf = (name: string) => `/collections/${encodeURIComponent(name)}`;
 
 const renamed = (name: string, next: string) =>
   answer(client.PATCH("/api/v1/collections/{name}", { params: { path: { name } }, body: { name: next } }));
@@ -168,7 +169,7 @@ function Statistics({ info }: { info: CollectionInfo }) {
 
 /** Photos of it that a query finds go to a new collection. */
 function Split({ name, onClose, onDone }: { name: string; onClose: () => void; onDone: () => Promise<unknown> }) {
-  const note = useNote();
+  const change = useChange();
   const [q, setQ] = useState("");
   const [asked] = useDebouncedValue(q.trim(), 250);
   const query = { q: asked, filters: { collections: [name] } } as SearchQuery;
@@ -189,15 +190,11 @@ function Split({ name, onClose, onDone }: { name: string; onClose: () => void; o
       title={c.split}
       onClose={onClose}
       act={async (into) => {
-        const made = await answer(
-          client.POST("/api/v1/collections/{name}/split", { params: { path: { name } }, body: { query, into, keep: false } }),
-        );
-        note({
-          text: t.selection.made(made.into.name, made.moved),
-          undo: async () => {
-            await unsplit(name, made.into.name);
-            await onDone();
-          },
+        await change(async () => {
+          const params = { path: { name } };
+          const body = { query, into, keep: false, undo: true };
+          const made = await answer(client.POST("/api/v1/collections/{name}/split", { params, body }));
+          return doneWith(t.selection.made(made.into.name, made.moved), made.undo, onDone);
         });
         await onDone();
       }}
@@ -226,9 +223,10 @@ function Delete(props: {
   onDone: () => Promise<void>;
 }) {
   const { name, photos, onClose, onLeaving, onDone } = props;
+  const change = useChange();
   const [failed, setFailed] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const { data: asked } = useQuery({
+  const { data: asked, error: unknown } = useQuery({
     queryKey: ["delete-collection", name],
     enabled: !busy,
     queryFn: ({ signal }) => deletionOf(name, signal),
@@ -238,7 +236,10 @@ function Delete(props: {
     setBusy(true);
     onLeaving(true);
     try {
-      await deleted(name, asked?.token);
+      await change(async () => {
+        await deleted(name, asked?.token);
+        return { text: t.collections.removed(name) }; // there is no way back
+      });
       await onDone();
     } catch (error) {
       setFailed(asApiError(error).message);
@@ -249,9 +250,9 @@ function Delete(props: {
   return (
     <Dialog onClose={onClose} title={t.collections.sure(name)}>
       <p>{t.collections.sureNote(asked?.photos ?? photos)}</p>
-      {failed && (
+      {(failed ?? unknown) && (
         <p role="alert" className="state">
-          {failed}
+          {failed ?? asApiError(unknown).message}
         </p>
       )}
       <div className="buttons">

@@ -10,17 +10,19 @@ import { answer, asApiError, client, type SavedSearch, type SearchQuery } from "
 import { collectionsOptions, useMay } from "../api/library";
 import { useSearchSoon } from "../search/refresh";
 import { savedOptions, viewOf } from "../search/saved";
-import { useNote } from "../shell/Notes";
+import { doneWith } from "../selection/bulk";
+import { useChange, useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { address } from "../view";
 import { bytes } from "../wording";
 import { NameDialog } from "./NameDialog";
+import { pageOf } from "./page";
 
 export function CollectionsPage() {
   const [, navigate] = useLocation();
   const queries = useQueryClient();
-  const note = useNote();
+  const change = useChange();
   const searchSoon = useSearchSoon();
   const may = useMay("write");
   const asked = useQuery(collectionsOptions);
@@ -37,12 +39,14 @@ export function CollectionsPage() {
 
   const merge = async (into: string) => {
     const names = merging ?? [];
-    if (!all.some((each) => each.name === into)) await answer(client.POST("/api/v1/collections", { body: { name: into } }));
-    const body = { sources: names.filter((name) => name !== into), keep: false };
-    const { collection } = await answer(
-      client.POST("/api/v1/collections/{name}/merge", { params: { path: { name: into } }, body }),
-    );
-    note({ text: t.selection.made(collection.name, collection.photos) });
+    await change(async () => {
+      if (!all.some((each) => each.name === into)) await answer(client.POST("/api/v1/collections", { body: { name: into, undo: false } }));
+      const body = { sources: names.filter((name) => name !== into), keep: false };
+      const { collection } = await answer(
+        client.POST("/api/v1/collections/{name}/merge", { params: { path: { name: into } }, body }),
+      );
+      return { text: t.selection.made(collection.name, collection.photos) }; // there is no way back
+    });
     setMerging(null);
     searchSoon();
     await refresh();
@@ -82,7 +86,7 @@ export function CollectionsPage() {
       <ul className="covers">
         {all.map((each) => (
           <li key={each.collection_id}>
-            <Link href={`/collections/${encodeURIComponent(each.name)}`} className="cover">
+            <Link href={pageOf(each.name)} className="cover">
               {each.cover_url ? <img src={each.cover_url} alt="" loading="lazy" /> : <Images size={30} aria-hidden="true" />}
               <strong>{each.name}</strong>
               <span className="muted">
@@ -109,9 +113,15 @@ export function CollectionsPage() {
           title={c.create}
           onClose={() => setMaking(false)}
           act={async (name) => {
-            await answer(client.POST("/api/v1/collections", { body: { name } }));
+            await change(async () => {
+              const { undo } = await answer(client.POST("/api/v1/collections", { body: { name, undo: true } }));
+              return doneWith(c.made(name), undo, () => {
+                if (window.location.pathname === pageOf(name)) navigate("/collections", { replace: true });
+                return refresh();
+              });
+            });
             await refresh();
-            navigate(`/collections/${encodeURIComponent(name)}`);
+            navigate(pageOf(name));
           }}
         />
       )}
@@ -122,8 +132,12 @@ export function CollectionsPage() {
   );
 }
 
+const renamed = (name: string, next: string) =>
+  answer(client.PATCH("/api/v1/saved-searches/{name}", { params: { path: { name } }, body: { name: next } }));
+
 function Saved() {
   const queries = useQueryClient();
+  const change = useChange();
   const note = useNote();
   const may = useMay("write");
   const { data } = useQuery(savedOptions);
@@ -133,13 +147,15 @@ function Saved() {
   const remove = async (search: SavedSearch) => {
     const { name, query } = search;
     try {
-      await answer(client.DELETE("/api/v1/saved-searches/{name}", { params: { path: { name } } }));
-      note({
-        text: t.saved.removed(name),
-        undo: async () => {
-          await answer(client.POST("/api/v1/saved-searches", { body: { name, query: query as SearchQuery } }));
-          await refresh();
-        },
+      await change(async () => {
+        await answer(client.DELETE("/api/v1/saved-searches/{name}", { params: { path: { name } } }));
+        return {
+          text: t.saved.removed(name),
+          undo: async () => {
+            await answer(client.POST("/api/v1/saved-searches", { body: { name, query: query as SearchQuery } }));
+            void refresh();
+          },
+        };
       });
     } catch (error) {
       note({ text: asApiError(error).message });
@@ -175,7 +191,16 @@ function Saved() {
           first={renaming}
           onClose={() => setRenaming(null)}
           act={async (name) => {
-            await answer(client.PATCH("/api/v1/saved-searches/{name}", { params: { path: { name: renaming } }, body: { name } }));
+            await change(async () => {
+              await renamed(renaming, name);
+              return {
+                text: t.collections.renamed(renaming, name),
+                undo: async () => {
+                  await renamed(name, renaming);
+                  void refresh();
+                },
+              };
+            });
             await refresh();
           }}
         />

@@ -9,12 +9,12 @@ import { answer, asApiError, client, type Duplicate, type DuplicateGroup } from 
 import { useMay } from "../api/library";
 import { altText } from "../grid/marks";
 import { Dialog } from "../shell/Dialog";
-import { useNote } from "../shell/Notes";
+import { doneWith, useChanged } from "../selection/bulk";
+import { useChange, useNote } from "../shell/Notes";
 import { StartJob } from "../shell/StartJob";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { address } from "../view";
-import { useChanged } from "../viewer/Edits";
 import { bytes, number, wallClock } from "../wording";
 
 type Tier = DuplicateGroup["tier"];
@@ -55,7 +55,7 @@ export function DuplicatesPage() {
   /** How much would leave the library, before anything does. */
   const ask = async () => {
     try {
-      const body = { group_ids: toKeep.map((group) => group.group_id), dry_run: true };
+      const body = { group_ids: toKeep.map((group) => group.group_id), dry_run: true, undo: false };
       const { hidden } = await answer(client.POST("/api/v1/duplicates/keep", { body }));
       setAsked({ groups: toKeep, hidden });
     } catch (problem) {
@@ -135,6 +135,7 @@ export function DuplicatesPage() {
 function useKeep() {
   const queries = useQueryClient();
   const changed = useChanged();
+  const change = useChange();
   const note = useNote();
   const refresh = async () => {
     await queries.invalidateQueries({ queryKey: ["duplicates"] });
@@ -142,17 +143,14 @@ function useKeep() {
   };
   return async (groupIds: string[], photoId?: string) => {
     try {
-      const body = { group_ids: groupIds, photo_id: photoId ?? null, dry_run: false };
-      const { kept } = await answer(client.POST("/api/v1/duplicates/keep", { body }));
-      const hidden = kept.flatMap((each) => each.hidden);
-      note({
-        text: t.edits.hidden(hidden.length),
-        undo: async () => {
-          await answer(client.POST("/api/v1/hidden/show", { body: { photo_ids: hidden } }));
-          await refresh();
-        },
+      const body = { group_ids: groupIds, photo_id: photoId ?? null, dry_run: false, undo: true };
+      await change(async () => {
+        const { hidden, undo } = await answer(client.POST("/api/v1/duplicates/keep", { body }));
+        void refresh();
+        if (hidden > 0) return doneWith(t.edits.hidden(hidden), undo, refresh);
+        note({ text: t.edits.hidden(0) });
+        return null;
       });
-      await refresh();
     } catch (error) {
       note({ text: asApiError(error).message });
     }
@@ -161,21 +159,24 @@ function useKeep() {
 
 function Group({ group, may, keep }: { group: DuplicateGroup; may: boolean; keep: ReturnType<typeof useKeep> }) {
   const queries = useQueryClient();
+  const change = useChange();
   const note = useNote();
   const copies = group.tier === "same_bytes";
   const differ = async () => {
     const body = { photo_ids: group.photos.map((photo) => photo.photo_id) };
     const again = () => queries.invalidateQueries({ queryKey: ["duplicates"] });
     try {
-      await answer(client.POST("/api/v1/duplicates/different", { body }));
-      note({
-        text: t.duplicates.different,
-        undo: async () => {
-          await answer(client.DELETE("/api/v1/duplicates/different", { body }));
-          await again();
-        },
+      await change(async () => {
+        await answer(client.POST("/api/v1/duplicates/different", { body }));
+        void again();
+        return {
+          text: t.duplicates.different,
+          undo: async () => {
+            await answer(client.DELETE("/api/v1/duplicates/different", { body }));
+            void again();
+          },
+        };
       });
-      await again();
     } catch (error) {
       note({ text: asApiError(error).message });
     }

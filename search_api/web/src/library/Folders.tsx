@@ -9,11 +9,11 @@ import { Link } from "wouter";
 import { answer, asApiError, client, type Folder } from "../api/client";
 import { foldersOptions, useMay, useStatus } from "../api/library";
 import { Dialog } from "../shell/Dialog";
-import { useNote } from "../shell/Notes";
+import { useChanged } from "../selection/bulk";
+import { useChange, useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { address } from "../view";
-import { useChanged } from "../viewer/Edits";
 
 export function FolderList({ onLeave }: { onLeave?: () => void }) {
   const { data: status } = useStatus();
@@ -37,6 +37,7 @@ function Row({ folder, onLeave }: { folder: Folder; onLeave?: () => void }) {
   const lost = folder.state !== "online";
   const may = useMay("admin");
   const changed = useChanged();
+  const change = useChange();
   const note = useNote();
   const queries = useQueryClient();
   const [opened, { open, close }] = useDisclosure(false);
@@ -44,7 +45,7 @@ function Row({ folder, onLeave }: { folder: Folder; onLeave?: () => void }) {
   const act = async (action: () => Promise<string>) => {
     close();
     try {
-      note({ text: await action() });
+      await change(async () => ({ text: await action() })); // there is no way back
     } catch (error) {
       note({ text: asApiError(error).message });
     }

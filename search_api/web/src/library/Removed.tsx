@@ -7,10 +7,10 @@ import { useState } from "react";
 import { answer, asApiError, client, type HiddenPhoto } from "../api/client";
 import { useMay } from "../api/library";
 import { copied, saved } from "../selection/save";
-import { useNote } from "../shell/Notes";
+import { useChanged } from "../selection/bulk";
+import { useChange, useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
-import { useChanged } from "../viewer/Edits";
 import { folderOf, moment, nameOf } from "../wording";
 
 const PAGE = 100;
@@ -30,6 +30,7 @@ export function Removed() {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [problem, setProblem] = useState<string | null>(null);
   const say = useNote();
+  const change = useChange();
   const tryTo = async (act: () => Promise<void>) => {
     setProblem(null);
     setBusy(true);
@@ -58,16 +59,21 @@ export function Removed() {
   const asText = (each: string[]) => each.map((path) => `${path}\n`).join("");
   const restore = async () => {
     const body = { photo_ids: picked.map((photo) => photo.photo_id) };
-    const { photo_ids: restored } = await answer(client.POST("/api/v1/hidden/show", { body }));
-    await changed();
-    setChosen(new Set());
-    say({
-      text: t.removed.restored(restored.length),
-      undo: async () => {
-        await answer(client.POST("/api/v1/hidden", { body: { photo_ids: restored } }));
-        await changed();
-      },
+    await change(async () => {
+      const { photo_ids: restored } = await answer(client.POST("/api/v1/hidden/show", { body }));
+      void changed();
+      // Of a document the page that was asked for is enough; all of them may be more than one request takes.
+      const back = { photo_ids: body.photo_ids.filter((photoId) => restored.includes(photoId)) };
+      if (back.photo_ids.length === 0) return null;
+      return {
+        text: t.removed.restored(restored.length),
+        undo: async () => {
+          await answer(client.POST("/api/v1/hidden", { body: back }));
+          void changed();
+        },
+      };
     });
+    setChosen(new Set());
   };
   const copy = async () => {
     const all = await paths();

@@ -8,20 +8,17 @@ import { useState } from "react";
 import { answer, asApiError, client, type Bulk } from "../api/client";
 import { collectionsOptions, facetsOptions } from "../api/library";
 import type { Selection } from "../grid/selection";
-import { unmade, unsplit } from "../collections/back";
 import { Dialog } from "../shell/Dialog";
-import { useNote } from "../shell/Notes";
+import { useChange, useNote } from "../shell/Notes";
 import { tagPill } from "../shell/TagPill";
 import { t } from "../texts";
 import { listed, type View } from "../view";
-import { useChanged } from "../viewer/Edits";
+import { doneWith, MOST_WITH_UNDO, useChanged, useStep } from "./bulk";
 
 export type Doing = "tag" | "rate" | "collect" | "hide";
 type Step = Bulk["step"];
 
 const TYPING_PAUSE_MS = 150;
-/** Of more changes the API does not say what takes them back, nor does it hide more photos by their ids. */
-export const MOST_WITH_UNDO = 10_000;
 
 interface Props {
   doing: Doing;
@@ -32,6 +29,8 @@ interface Props {
 
 export function BulkDialog({ doing, selection, view, onClose }: Props) {
   const note = useNote();
+  const change = useChange();
+  const doStep = useStep();
   const changed = useChanged();
   const { data: facets } = useQuery(facetsOptions);
   const { data: collections } = useQuery(collectionsOptions);
@@ -69,7 +68,7 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
   const asked = doing === "tag" || doing === "collect" ? written : question;
   const { data, error } = useQuery({
     queryKey: ["dry-run", asked],
-    queryFn: ({ signal }) => answer(client.POST("/api/v1/bulk/dry-run", { body: JSON.parse(asked ?? "") as Bulk, signal })),
+    queryFn: ({ signal }) => answer(client.POST("/api/v1/bulk/dry-run", { body: { ...(JSON.parse(asked ?? "") as Bulk), undo: false }, signal })),
     enabled: asked !== null,
     gcTime: 0,
   });
@@ -78,43 +77,32 @@ export function BulkDialog({ doing, selection, view, onClose }: Props) {
   const would = asked === question ? data : undefined;
   const ready = creates || would !== undefined;
 
+  /** A new collection of what is chosen. */
+  const collected = async (source: string | undefined) => {
+    if (!source) return answer(client.POST("/api/v1/collections", { body: { name: wanted, photos: selection.chosen, undo: true } }));
+    const params = { path: { name: source } };
+    const body = { ...selection.chosen, into: wanted, keep: false, undo: true };
+    const { into, undo } = await answer(client.POST("/api/v1/collections/{name}/split", { params, body }));
+    return { ...into, undo };
+  };
   const apply = async () => {
     if (!ready || busy) return;
     setBusy(true);
     setFailed(null);
     try {
-      if (creates) {
-        const source = leave ? from : undefined;
-        const made = source
-          ? (
-              await answer(
-                client.POST("/api/v1/collections/{name}/split", {
-                  params: { path: { name: source } },
-                  body: { ...selection.chosen, into: wanted, keep: false },
-                }),
-              )
-            ).into
-          : await answer(client.POST("/api/v1/collections", { body: { name: wanted, photos: selection.chosen } }));
-        note({
-          text: s.made(made.name, made.photos),
-          undo: async () => {
-            await (source ? unsplit(source, made.name) : unmade(made.name, made.photos));
-            await changed();
-          },
-        });
-      } else if (step) {
-        const expected = would?.photos;
-        const body = { ...selection.chosen, step, expected, undo: true } as Bulk;
-        const { changed: count, undo } = await answer(client.POST("/api/v1/bulk", { body }));
-        const back = async () => {
-          await answer(client.POST("/api/v1/bulk/undo", { body: { undo: undo ?? [] } }));
-          await changed();
-        };
-        note({ text: s.done[doing](count), undo: undo?.length ? back : undefined });
-      }
+      await change(async () => {
+        if (creates) {
+          const made = await collected(leave ? from : undefined);
+          void changed();
+          return doneWith(s.made(made.name, made.photos), made.undo, changed);
+        }
+        if (!step) return null;
+        const done = await doStep({ ...selection.chosen, step, expected: would?.photos } as Bulk, s.done[doing]);
+        if (!done) note({ text: s.done[doing](0) });
+        return done;
+      });
       onClose();
       selection.clear();
-      await changed();
     } catch (problem) {
       setFailed(asApiError(problem).message);
     } finally {

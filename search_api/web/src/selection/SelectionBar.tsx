@@ -13,7 +13,8 @@ import { useNote } from "../shell/Notes";
 import { t } from "../texts";
 import type { View } from "../view";
 import { useHide } from "../viewer/Edits";
-import { BulkDialog, type Doing, MOST_WITH_UNDO } from "./BulkDialog";
+import { MOST_WITH_UNDO } from "./bulk";
+import { BulkDialog, type Doing } from "./BulkDialog";
 import { copied, downloaded } from "./save";
 
 const MOST_EXAMPLES = 20;

@@ -4,25 +4,29 @@ import { Button, CloseButton } from "@mantine/core";
 import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
 
 import { asApiError } from "../api/client";
-import { passes } from "../api/queries";
 import { t } from "../texts";
-import { useKeys } from "./layers";
+import { Changes, type Done } from "./changes";
+import { asksToUndo, useKeys } from "./layers";
 
 const SHOWN_MS = 12_000;
-const MOST_TO_UNDO = 50;
-
-interface Note {
-  text: string;
-  /** Leaves everything as it was before; whatever it raises is said. */
-  undo?: () => Promise<void>;
-}
 
 /** Each line has its own time. */
-type Said = Note & { at: number };
+interface Said {
+  text: string;
+  undoable?: boolean;
+  at: number;
+}
 
-const Context = createContext({ say: (_: Note): void => undefined, undoLast: (): boolean => false });
+const Context = createContext({
+  say: (_: { text: string }): void => undefined,
+  change: (_: () => Promise<Done | null>): Promise<void> => Promise.resolve(),
+  undoLast: (): boolean => false,
+});
 
 export const useNote = () => useContext(Context).say;
+
+/** Change something that a person may want to undo: what was done is said, what is raised is left to the caller. */
+export const useChange = () => useContext(Context).change;
 
 /** Undo what was done last, as the key does; false when nothing is left. */
 export const useUndo = () => useContext(Context).undoLast;
@@ -30,53 +34,45 @@ export const useUndo = () => useContext(Context).undoLast;
 export function NotesProvider({ children }: { children: ReactNode }) {
   const [notes, setNotes] = useState<Said[]>([]);
   const count = useRef(0);
-  const undoable = useRef<Said[]>([]); // the last one last; longer than it is said
-  const undoing = useRef(Promise.resolve());
   // What only tells something leaves the way back that stands there.
-  const say = useCallback((next: Note) => {
-    const said = { ...next, at: ++count.current };
-    if (said.undo) undoable.current = [...undoable.current, said].slice(-MOST_TO_UNDO);
-    setNotes((before) => [...before.filter(({ undo }) => undo && !said.undo), said]);
+  const say = useCallback((text: string, undoable?: boolean) => {
+    const said = { text, undoable, at: ++count.current };
+    setNotes((before) => [...before.filter((each) => each.undoable && !undoable), said]);
   }, []);
   const drop = useCallback(({ at }: Said) => setNotes((before) => before.filter((each) => each.at !== at)), []);
-  const undo = useCallback(
-    (note: Said) => {
-      undoable.current = undoable.current.filter((each) => each !== note);
-      drop(note);
-      const back = async () => {
-        try {
-          await note.undo?.();
-          say({ text: t.undone(note.text) });
-        } catch (error) {
-          if (passes(error)) undoable.current = [...undoable.current, note]; // the key tries again
-          say({ text: asApiError(error).message });
-        }
-      };
-      // One after the other: what was done earlier is what the later one goes back to.
-      undoing.current = undoing.current.then(back);
-    },
-    [drop, say],
+  const [changes] = useState(
+    () =>
+      new Changes({
+        begun: () => setNotes((before) => before.filter(({ undoable }) => !undoable)),
+        done: ({ done }) => say(done.text, done.undo !== undefined),
+        undone: ({ text }) => say(t.undone(text)),
+        stays: ({ text }) => say(t.noWayBack(text)),
+        failed: (error) => say(asApiError(error).message),
+      }),
   );
-  const undoLast = useCallback(() => {
-    const last = undoable.current.at(-1);
-    if (last) undo(last);
-    return last !== undefined;
-  }, [undo]);
-  useKeys((event) => event.key === "z" && undoLast() && event.preventDefault(), "everywhere", true);
-  const spoken = useMemo(() => ({ say, undoLast }), [say, undoLast]);
+  const spoken = useMemo(
+    () => ({
+      say: ({ text }: { text: string }) => say(text),
+      change: changes.do.bind(changes),
+      undoLast: changes.undoLast.bind(changes),
+    }),
+    [say, changes],
+  );
+  const { undoLast } = spoken;
+  useKeys((event) => asksToUndo(event) && undoLast() && event.preventDefault(), "everywhere", true);
   return (
     <Context value={spoken}>
       {children}
       <div role="status" aria-label={t.notes} className="note-place">
         {notes.map((note) => (
-          <Line key={note.at} note={note} onGone={drop} onUndo={undo} />
+          <Line key={note.at} note={note} onGone={drop} onUndo={undoLast} />
         ))}
       </div>
     </Context>
   );
 }
 
-function Line({ note, onGone, onUndo }: { note: Said; onGone: (note: Said) => void; onUndo: (note: Said) => void }) {
+function Line({ note, onGone, onUndo }: { note: Said; onGone: (note: Said) => void; onUndo: () => void }) {
   const [held, setHeld] = useState(false); // by the mouse or the focus: somebody is about to use it
   useEffect(() => {
     if (held) return;
@@ -92,8 +88,8 @@ function Line({ note, onGone, onUndo }: { note: Said; onGone: (note: Said) => vo
       onBlur={() => setHeld(false)}
     >
       <p>{note.text}</p>
-      {note.undo && (
-        <Button size="compact-sm" variant="white" title={t.undoKey} onClick={() => onUndo(note)}>
+      {note.undoable && (
+        <Button size="compact-sm" variant="white" title={t.undoKey} onClick={onUndo}>
           {t.undo}
         </Button>
       )}

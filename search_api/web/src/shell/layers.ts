@@ -43,6 +43,10 @@ function takenByField({ key, target }: KeyboardEvent): boolean {
   return target.matches(WRITTEN_IN) || (key.startsWith("Arrow") && target.closest(MOVED_BY_ARROWS) !== null);
 }
 
+/** Ctrl+Z or ⌘Z, pressed and not held: a key that is held would undo all. */
+export const asksToUndo = (event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "repeat">): boolean =>
+  event.key === "z" && (event.ctrlKey || event.metaKey) && !event.repeat;
+
 /** The layer that a component stands in. */
 export const LayerContext = createContext<Layer | null>(null);
 

@@ -1,39 +1,37 @@
 // What a person says of a photo: stars, caption, tags; and that it should leave the library.
 
 import { Button, Rating, TagsInput, Textarea } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Pencil } from "lucide-react";
 import { useEffect, useState } from "react";
 
 import { answer, asApiError, client, type Photo } from "../api/client";
 import { facetsOptions, tagsOptions, useMay } from "../api/library";
-import { useSearchSoon } from "../search/refresh";
-import { useKeys } from "../shell/layers";
-import { useNote, useUndo } from "../shell/Notes";
+import { useChanged, useStep } from "../selection/bulk";
+import { asksToUndo, useKeys } from "../shell/layers";
+import { useChange, useNote, useUndo } from "../shell/Notes";
 import { tagPill } from "../shell/TagPill";
 import { t } from "../texts";
-
-const AT_ONCE = ["photo", "tags", "status", "hidden"];
-
-/** After a change: the photo at once, search as soon as it knows. */
-export function useChanged() {
-  const queries = useQueryClient();
-  const searchSoon = useSearchSoon();
-  return async () => {
-    searchSoon();
-    await Promise.all(AT_ONCE.map((key) => queries.invalidateQueries({ queryKey: [key] })));
-  };
-}
 
 // Captions that were begun and not kept yet, by photo: who looks at another photo in between finds them again.
 const drafts = new Map<string, string>();
 
+/** With no words: take back what was written. */
+function wrote(photoId: string, text: string) {
+  const params = { path: { photo_id: photoId } };
+  return answer(
+    text
+      ? client.PUT("/api/v1/images/{photo_id}/caption", { params, body: { text } })
+      : client.DELETE("/api/v1/images/{photo_id}/caption", { params }),
+  );
+}
+
 export function Caption({ photo }: { photo: Photo }) {
+  const change = useChange();
   const changed = useChanged();
   const note = useNote();
   const may = useMay("write");
   const [text, setText] = useState<string | null>(drafts.get(photo.photo_id) ?? null); // null: not being written
-  const path = { photo_id: photo.photo_id };
   const write = (words: string) => {
     drafts.set(photo.photo_id, words);
     setText(words);
@@ -45,21 +43,19 @@ export function Caption({ photo }: { photo: Photo }) {
   const save = async () => {
     const written = (text ?? "").trim();
     try {
-      if (written) await answer(client.PUT("/api/v1/images/{photo_id}/caption", { params: { path }, body: { text: written } }));
-      else await answer(client.DELETE("/api/v1/images/{photo_id}/caption", { params: { path } }));
-      drop();
-      note({
-        text: t.edits.captioned(photo.file_name, written !== ""),
-        undo: async () => {
-          // What was written of another photo of the stack, or a model said, shows again by itself.
-          const { caption } = await answer(client.DELETE("/api/v1/images/{photo_id}/caption", { params: { path } }));
-          const before = photo.caption_source === "written" ? photo.caption : null;
-          if (before && before !== caption)
-            await answer(client.PUT("/api/v1/images/{photo_id}/caption", { params: { path }, body: { text: before } }));
-          await changed();
-        },
+      await change(async () => {
+        const { before } = await wrote(photo.photo_id, written);
+        void changed();
+        if ((before ?? "") === written) return null;
+        return {
+          text: t.edits.captioned(photo.file_name, written !== ""),
+          undo: async () => {
+            await wrote(photo.photo_id, before ?? "");
+            void changed();
+          },
+        };
       });
-      await changed();
+      if ((drafts.get(photo.photo_id) ?? text) === text) drop(); // else somebody writes on
     } catch (error) {
       note({ text: asApiError(error).message });
     }
@@ -122,32 +118,30 @@ export function Caption({ photo }: { photo: Photo }) {
 }
 
 export function Stars({ photo }: { photo: Photo }) {
-  const changed = useChanged();
+  const change = useChange();
+  const step = useStep();
   const note = useNote();
   const may = useMay("write");
   const [given, setGiven] = useState(photo.rating ?? null);
   useEffect(() => setGiven(photo.rating ?? null), [photo.rating]);
-  const path = { photo_id: photo.photo_id };
-  const put = (rating: number | null) =>
-    answer(client.PUT("/api/v1/images/{photo_id}/rating", { params: { path }, body: { rating } }));
   const give = async (stars: number) => {
     const before = given;
     const rating = stars || null;
     if (rating === before) return;
     setGiven(rating);
     try {
-      await put(rating);
-      note({
-        text: t.edits.rated(stars, photo.file_name),
-        undo: async () => {
-          // The file may have said it: then it was not given.
-          const { rating: said } = await answer(client.DELETE("/api/v1/images/{photo_id}/rating", { params: { path } }));
-          if (said !== before) await put(before);
-          setGiven(before);
-          await changed();
-        },
+      await change(async () => {
+        const done = await step({ photo_ids: [photo.photo_id], step: { do: "rate", rating } }, () => t.edits.rated(stars, photo.file_name));
+        return (
+          done && {
+            ...done,
+            undo: async () => {
+              await done.undo?.();
+              setGiven(before);
+            },
+          }
+        );
       });
-      await changed();
     } catch (error) {
       setGiven(photo.rating ?? null);
       note({ text: asApiError(error).message });
@@ -169,42 +163,29 @@ export function Stars({ photo }: { photo: Photo }) {
 }
 
 export function Tags({ photo }: { photo: Photo }) {
-  const changed = useChanged();
+  const change = useChange();
+  const step = useStep();
   const note = useNote();
   const may = useMay("write");
-  const queries = useQueryClient();
   const undoLast = useUndo();
-  const path = { photo_id: photo.photo_id };
   const { data } = useQuery(tagsOptions(photo.photo_id));
   const { data: facets } = useQuery(facetsOptions);
   const given = data?.tags ?? [];
   if (!may) return given.length ? <p>{given.join(", ")}</p> : null;
-  const add = async (tags: string[]) =>
-    tags.length && (await answer(client.POST("/api/v1/images/{photo_id}/tags", { params: { path }, body: { tags } })));
-  const takeOff = async (tag: string[]) =>
-    tag.length && (await answer(client.DELETE("/api/v1/images/{photo_id}/tags", { params: { path, query: { tag } } })));
-  const change = async (next: string[]) => {
+  const put = async (doing: "tag" | "untag", tags: string[]) => {
+    if (tags.length === 0) return;
+    const [added, gone] = doing === "tag" ? [tags, []] : [[], tags];
     try {
-      // What it has now, not what is shown: one that it had already is not taken off by going back.
-      const { tags: before } = await queries.fetchQuery({ ...tagsOptions(photo.photo_id), staleTime: 0 });
-      const added = next.filter((tag) => !given.includes(tag) && !before.includes(tag));
-      const gone = given.filter((tag) => !next.includes(tag) && before.includes(tag));
-      await add(added);
-      await takeOff(gone);
-      if (added.length + gone.length > 0) {
-        note({
-          text: t.edits.tagged(added, gone, photo.file_name),
-          undo: async () => {
-            await takeOff(added);
-            await add(gone);
-            await changed();
-          },
-        });
-      }
-      await changed();
+      await change(() =>
+        step({ photo_ids: [photo.photo_id], step: { do: doing, tags } }, () => t.edits.tagged(added, gone, photo.file_name)),
+      );
     } catch (error) {
       note({ text: asApiError(error).message });
     }
+  };
+  const become = (next: string[]) => {
+    void put("tag", next.filter((tag) => !given.includes(tag)));
+    void put("untag", given.filter((tag) => !next.includes(tag)));
   };
   return (
     <TagsInput
@@ -214,10 +195,10 @@ export function Tags({ photo }: { photo: Photo }) {
       value={given}
       data={facets?.tags.map((tag) => tag.value) ?? []}
       renderPill={tagPill}
-      onChange={(next) => void change(next)}
+      onChange={become}
       // A field without words has nothing of its own to undo.
       onKeyDown={(event) => {
-        if (event.key === "z" && (event.ctrlKey || event.metaKey) && !event.currentTarget.value && undoLast()) event.preventDefault();
+        if (asksToUndo(event.nativeEvent) && !event.currentTarget.value && undoLast()) event.preventDefault();
       }}
       clearable={false}
       comboboxProps={{ zIndex: 500 }}
@@ -227,19 +208,12 @@ export function Tags({ photo }: { photo: Photo }) {
 
 /** Remove photos from the library, and say whether they are; the way back stands in the note. */
 export function useHide() {
-  const changed = useChanged();
+  const change = useChange();
+  const step = useStep();
   const note = useNote();
   return async (photoIds: string[]): Promise<boolean> => {
     try {
-      const { photo_ids: hidden } = await answer(client.POST("/api/v1/hidden", { body: { photo_ids: photoIds } }));
-      note({
-        text: t.edits.hidden(hidden.length),
-        undo: async () => {
-          await answer(client.POST("/api/v1/hidden/show", { body: { photo_ids: hidden } }));
-          await changed();
-        },
-      });
-      void changed();
+      await change(() => step({ photo_ids: photoIds, step: { do: "hide" } }, t.edits.hidden));
       return true;
     } catch (error) {
       note({ text: asApiError(error).message });

@@ -16,7 +16,7 @@ import { t } from "../texts";
 import { address } from "../view";
 import { bytes, exposure, moment, number, offset, position, wallClock } from "../wording";
 import { Caption, Stars, Tags } from "./Edits";
-import { Stack, useStackChange } from "./Stack";
+import { Stack } from "./Stack";
 
 interface Props {
   card: PhotoCard | undefined;
@@ -31,22 +31,13 @@ interface Props {
 
 export function Facts({ card, photo, error, onSimilar, onDissimilar, onHide, onStacksChanged }: Props) {
   const may = useMay("write");
-  const change = useStackChange(card?.photo_id ?? "", onStacksChanged);
   return (
     <aside className="facts">
       <h2>{card ? card.title || card.file_name : ""}</h2>
       {photo ? <Caption photo={photo} /> : card?.caption && <p className="caption">{card.caption}</p>}
       {photo && <Stars photo={photo} />}
-      <div role="status" className={error || card?.offline || change.said ? "notice" : undefined}>
-        {error ? asApiError(error).message : (change.said ?? (card?.offline ? t.photo.unreachable : null))}
-        {change.undo && (
-          <>
-            {" "}
-            <Button size="compact-sm" variant="light" onClick={change.undo}>
-              {t.undo}
-            </Button>
-          </>
-        )}
+      <div role="status" className={error || card?.offline ? "notice" : undefined}>
+        {error ? asApiError(error).message : card?.offline ? t.photo.unreachable : null}
       </div>
       {photo?.warning_notes?.map((note) => (
         <p key={note.code} className="notice warning">
@@ -68,7 +59,7 @@ export function Facts({ card, photo, error, onSimilar, onDissimilar, onHide, onS
           </Button>
         )}
       </div>
-      {photo?.stack && <Stack photo={photo} change={change} />}
+      {photo?.stack && <Stack photo={photo} onChanged={onStacksChanged} />}
       {photo && <Known photo={photo} />}
       {photo?.location && <TakenAt location={photo.location} />}
       {photo && <Tags photo={photo} />}

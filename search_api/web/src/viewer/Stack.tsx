@@ -6,26 +6,19 @@ import { useState } from "react";
 
 import { answer, asApiError, client, type Photo } from "../api/client";
 import { stackOptions } from "../api/library";
+import { useChange, useNote } from "../shell/Notes";
 import { t } from "../texts";
 import { PictureLink } from "./Facts";
 
-type Action = "cover" | "takeOut" | "apart" | "together";
-
-export interface StackChange {
-  said: string | null;
-  undo: (() => void) | null;
-  busy: boolean;
-  make: (action: Action) => void;
-}
+type Action = "cover" | "takeOut" | "apart";
 
 const DONE: Record<Action, string> = {
   cover: t.stack.coverDone,
   takeOut: t.stack.takeOutDone,
   apart: t.stack.apartDone,
-  together: t.stack.together,
 };
 
-async function ask(action: Action, photoId: string): Promise<unknown> {
+async function ask(action: Action | "together", photoId: string): Promise<unknown> {
   const params = { path: { photo_id: photoId } };
   switch (action) {
     case "cover":
@@ -39,42 +32,47 @@ async function ask(action: Action, photoId: string): Promise<unknown> {
   }
 }
 
-/** Changes of a photo's stack: what became of them, and the way back where there is one. */
-export function useStackChange(photoId: string, onChanged: () => void): StackChange {
+export function Stack({ photo, onChanged }: { photo: Photo; onChanged: () => void }) {
   const queries = useQueryClient();
-  const [said, setSaid] = useState<string | null>(null);
-  const [separated, setSeparated] = useState(false);
+  const change = useChange();
+  const note = useNote();
   const [busy, setBusy] = useState(false);
+  const { data: stack } = useQuery(stackOptions(photo.photo_id));
+  if (!stack) return null;
+  const cover = stack.photos[0]?.photo_id;
   const make = async (action: Action) => {
+    const refresh = () => {
+      onChanged();
+      void queries.invalidateQueries({ queryKey: ["photo"] });
+      // A photo that stands alone now has no stack to ask for.
+      void queries.invalidateQueries({ queryKey: ["stack"], refetchType: action === "cover" ? "active" : "none" });
+    };
     setBusy(true);
     try {
-      await ask(action, photoId);
-      onChanged();
-      setSaid(DONE[action]);
-      setSeparated(action === "apart" || action === "takeOut");
-      await Promise.all([
-        queries.invalidateQueries({ queryKey: ["photo"] }),
-        // A photo that stands alone now has no stack to ask for.
-        queries.invalidateQueries({ queryKey: ["stack"], refetchType: action === "cover" ? "active" : "none" }),
-      ]);
+      await change(async () => {
+        await ask(action, photo.photo_id);
+        refresh();
+        return {
+          text: DONE[action],
+          undo: async () => {
+            if (action !== "cover") await ask("together", photo.photo_id);
+            else if (cover) await ask("cover", cover);
+            refresh();
+          },
+        };
+      });
     } catch (error) {
-      setSaid(asApiError(error).message);
+      note({ text: asApiError(error).message });
     } finally {
       setBusy(false);
     }
   };
-  return { said, busy, make: (action) => void make(action), undo: separated ? () => void make("together") : null };
-}
-
-export function Stack({ photo, change }: { photo: Photo; change: StackChange }) {
-  const { data: stack } = useQuery(stackOptions(photo.photo_id));
-  if (!stack) return null;
   const title =
     stack.kind === "raw_jpeg" ? t.stack.rawJpeg(stack.photos.length)
     : stack.kind === "edit" ? t.stack.edit(stack.photos.length)
     : t.stack.burst(stack.photos.length);
   const button = (action: Action, text: string) => (
-    <Button size="compact-sm" variant="default" disabled={change.busy} onClick={() => change.make(action)}>
+    <Button size="compact-sm" variant="default" disabled={busy} onClick={() => void make(action)}>
       {text}
     </Button>
   );
