@@ -55,6 +55,7 @@ describe("changes", () => {
     await rest();
     expect(log).toEqual(["did old"]);
     await changes.do(() => Promise.resolve(null));
+    await expect(changes.do(() => Promise.reject(busy))).rejects.toBe(busy);
     changes.undoLast();
     await rest();
     expect(log).toEqual(["did old", "undid old"]);
