@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from resources.errors import CODES, LoupeError
+from resources.manifest.collections import NAME_PATTERN
 from search_api.callers import Caller
 from search_api.schemas.errors import ErrorReply
 
@@ -127,7 +128,7 @@ def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     problems = [
         # `input` is left out: it may be the bytes of an upload or a path.
-        {"field": ".".join(str(part) for part in _without_source(problem["loc"])), "problem": problem["msg"]}
+        {"field": ".".join(str(part) for part in _without_source(problem["loc"])), "problem": _said(problem)}
         for problem in error.errors()
     ]
     first = problems[0] if problems else {"field": "", "problem": "not understood"}
@@ -135,6 +136,12 @@ def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     return loupe_reply(
         LoupeError("INVALID_REQUEST", f"The request cannot be used. {where}{first['problem']}.", problems=problems)
     )
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    if problem.get("ctx", {}).get("pattern") == NAME_PATTERN:
+        return "A name can have no / and no line ends"
+    return str(problem["msg"])
 
 
 def on_http_exception(request: Request, error: Exception) -> JSONResponse:

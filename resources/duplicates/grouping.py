@@ -125,7 +125,7 @@ def ranked(tier: Tier, members: Collection[Candidate]) -> tuple[list[Candidate],
     Reasons: "raw", "more_pixels", "from_the_camera" (date and camera are in the file), "sharper", "less_compressed",
     "given" (stars, tags, collections), "earlier" (in the library for longer).
     """
-    rules = _FRAMES if tier == "burst" else _COPIES
+    rules = _RULES.get(tier, _COPIES)
     most = max(member.pixels for member in members)
     sharpest = max((member.sharpness or 0.0 for member in members), default=0.0)
     marks = {member.photo_id: {name: rule(member, most, sharpest) for name, rule in rules} for member in members}
@@ -157,4 +157,7 @@ _BYTES: _Rule = (
 )
 
 _COPIES: Sequence[_Rule] = (_RAW, _PIXELS, _CAMERA, _GIVEN, _BYTES)
+# Of equal pixels no file is the better picture, whatever its size.
+_EQUALS: Sequence[_Rule] = (_CAMERA, _GIVEN)
 _FRAMES: Sequence[_Rule] = (_GIVEN, _SHARP, _RAW, _PIXELS)
+_RULES: Mapping[Tier, Sequence[_Rule]] = {"same_pixels": _EQUALS, "burst": _FRAMES}

@@ -173,10 +173,17 @@ def test_the_focus_never_hides_below_the_bar(page: Any) -> None:
 
 
 def test_photos_stay_while_a_query_is_half_written_or_cannot_be_asked_anew(page: Any, console: list[str]) -> None:
+    page.set_viewport_size({"width": 700, "height": 400})
+    page.mouse.move(350, 300)
+    page.mouse.wheel(0, 500)
+    title(page).not_to_be_in_viewport()
     search_box(page).fill("camera:")
     page.wait_for_url("**q=camera*")
-    expect(page.get_by_role("main").get_by_role("status")).not_to_be_empty()
+    said = page.get_by_role("main").get_by_role("status")
+    expect(said).not_to_be_empty()
+    expect(said).to_be_in_viewport()
     expect(photos(page)).to_have_count(8)
+    page.set_viewport_size({"width": 1280, "height": 800})
     search_box(page).fill("")
     page.wait_for_url(lambda address: "q=" not in address)
     page.route("**/api/v1/search", lambda route: route.fulfill(status=500, json={"error": {"message": "Worn out."}}))

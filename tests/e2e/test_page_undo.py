@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from served_page import choose, chosen, photo_link, playwright, title
+from served_page import choose, chosen, names, photo_link, photos, playwright, title
 from small_library import SmallLibrary
 
 from resources.manifest import collections, given_ratings, tags
@@ -126,6 +126,25 @@ def test_each_change_to_one_photo_is_undone_step_by_step(page: Any, small: Small
     _undo(page, "4 stars for red.jpg now.")
     expect(viewer.get_by_role("radio", name="2 stars")).to_be_checked()
     assert _said(small) == before
+
+
+def test_stars_reach_the_photo_that_is_shown_before_all_is_known_of_it(page: Any, small: SmallLibrary) -> None:
+    held: list[Any] = []
+    page.route(re.compile(r"/api/v1/images/[^/]+$"), lambda route: held.append(route))
+    shown = names(page)[:3]
+    photos(page).first.click()
+    viewer = page.get_by_role("dialog")
+    viewer.get_by_role("button", name="Close", exact=True).wait_for()
+    for stars in ("5", "1", "4"):
+        page.keyboard.press(stars)
+        page.keyboard.press("ArrowRight")
+    expect(_notes(page)).to_contain_text(f"4 stars for {shown[2]} now.")
+    with small.library.manifest.read() as tx:
+        given = dict(tx.execute("SELECT photo_id, rating FROM given_ratings").fetchall())
+    assert [given.get(small.photo_id(name)) for name in shown] == [5, 1, 4]
+    page.unroute_all(behavior="ignoreErrors")
+    for name, stars in zip(reversed(shown), ("4", "1", "5"), strict=True):
+        _undo(page, f"{stars} {'star' if stars == '1' else 'stars'} for {name} now.")
 
 
 def test_stars_that_nobody_gave_and_a_caption_of_ones_own_come_back(page: Any, small: SmallLibrary) -> None:

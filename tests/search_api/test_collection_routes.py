@@ -88,7 +88,9 @@ def test_a_collection_is_renamed_and_given_a_cover(http: TestClient, own: SmallL
     made(http, "Old", photo_ids=[own.photo_id("red.jpg"), own.photo_id("green.jpg")])
     made(http, "Taken")
     assert error(http.patch(f"{URL}/Old", json={"name": "Taken"})) == (409, "COLLECTION_EXISTS")
-    assert error(http.patch(f"{URL}/Old", json={"name": "a/b"})) == (422, "INVALID_REQUEST")
+    refused = http.patch(f"{URL}/Old", json={"name": "a/b"})
+    assert error(refused) == (422, "INVALID_REQUEST")
+    assert "A name can have no / and no line ends." in refused.json()["error"]["message"]
     outside = {"cover_photo_id": own.photo_id("gold.jpg")}
     assert error(http.patch(f"{URL}/Old", json=outside)) == (404, "PHOTO_NOT_FOUND")
     changed = http.patch(f"{URL}/Old", json={"name": "New", "cover_photo_id": own.photo_id("red.jpg")}).json()

@@ -62,6 +62,12 @@ def test_the_better_copy_is_proposed_and_why(better: Candidate, worse: dict[str,
     assert reasons[0] == reason
 
 
+def test_of_equal_pixels_a_larger_file_is_no_better_and_the_earlier_stays() -> None:
+    copy = replace(PHOTO, photo_id="0", size_bytes=PHOTO.size_bytes + 2, created_at=datetime(2024, 7, 1))
+    assert ranked("same_pixels", [copy, PHOTO]) == ([PHOTO, copy], ("earlier",))
+    assert ranked("same_pixels", [replace(copy, given=1), PHOTO])[1] == ("given",)
+
+
 def test_of_a_burst_the_sharper_frame_is_proposed_unless_a_person_chose_one() -> None:
     frames = [replace(PHOTO, photo_id=name, sharpness=value) for name, value in (("a", 40.0), ("b", 90.0), ("c", 70.0))]
     assert next(each.photo_id for each in ranked("burst", frames)[0]) == "b"

@@ -70,6 +70,10 @@ export function SearchPage() {
   // A query that is half written is no reason to take away what is shown, nor is a list that could not be asked anew.
   const kept = failed && (first.data !== undefined || (shown !== null && failed.status >= 400 && failed.status < 500 && failed.code.startsWith("QUERY_")));
   const error = kept ? null : failed;
+  const unread = kept ? asked.key : null;
+  useEffect(() => {
+    if (unread) window.scrollTo({ top: 0 }); // where it is said
+  }, [unread]);
   const waiting = first.isPending && first.failureReason ? asApiError(first.failureReason).code : null;
   const opening = waiting === "INDEX_LOADING";
   const starting = waiting === "MODEL_LOADING" || (wordsOnly && first.data?.total === 0);

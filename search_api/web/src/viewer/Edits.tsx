@@ -1,14 +1,14 @@
 // What a person says of a photo: stars, caption, tags; and that it should leave the library.
 
 import { Button, Rating, TagsInput, Textarea } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Pencil } from "lucide-react";
 import { useEffect, useState } from "react";
 
 import { answer, asApiError, client, type Photo } from "../api/client";
-import { facetsOptions, tagsOptions, useMay } from "../api/library";
+import { facetsOptions, photoOptions, tagsOptions, useMay } from "../api/library";
 import { useChanged, useStep } from "../selection/bulk";
-import { asksToUndo, useKeys } from "../shell/layers";
+import { asksToUndo } from "../shell/layers";
 import { useChange, useNote, useUndo } from "../shell/Notes";
 import { tagPill } from "../shell/TagPill";
 import { t } from "../texts";
@@ -117,47 +117,36 @@ export function Caption({ photo }: { photo: Photo }) {
   );
 }
 
-export function Stars({ photo }: { photo: Photo }) {
+/** Give a photo stars, 0 for none. They show at once where the photo is known. */
+export function useRate() {
   const change = useChange();
   const step = useStep();
   const note = useNote();
-  const may = useMay("write");
-  const [given, setGiven] = useState(photo.rating ?? null);
-  useEffect(() => setGiven(photo.rating ?? null), [photo.rating]);
-  const give = async (stars: number) => {
-    const before = given;
+  const queries = useQueryClient();
+  return async (photoId: string, name: string, stars: number) => {
+    const { queryKey } = photoOptions(photoId);
     const rating = stars || null;
-    if (rating === before) return;
-    setGiven(rating);
+    queries.setQueryData(queryKey, (photo) => photo && { ...photo, rating });
     try {
-      await change(async () => {
-        const done = await step({ photo_ids: [photo.photo_id], step: { do: "rate", rating } }, () => t.edits.rated(stars, photo.file_name));
-        return (
-          done && {
-            ...done,
-            undo: async () => {
-              await done.undo?.();
-              setGiven(before);
-            },
-          }
-        );
-      });
+      await change(() => step({ photo_ids: [photoId], step: { do: "rate", rating } }, () => t.edits.rated(stars, name)));
     } catch (error) {
-      setGiven(photo.rating ?? null);
+      void queries.invalidateQueries({ queryKey });
       note({ text: asApiError(error).message });
     }
   };
-  useKeys((event) => {
-    if (may && /^[1-5]$/.test(event.key)) void give(Number(event.key));
-  });
+}
+
+export function Stars({ photo }: { photo: Photo }) {
+  const rate = useRate();
+  const may = useMay("write");
   return (
     <Rating
       aria-label={t.photo.rating}
-      value={Math.max(given ?? 0, 0)}
+      value={Math.max(photo.rating ?? 0, 0)}
       readOnly={!may}
       allowClear
       getSymbolLabel={(value) => t.edits.stars(value)}
-      onChange={(value) => void give(value)}
+      onChange={(value) => void rate(photo.photo_id, photo.file_name, value)}
     />
   );
 }

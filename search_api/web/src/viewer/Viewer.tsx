@@ -7,14 +7,14 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { useView } from "../address";
 import type { PhotoCard } from "../api/client";
-import { photoOptions } from "../api/library";
+import { photoOptions, useMay } from "../api/library";
 import { BESIDE_WORDS, withoutPart, withPart } from "../search/parts";
 import { BLOCK, type Search } from "../search/asked";
 import { blockOptions } from "../search/request";
 import { usePicture } from "../search/picture";
 import { LayerContext, useKeys, useLayer } from "../shell/layers";
 import { t } from "../texts";
-import { useHide } from "./Edits";
+import { useHide, useRate } from "./Edits";
 import { Facts } from "./Facts";
 import { Stage } from "./Stage";
 
@@ -34,6 +34,8 @@ export function Viewer({ photoId, search, total, around, onClosed, onStacksChang
   const { view, show, go } = useView();
   const { setPicture } = usePicture();
   const hide = useHide();
+  const rate = useRate();
+  const may = useMay("write");
   const [first] = useState(photoId);
   const [info, setInfo] = useState(true);
   const { data: photo, error } = useQuery(photoOptions(photoId));
@@ -70,6 +72,8 @@ export function Viewer({ photoId, search, total, around, onClosed, onStacksChang
     else if (event.key === "i") setInfo((before) => !before);
     else if (event.key === "l") similar();
     else if (event.key === "L") dissimilar();
+    // Of the photo that is shown, whether all is known of it yet or not.
+    else if (may && /^[1-5]$/.test(event.key)) void rate(photoId, shown?.file_name ?? "", Number(event.key));
   }, layer);
   // The next picture is there before it is asked for.
   useEffect(() => {
