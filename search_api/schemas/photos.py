@@ -123,6 +123,7 @@ class Photo(PhotoCard):
     mime: str | None = None
     size_bytes: int | None = None
     added_at: datetime = Field(description="UTC.")
+    hidden_at: datetime | None = Field(None, description="UTC; set when it was removed from the library.")
     taken_at_offset_min: int | None = Field(
         None, description="Minutes east of UTC of `taken_at`, when the camera said."
     )

@@ -91,6 +91,10 @@ def test_what_is_yet_to_be_compared_is_compared_when_asked_for(page: Any, small:
     main = page.get_by_role("main")
     main.get_by_role("button", name="Compare them now").click()
     main.get_by_role("status").get_by_text("Looking for duplicates").wait_for()
+    expect(main.get_by_role("status").filter(has_text="Looking for duplicates")).to_be_focused()
+    page.reload()  # the run goes on
+    main.get_by_role("status").get_by_text("Looking for duplicates").wait_for()
+    expect(main.get_by_role("button", name="Compare them now")).to_have_count(0)
     clip = small.library.clip()
     gpu = GpuResource(small.settings)
     model = ContentModel(result_key(clip), clip.input_spec, lambda: load_clip(small.settings, clip.name, gpu))
@@ -99,3 +103,4 @@ def test_what_is_yet_to_be_compared_is_compared_when_asked_for(page: Any, small:
         jobs.finish(tx, "run-compare", "done")
     page.get_by_role("region", name="One photo in several files").wait_for()
     expect(main.get_by_text("yet to be compared")).to_have_count(0)
+    expect(page.get_by_role("link", name="Skip to")).not_to_be_focused()

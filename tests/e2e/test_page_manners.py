@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from served_page import choose, chosen, names, photo_link, photos, playwright, search_box, title
+from small_library import SmallLibrary
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 expect = playwright.expect
@@ -115,6 +116,34 @@ def test_an_address_that_is_none_says_so_and_leads_back(page: Any, url: str, con
     photos(page).first.wait_for()
     assert len(console) == 1
     assert "404" in console.pop()
+
+
+def test_a_removed_photo_says_that_it_is_and_is_brought_back(page: Any, url: str, small: SmallLibrary) -> None:
+    photo_id = small.photo_id("gold.jpg")
+    httpx.post(f"{url}/api/v1/hidden", json={"photo_ids": [photo_id]}, timeout=60).raise_for_status()
+    page.goto(f"{url}/?photo={photo_id}")
+    dialog = page.get_by_role("dialog")
+    said = dialog.get_by_text("You removed this photo from your library on")
+    said.wait_for()
+    remove = dialog.get_by_role("button", name="Remove from the library")
+    expect(remove).to_have_count(0)
+    dialog.get_by_role("button", name="Bring it back").click()
+    remove.wait_for()
+    expect(said).to_have_count(0)
+    assert httpx.get(f"{url}/api/v1/images/{photo_id}", timeout=60).json()["hidden_at"] is None
+
+
+@pytest.mark.parametrize("photo_id", ["00000000-0000-4000-8000-000000000000", "none"])
+def test_the_address_of_no_photo_says_so(page: Any, url: str, console: list[str], photo_id: str) -> None:
+    page.goto(f"{url}/?photo={photo_id}")
+    dialog = page.get_by_role("dialog", name="This photo is not in your library")
+    expect(dialog.get_by_role("heading")).to_have_text("This photo is not in your library")
+    assert console, "the browser tells of the reply"
+    assert all("404" in line or "422" in line for line in console), console
+    console.clear()
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_have_count(0)
+    photos(page).first.wait_for()
 
 
 def test_a_kept_search_that_is_changed_is_another_search(page: Any, url: str) -> None:

@@ -12,7 +12,7 @@ from running_app import wait_until
 from served_page import names, playwright, search_box, title
 from small_library import PRESET, SmallLibrary
 
-from resources.manifest import projections
+from resources.manifest import jobs, projections
 from search_api.page import BUILT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -210,6 +210,30 @@ def test_a_map_that_is_drawn_anew_or_gone_is_told(page: Any, small: SmallLibrary
     assert any("503" in line for line in console), console
     assert all("404" in line or "503" in line for line in console), console
     console.clear()
+
+
+def test_a_drawing_that_works_already_is_shown_and_the_map_after_it(page: Any, small: SmallLibrary) -> None:
+    manifest = small.library.manifest
+
+    def started(route: Any) -> None:  # Dagster does not run here: its part is played
+        with manifest.write() as tx:
+            jobs.start(tx, "run-map", "refresh_map", None)
+        route.fulfill(status=202, json=page.request.get(f"{page.url.split('/map')[0]}/api/v1/jobs/run-map").json())
+
+    page.route("**/api/v1/map/draw", started)
+    _open(page)
+    main = page.get_by_role("main")
+    button = main.get_by_role("button", name="Draw it anew")
+    button.click()
+    drawing = main.get_by_role("status").filter(has_text="Drawing the map")
+    expect(drawing).to_be_focused()
+    page.reload()
+    drawing.wait_for()
+    expect(button).to_have_count(0)
+    draw_map(small, {**PLACES, "orange größe.jpg": (0.1, -0.6)})
+    with manifest.write() as tx:
+        jobs.finish(tx, "run-map", "done")
+    page.get_by_text("8 photos. Those that look alike").wait_for()
 
 
 def test_what_is_loaded_before_a_map_stays_small() -> None:

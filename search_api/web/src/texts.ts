@@ -221,6 +221,10 @@ export const t = {
     moreLikeThis: "More like this",
     lessLikeThis: "Less like this",
     similar: "Similar photos",
+    removed: (time: string) => `You removed this photo from your library on ${time}. Its files stay where they are.`,
+    bringBack: "Bring it back",
+    unknown: "This photo is not in your library",
+    unknownNote: "Its folder may have been taken out of the library, or the address is not whole.",
     unreachable:
       "The file cannot be reached now: its disk may be unplugged, or it was moved or deleted. Loupe kept this preview.",
     taken: "Taken",

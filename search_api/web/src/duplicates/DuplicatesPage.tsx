@@ -83,6 +83,7 @@ export function DuplicatesPage() {
         <div className="notice compare">
           <p>{t.duplicates.waiting}</p>
           <StartJob
+            kind="find_duplicates"
             label={t.duplicates.compare}
             working={t.activity.kinds.find_duplicates ?? t.progress.working}
             start={() => answer(client.POST("/api/v1/duplicates/find"))}

@@ -7,8 +7,8 @@ import { useState } from "react";
 import { answer, asApiError, client, type HiddenPhoto } from "../api/client";
 import { useMay } from "../api/library";
 import { copied, saved } from "../selection/save";
-import { useChanged } from "../selection/bulk";
-import { useChange, useNote } from "../shell/Notes";
+import { useRestore } from "../selection/bulk";
+import { useNote } from "../shell/Notes";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { folderOf, moment, nameOf } from "../wording";
@@ -25,12 +25,11 @@ export function Removed() {
   });
   const { data, hasNextPage, fetchNextPage, isFetchingNextPage } = asked;
   const may = useMay("write");
-  const changed = useChanged();
+  const bringBack = useRestore();
   const [busy, setBusy] = useState(false);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [problem, setProblem] = useState<string | null>(null);
   const say = useNote();
-  const change = useChange();
   const tryTo = async (act: () => Promise<void>) => {
     setProblem(null);
     setBusy(true);
@@ -58,21 +57,7 @@ export function Removed() {
   const paths = async () => (picked.length > 0 ? picked.flatMap((photo) => photo.paths) : await everyPath());
   const asText = (each: string[]) => each.map((path) => `${path}\n`).join("");
   const restore = async () => {
-    const body = { photo_ids: picked.map((photo) => photo.photo_id) };
-    await change(async () => {
-      const { photo_ids: restored } = await answer(client.POST("/api/v1/hidden/show", { body }));
-      void changed();
-      // Of a document the page that was asked for is enough; all of them may be more than one request takes.
-      const back = { photo_ids: body.photo_ids.filter((photoId) => restored.includes(photoId)) };
-      if (back.photo_ids.length === 0) return null;
-      return {
-        text: t.removed.restored(restored.length),
-        undo: async () => {
-          await answer(client.POST("/api/v1/hidden", { body: back }));
-          void changed();
-        },
-      };
-    });
+    await bringBack(picked.map((photo) => photo.photo_id));
     setChosen(new Set());
   };
   const copy = async () => {

@@ -381,6 +381,7 @@ function Waiting({ count, onDrawn }: { count: number; onDrawn: () => void }) {
 function Draw({ onDrawn, quiet = false }: { onDrawn: () => void; quiet?: boolean }) {
   return (
     <StartJob
+      kind="refresh_map"
       label={quiet ? t.map.drawAgain : t.map.draw}
       working={t.map.drawing}
       start={() => answer(client.POST("/api/v1/map/draw"))}

@@ -5,6 +5,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { answer, type Bulk, client, type Undoing } from "../api/client";
 import { useSearchSoon } from "../search/refresh";
 import type { Done } from "../shell/changes";
+import { useChange } from "../shell/Notes";
 import { t } from "../texts";
 
 /** Of more changes the API does not say what takes them back. */
@@ -32,6 +33,27 @@ export const doneWith = (text: string, undo: Undoing[] | undefined, after: () =>
         },
       }
     : { text: `${text} ${t.selection.noUndo}` };
+
+/** Bring removed photos back, and say that they are. */
+export function useRestore() {
+  const change = useChange();
+  const changed = useChanged();
+  return (photoIds: string[]) =>
+    change(async () => {
+      const { photo_ids: restored } = await answer(client.POST("/api/v1/hidden/show", { body: { photo_ids: photoIds } }));
+      void changed();
+      // Of a document the page that was asked for is enough; all of them may be more than one request takes.
+      const back = { photo_ids: photoIds.filter((photoId) => restored.includes(photoId)) };
+      if (back.photo_ids.length === 0) return null;
+      return {
+        text: t.removed.restored(restored.length),
+        undo: async () => {
+          await answer(client.POST("/api/v1/hidden", { body: back }));
+          void changed();
+        },
+      };
+    });
+}
 
 /** Do a step, for `useChange`; null where nothing is other than before. */
 export function useStep() {

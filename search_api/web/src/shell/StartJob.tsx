@@ -4,10 +4,12 @@ import { Button, Progress } from "@mantine/core";
 import { useCallback, useEffect, useRef, useState } from "react";
 
 import { asApiError, type Job } from "../api/client";
-import { ENDED, useFollowed, useMay } from "../api/library";
+import { ENDED, useFollowed, useJob, useMay } from "../api/library";
 import { t } from "../texts";
 
 interface Props {
+  /** Of the run: one that works already, begun wherever, is shown too. */
+  kind: string;
   label: string;
   /** What is said while it works. */
   working: string;
@@ -16,7 +18,7 @@ interface Props {
   quiet?: boolean;
 }
 
-export function StartJob({ label, working, start, onEnd, quiet = false }: Props) {
+export function StartJob({ kind, label, working, start, onEnd, quiet = false }: Props) {
   const may = useMay("write");
   const [job, setJob] = useState<Job | null>(null);
   const [said, setSaid] = useState<string | null>(null);
@@ -26,13 +28,28 @@ export function StartJob({ label, working, start, onEnd, quiet = false }: Props)
     latest.current = onEnd;
   });
   const ended = useCallback(() => latest.current(), []);
+  const running = useJob();
+  useEffect(() => {
+    if (running?.kind === kind && !ENDED.has(running.state))
+      setJob((before) => (before?.job_id === running.job_id ? before : running));
+  }, [running, kind]);
   const now = useFollowed(job, ended);
+  // Where the button was that had the focus.
+  const begun = useRef(false);
+  const place = useCallback((element: HTMLElement | null) => {
+    if (!element || !begun.current) return;
+    begun.current = false;
+    const at = document.activeElement;
+    if (!at || at === document.body) element.focus({ preventScroll: true });
+  }, []);
   const begin = async () => {
     setAsking(true);
     setSaid(null);
     try {
+      begun.current = true;
       setJob(await start());
     } catch (error) {
+      begun.current = false;
       setSaid(asApiError(error).message);
     } finally {
       setAsking(false);
@@ -41,7 +58,7 @@ export function StartJob({ label, working, start, onEnd, quiet = false }: Props)
   if (!may) return null;
   if (now && !ENDED.has(now.state)) {
     return (
-      <div className="job-begun" role="status">
+      <div ref={place} className="job-begun" role="status" tabIndex={-1}>
         <p>{now.state === "queued" ? t.progress.queued : working}</p>
         <Progress size={4} value={now.total > 0 ? (100 * now.done) / now.total : 100} animated={now.total === 0} aria-label={working} />
       </div>

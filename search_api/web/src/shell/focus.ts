@@ -3,15 +3,17 @@
 import { useEffect } from "react";
 
 const FOCUSABLE =
-  ':is(a[href], button:not(:disabled), input:not(:disabled, [hidden]), select, textarea, [tabindex="0"]):not([tabindex="-1"])';
+  ':is(a[href], button:not(:disabled), input:not(:disabled, [hidden]), select, textarea, [tabindex="0"]):not([tabindex="-1"], .skip-link)';
 
-/** Where an element stood: in which one, as which of its children, outwards. */
+/** Where an element stood: in which one, as which of its children, outwards, within the view. */
 type Way = { around: Element; at: number }[];
 
 function wayTo(element: Element): Way {
   const way: Way = [];
-  for (let inner = element; inner.parentElement && inner.parentElement !== document.body; inner = inner.parentElement)
+  for (let inner = element; inner.parentElement && inner.parentElement !== document.body; inner = inner.parentElement) {
     way.push({ around: inner.parentElement, at: [...inner.parentElement.children].indexOf(inner) });
+    if (inner.parentElement.id === "content") break;
+  }
   return way;
 }
 

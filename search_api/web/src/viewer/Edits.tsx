@@ -6,12 +6,19 @@ import { Pencil } from "lucide-react";
 import { useEffect, useState } from "react";
 
 import { answer, asApiError, client, type Photo } from "../api/client";
+<<<<<<< HEAD
 import { facetsOptions, photoOptions, tagsOptions, useMay } from "../api/library";
 import { useChanged, useStep } from "../selection/bulk";
 import { asksToUndo } from "../shell/layers";
+=======
+import { facetsOptions, tagsOptions, useMay } from "../api/library";
+import { useChanged, useRestore, useStep } from "../selection/bulk";
+import { asksToUndo, useKeys } from "../shell/layers";
+>>>>>>> wt-b
 import { useChange, useNote, useUndo } from "../shell/Notes";
 import { tagPill } from "../shell/TagPill";
 import { t } from "../texts";
+import { moment } from "../wording";
 
 // Captions that were begun and not kept yet, by photo: who looks at another photo in between finds them again.
 const drafts = new Map<string, string>();
@@ -209,4 +216,34 @@ export function useHide() {
       return false;
     }
   };
+}
+
+/** Of a photo that was removed: that it is, and the way back. */
+export function RemovedNote({ photo, since }: { photo: Photo; since: string }) {
+  const bringBack = useRestore();
+  const note = useNote();
+  const may = useMay("write");
+  const [busy, setBusy] = useState(false);
+  const restore = async () => {
+    setBusy(true);
+    try {
+      await bringBack([photo.photo_id]);
+    } catch (error) {
+      note({ text: asApiError(error).message });
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <div className="notice warning">
+      <p>{t.photo.removed(moment(since))}</p>
+      {may && (
+        <div className="buttons">
+          <Button disabled={busy} onClick={() => void restore()}>
+            {t.photo.bringBack}
+          </Button>
+        </div>
+      )}
+    </div>
+  );
 }

@@ -15,7 +15,7 @@ import { usePicture } from "../search/picture";
 import { t } from "../texts";
 import { address } from "../view";
 import { bytes, exposure, moment, number, offset, position, wallClock } from "../wording";
-import { Caption, Stars, Tags } from "./Edits";
+import { Caption, RemovedNote, Stars, Tags } from "./Edits";
 import { Stack } from "./Stack";
 
 interface Props {
@@ -34,6 +34,7 @@ export function Facts({ card, photo, error, onSimilar, onDissimilar, onHide, onS
   return (
     <aside className="facts">
       <h2>{card ? card.title || card.file_name : ""}</h2>
+      {photo?.hidden_at && <RemovedNote photo={photo} since={photo.hidden_at} />}
       {photo ? <Caption photo={photo} /> : card?.caption && <p className="caption">{card.caption}</p>}
       {photo && <Stars photo={photo} />}
       <div role="status" className={error || card?.offline ? "notice" : undefined}>
@@ -50,9 +51,11 @@ export function Facts({ card, photo, error, onSimilar, onDissimilar, onHide, onS
             {t.photo.openOriginal}
           </Button>
         )}
-        <Button variant="default" onClick={onSimilar}>
-          {t.photo.moreLikeThis}
-        </Button>
+        {!photo?.hidden_at && (
+          <Button variant="default" onClick={onSimilar}>
+            {t.photo.moreLikeThis}
+          </Button>
+        )}
         {photo?.searchable_by_content && (
           <Button variant="default" onClick={onDissimilar}>
             {t.photo.lessLikeThis}
@@ -65,7 +68,7 @@ export function Facts({ card, photo, error, onSimilar, onDissimilar, onHide, onS
       {photo && <Tags photo={photo} />}
       {photo && <Places photo={photo} />}
       {photo?.searchable_by_content && <Similar photoId={photo.photo_id} />}
-      {may && photo && (
+      {may && photo && !photo.hidden_at && (
         <Button className="hide" variant="subtle" color="gray" onClick={onHide}>
           {t.edits.hide}
         </Button>

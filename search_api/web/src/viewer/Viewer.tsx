@@ -1,17 +1,17 @@
 // One photo over the whole window: the picture, what is known about it, what belongs to it, what is like it.
 
-import { ActionIcon, Modal } from "@mantine/core";
+import { ActionIcon, Button, Modal } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { ChevronLeft, ChevronRight, Info, X } from "lucide-react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 
 import { useView } from "../address";
-import type { PhotoCard } from "../api/client";
+import { asApiError, type PhotoCard } from "../api/client";
 import { photoOptions, useMay } from "../api/library";
-import { BESIDE_WORDS, withoutPart, withPart } from "../search/parts";
 import { BLOCK, type Search } from "../search/asked";
-import { blockOptions } from "../search/request";
+import { BESIDE_WORDS, withoutPart, withPart } from "../search/parts";
 import { usePicture } from "../search/picture";
+import { blockOptions } from "../search/request";
 import { LayerContext, useKeys, useLayer } from "../shell/layers";
 import { t } from "../texts";
 import { useHide, useRate } from "./Edits";
@@ -80,61 +80,75 @@ export function Viewer({ photoId, search, total, around, onClosed, onStacksChang
     for (const neighbour of [next, previous]) if (neighbour) new Image().src = neighbour.preview_url;
   }, [next, previous]);
 
+  const unknown = !shown && error !== null && UNKNOWN.has(asApiError(error).status);
   const name = shown ? shown.title || shown.file_name : "";
   return (
     <Modal.Root opened onClose={close} closeOnEscape={false} fullScreen returnFocus={false} transitionProps={{ duration: 0 }}>
-      <Modal.Content className="viewer" aria-label={name || t.results.photos} radius={0}>
+      <Modal.Content className="viewer" aria-label={unknown ? t.photo.unknown : name || t.results.photos} radius={0}>
         <LayerContext value={layer}>
-          <div className={info ? "viewer-body" : "viewer-body without-facts"}>
-            <div className="viewer-stage">
-              <Stage photo={shown} photoId={photoId} />
-              <div className="viewer-bar">
-                <ActionIcon variant="transparent" size="lg" aria-label={t.photo.close} onClick={close} data-autofocus>
-                  <X aria-hidden="true" />
-                </ActionIcon>
-                <ActionIcon
-                  variant="transparent"
-                  size="lg"
-                  aria-label={t.photo.info}
-                  aria-pressed={info}
-                  onClick={() => setInfo(!info)}
-                >
-                  <Info aria-hidden="true" />
-                </ActionIcon>
+          {unknown ? (
+            <div className="message">
+              <h1>{t.photo.unknown}</h1>
+              <p>{t.photo.unknownNote}</p>
+              <Button onClick={close} data-autofocus>
+                {t.photo.close}
+              </Button>
+            </div>
+          ) : (
+            <div className={info ? "viewer-body" : "viewer-body without-facts"}>
+              <div className="viewer-stage">
+                <Stage photo={shown} photoId={photoId} />
+                <div className="viewer-bar">
+                  <ActionIcon variant="transparent" size="lg" aria-label={t.photo.close} onClick={close} data-autofocus>
+                    <X aria-hidden="true" />
+                  </ActionIcon>
+                  <ActionIcon
+                    variant="transparent"
+                    size="lg"
+                    aria-label={t.photo.info}
+                    aria-pressed={info}
+                    onClick={() => setInfo(!info)}
+                  >
+                    <Info aria-hidden="true" />
+                  </ActionIcon>
+                </div>
+                {previous && (
+                  <button type="button" className="step previous" aria-label={t.photo.previous} onClick={() => step(previous)}>
+                    <ChevronLeft aria-hidden="true" />
+                  </button>
+                )}
+                {next && (
+                  <button type="button" className="step next" aria-label={t.photo.next} onClick={() => step(next)}>
+                    <ChevronRight aria-hidden="true" />
+                  </button>
+                )}
               </div>
-              {previous && (
-                <button type="button" className="step previous" aria-label={t.photo.previous} onClick={() => step(previous)}>
-                  <ChevronLeft aria-hidden="true" />
-                </button>
-              )}
-              {next && (
-                <button type="button" className="step next" aria-label={t.photo.next} onClick={() => step(next)}>
-                  <ChevronRight aria-hidden="true" />
-                </button>
+              {info && (
+                <Facts
+                  key={photoId}
+                  card={shown}
+                  photo={photo?.photo_id === photoId ? photo : undefined}
+                  error={error}
+                  onSimilar={similar}
+                  onDissimilar={dissimilar}
+                  onHide={() => {
+                    void hide([photoId]);
+                    if (next ?? previous) step(next ?? previous);
+                    else close();
+                  }}
+                  onStacksChanged={onStacksChanged}
+                />
               )}
             </div>
-            {info && (
-              <Facts
-                key={photoId}
-                card={shown}
-                photo={photo?.photo_id === photoId ? photo : undefined}
-                error={error}
-                onSimilar={similar}
-                onDissimilar={dissimilar}
-                onHide={() => {
-                  void hide([photoId]);
-                  if (next ?? previous) step(next ?? previous);
-                  else close();
-                }}
-                onStacksChanged={onStacksChanged}
-              />
-            )}
-          </div>
+          )}
         </LayerContext>
       </Modal.Content>
     </Modal.Root>
   );
 }
+
+/** What the API answers to an id of no photo, and to what is no id. */
+const UNKNOWN: ReadonlySet<number> = new Set([404, 422]);
 
 type Beside = Pick<PhotoCard, "photo_id" | "preview_url">;
 
