@@ -6,15 +6,9 @@ import { Pencil } from "lucide-react";
 import { useEffect, useState } from "react";
 
 import { answer, asApiError, client, type Photo } from "../api/client";
-<<<<<<< HEAD
 import { facetsOptions, photoOptions, tagsOptions, useMay } from "../api/library";
-import { useChanged, useStep } from "../selection/bulk";
-import { asksToUndo } from "../shell/layers";
-=======
-import { facetsOptions, tagsOptions, useMay } from "../api/library";
 import { useChanged, useRestore, useStep } from "../selection/bulk";
-import { asksToUndo, useKeys } from "../shell/layers";
->>>>>>> wt-b
+import { asksToUndo } from "../shell/layers";
 import { useChange, useNote, useUndo } from "../shell/Notes";
 import { tagPill } from "../shell/TagPill";
 import { t } from "../texts";
