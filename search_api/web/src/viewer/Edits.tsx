@@ -3,7 +3,7 @@
 import { Button, Rating, TagsInput, Textarea } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Pencil } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 
 import { answer, asApiError, client, type Photo } from "../api/client";
 import { facetsOptions, photoOptions, tagsOptions, useMay } from "../api/library";
