@@ -150,3 +150,44 @@ def test_stopping_a_run_says_what_is_left(page: Any, small: SmallLibrary) -> Non
     said = page.get_by_role("status", name="Progress")
     expect(said).to_contain_text("Stopped; what is done is kept")
     expect(said).to_contain_text("Nothing is left to do.")
+
+
+def test_problem_files_are_asked_for_again_when_a_run_that_tried_them_has_ended(page: Any, small: SmallLibrary) -> None:
+    manifest = small.library.manifest
+    page.get_by_role("link", name="Problem files").click()
+    panel = page.get_by_role("tabpanel")
+
+    def tried(route: Any) -> None:  # Dagster does not run here: its part is played
+        reply = route.fetch()
+        with manifest.write() as tx:
+            jobs.start(tx, "run-again", "ingest", "1 folder")
+        route.fulfill(status=202, json={**reply.json(), "note": None})
+
+    page.route("**/api/v1/failures/retry", tried)
+    one = panel.get_by_role("button", name="Try again: text.jpg")
+    one.click()
+    expect(panel.get_by_role("status")).to_contain_text("Trying 1 file again now.")
+    expect(one).to_have_count(0)
+    page.get_by_role("region", name="Progress").wait_for()
+    with manifest.write() as tx:
+        tx.execute(
+            "UPDATE failures SET decoder_version = ?, attempts = 7 WHERE decoder_version = ''", [DECODER_VERSION]
+        )
+        jobs.finish(tx, "run-again", "done")
+    one.wait_for()
+    panel.get_by_text("Tried 7 times").wait_for()
+    expect(panel.get_by_role("status")).to_be_empty()
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_on_a_phone_all_of_a_button_and_of_a_count_is_seen(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.get_by_role("link", name="Problem files").click()
+    panel = page.get_by_role("tabpanel")
+    panel.get_by_role("button", name="Try again: text.jpg").wait_for()
+    cut = page.get_by_role("main").locator("button, .count, .mantine-Button-label, .mantine-Badge-label")
+    assert cut.evaluate_all("all => all.filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText)") == []
+    for button in panel.get_by_role("button").all():
+        box = button.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width

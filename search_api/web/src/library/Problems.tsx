@@ -2,10 +2,10 @@
 
 import { Button } from "@mantine/core";
 import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { answer, asApiError, client, type Failure, type FailureStage, type RetryFailures } from "../api/client";
-import { statusOptions } from "../api/library";
+import { statusOptions, useStatus } from "../api/library";
 import { Trouble } from "../shell/Trouble";
 import { t } from "../texts";
 import { moment, nameOf } from "../wording";
@@ -23,6 +23,7 @@ export function Problems({ under }: { under?: string }) {
     placeholderData: keepPreviousData,
   });
   const { data } = asked;
+  useRefreshed(() => setSaid(""));
   const retry = async (which: Which) => {
     setBusy(true);
     try {
@@ -107,6 +108,21 @@ export function Problems({ under }: { under?: string }) {
       )}
     </>
   );
+}
+
+/** Asks for the list again when files were tried since; what was said of a run goes with its end. */
+function useRefreshed(onEnd: () => void): void {
+  const queries = useQueryClient();
+  const { data: status } = useStatus();
+  const now = status && { failures: status.failures, ended: status.last_job?.job_id };
+  const before = useRef(now);
+  useEffect(() => {
+    const was = before.current;
+    before.current = now;
+    if (!was || !now) return;
+    if (was.ended !== now.ended) onEnd();
+    if (was.ended !== now.ended || was.failures !== now.failures) void queries.invalidateQueries({ queryKey: ["failures"] });
+  });
 }
 
 /** What could not be done, by the kind of work: "1 folder and 3 files could not be read." */
