@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.options import JsonOption, print_json, settings_from
-from resources.duplicates import AREAS, TIERS, ContentModel, Tier, find_duplicates, keep
+from resources.duplicates import AREAS, SHOWN_IN, TIERS, ContentModel, Tier, find_duplicates, keep
 from resources.errors import LoupeError
 from resources.folders import from_text
 from resources.library import Library, result_key
@@ -63,7 +63,7 @@ def list_groups(
     library = Library(settings_from()).open()
     chosen = _tier(tier)
     with library.manifest.read() as tx:
-        found = duplicates.groups(tx, tiers=TIERS, tier=chosen, photo_ids=None, limit=limit, offset=0)
+        found = duplicates.groups(tx, tiers=SHOWN_IN, tier=chosen, photo_ids=None, limit=limit, offset=0)
         paths = {each: _paths(tx, each) for group in found for each in group["photo_ids"]}
     if as_json:
         print_json({"groups": [{**group, "paths": [paths[each] for each in group["photo_ids"]]} for group in found]})
@@ -97,7 +97,7 @@ def keep_best(
     with library.manifest.read() if dry_run else library.manifest.write() as tx:
         asked = group or [
             each["group_id"]
-            for each in duplicates.groups(tx, tiers=TIERS, tier=chosen, photo_ids=None, limit=1_000_000, offset=0)
+            for each in duplicates.groups(tx, tiers=SHOWN_IN, tier=chosen, photo_ids=None, limit=1_000_000, offset=0)
         ]
         kept = keep(tx, asked, dry_run=dry_run)
     if not dry_run:

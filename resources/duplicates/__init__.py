@@ -5,12 +5,13 @@ what a page shows of them.
 """
 
 from resources.duplicates.finding import ContentModel, DuplicateCounts, find_duplicates, regroup
-from resources.duplicates.grouping import TIERS, Group, Tier
+from resources.duplicates.grouping import SHOWN_IN, TIERS, Group, Tier
 from resources.duplicates.keeping import Keeping, Kept, keep
 from resources.duplicates.same_picture import MADE_BY as AREAS
 
 __all__ = [
     "AREAS",
+    "SHOWN_IN",
     "TIERS",
     "ContentModel",
     "DuplicateCounts",

@@ -19,6 +19,8 @@ __all__ = ["TIERS", "Candidate", "Group", "Tier", "copies", "is_other_moment", "
 
 Tier = Literal["same_bytes", "same_pixels", "same_picture", "raw_jpeg", "burst", "similar"]
 TIERS: tuple[Tier, ...] = get_args(Tier)
+# As groups are shown: the surest first, and last one photo in several files, where nothing has to be decided.
+SHOWN_IN: tuple[Tier, ...] = (*(tier for tier in TIERS if tier != "same_bytes"), "same_bytes")
 
 # Dates that a camera or an editor wrote; a file's own date says nothing of the moment.
 _WRITTEN_DATES = frozenset({"exif", "exif_digitized", "xmp", "iptc", "raw"})

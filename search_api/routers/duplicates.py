@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from resources.duplicates import AREAS, TIERS, Keeping, Tier, regroup
+from resources.duplicates import AREAS, SHOWN_IN, TIERS, Keeping, Tier, regroup
 from resources.errors import LoupeError
 from resources.library import Library, result_key
 from resources.manifest import duplicates, photos
@@ -54,7 +54,7 @@ def list_groups(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     offset: Annotated[int, Query(ge=0, le=100_000_000)] = 0,
 ) -> DuplicateGroups:
-    """Groups: the surest kind first, as `GET /duplicates` lists them, and of each kind large ones first."""
+    """Groups: the surest kind first, and of each kind large ones first; last what stands in several files alone."""
     found = _groups(library, tier, None, limit + 1, offset)
     return DuplicateGroups(groups=found[:limit], next_offset=offset + limit if len(found) > limit else None)
 
@@ -129,7 +129,7 @@ def _groups(
     library: Library, tier: Tier | None, photo_ids: Collection[str] | None, limit: int, offset: int
 ) -> list[DuplicateGroup]:
     with library.manifest.read() as tx:
-        found = duplicates.groups(tx, tiers=TIERS, tier=tier, photo_ids=photo_ids, limit=limit, offset=offset)
+        found = duplicates.groups(tx, tiers=SHOWN_IN, tier=tier, photo_ids=photo_ids, limit=limit, offset=offset)
         facts = {row["photo_id"]: row for row in duplicates.candidates(tx, {p for g in found for p in g["photo_ids"]})}
         rows, files = photos.get_many(tx, list(facts)), photos.paths_of(tx, list(facts))
     groups = []
