@@ -8,7 +8,7 @@ BIN := .venv/bin
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 STAMP := .venv/.constraints
 
-.PHONY: demo test lint unit coverage setup clean
+.PHONY: demo test lint unit coverage bench setup clean
 
 demo: setup
 	$(BIN)/python -m demo --serve $(SERVE) --port $(PORT) --dagster-port $(DAGSTER_PORT)
@@ -31,6 +31,10 @@ coverage: setup
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --sort=cover
 
+# Measures, all parts or PARTS="one another", and writes docs/benchmarks.md; `benchmarks --list` says what there is.
+bench: setup
+	$(BIN)/python benchmarks $(PARTS)
+
 # The environment is made anew only when the pinned versions or the extras change.
 setup:
 	@$(PYTHON) deploy/preflight.py --stamp $(STAMP) $(if $(filter demo,$(MAKECMDGOALS)),$(if $(filter-out 0,$(SERVE)),--ports $(PORT) $(DAGSTER_PORT)))
@@ -46,4 +50,4 @@ setup:
 	@$(BIN)/python deploy/build_page.py
 
 clean:
-	rm -rf .venv .demo search_api/web/node_modules search_api/web/dist search_api/web/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .demo .bench search_api/web/node_modules search_api/web/dist search_api/web/generated .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,7 +1,8 @@
 """Other tools in environments of their own, and what they reach there.
 
-A peer is a script in `benchmarks/peers/` that names its packages the way PEP 723 says, takes arguments and prints one line
-of JSON at its end. Its environment is made once, below `.bench/`, from the package index alone.
+A peer is a script in `benchmarks/peers/` that names its packages the way PEP 723 says, takes arguments and prints one
+line of JSON at its end. Its environment is made once, below `.bench/`, from the package index alone; scripts that name
+the same packages share one.
 """
 
 from __future__ import annotations
@@ -46,8 +47,7 @@ def requirements(script: Path) -> list[str]:
 
 def _environment(script: Path) -> Path:
     wanted = requirements(script)
-    key = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:12]
-    place = _PLACE / f"{script.stem}-{key}"
+    place = _PLACE / hashlib.sha256("\n".join(sorted(wanted)).encode()).hexdigest()[:12]
     python = place / "bin" / "python"
     if not (place / ".made").exists():
         venv.create(place, with_pip=True, clear=True)

@@ -1,10 +1,8 @@
-"""Writes docs/benchmarks.md from `benchmarks/report.md` and the results.
+"""Writes docs/benchmarks.md and its plots from `benchmarks/report.md` and the results.
 
-    python -m benchmarks report
-
-In the template a line `{{PART}}` stands for the table of a part, with its machine and command. Every row is one thing
-that was measured, every column who did it; `ratio` is Loupe against the best of the others, and `of the limit` how much
-of what the machine allows Loupe reaches.
+In the template a line `{{PART}}` stands for a part: its command and machine, a table, a plot of what others took. Every
+row is one thing that was measured, every column who did it. *Ratio* is how many times as good Loupe is as the best of
+the others; *of the limit*, how much of what the machine allows it reaches.
 """
 
 from __future__ import annotations
@@ -12,14 +10,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from results import LIMIT, LOUPE, Figure, Result
+from results import LIMIT, LOUPE, Figure, Result, read_all
 
-__all__ = ["DOCUMENT", "TEMPLATE", "rendered"]
+__all__ = ["DOCUMENT", "PLOTS", "TEMPLATE", "rendered", "write"]
 
 TEMPLATE = Path(__file__).parent / "report.md"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+PLOTS = DOCUMENT.parent / "images"
 _PLACE = re.compile(r"^\{\{([a-z0-9_]+)\}\}$", re.MULTILINE)
+
+
+def write() -> None:
+    """The document and its plots, from what is kept in `benchmarks/results/`."""
+    results = read_all()
+    DOCUMENT.write_text(rendered(TEMPLATE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    for result in results.values():
+        if compared := _compared(result):
+            _plot(result, compared, PLOTS / f"bench-{result.part}.svg")
 
 
 def rendered(template: str, results: Mapping[str, Result]) -> str:
@@ -28,7 +37,7 @@ def rendered(template: str, results: Mapping[str, Result]) -> str:
 
 
 def _section(result: Result) -> str:
-    who = [LOUPE, *dict.fromkeys(each.who for each in result.figures if each.who not in (LOUPE, LIMIT))]
+    who = [LOUPE, *_others(result)]
     limited = any(each.who == LIMIT for each in result.figures)
     head = ["", *who, *(["ratio"] if len(who) > 1 else []), *(["limit", "of the limit"] if limited else [])]
     rows = [head, ["---"] * len(head)]
@@ -36,10 +45,18 @@ def _section(result: Result) -> str:
         figures = {each.who: each for each in result.figures if each.what == what}
         rows.append(_row(what, figures, who, limited))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    notes = [f"- {each.what}, {each.who}: {each.note}" for each in result.figures if each.note]
     told = result.machine
     where = f"{told['processor']}, {told['cores']} cores, {told['memory_gib']} GiB, {told['gpu'] or 'no GPU'}"
-    return "\n\n".join([f"`{result.command}`, {result.taken}, {where}.", table, *(["\n".join(notes)] if notes else [])])
+    parts = [f"`{result.command}`, {result.taken}, {where}; load {told['load']} before.", table]
+    if notes := [f"- {each.what}, {each.who}: {each.note}" for each in result.figures if each.note]:
+        parts.append("\n".join(notes))
+    if _compared(result):
+        parts.append(f"![How many times as long as Loupe the others take](images/bench-{result.part}.svg)")
+    return "\n\n".join(parts)
+
+
+def _others(result: Result) -> list[str]:
+    return list(dict.fromkeys(each.who for each in result.figures if each.who not in (LOUPE, LIMIT)))
 
 
 def _row(what: str, figures: Mapping[str, Figure], who: Sequence[str], limited: bool) -> list[str]:
@@ -59,3 +76,32 @@ def _said(figure: Figure | None) -> str:
         return "–"
     value = figure.value
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _compared(result: Result) -> dict[str, dict[str, float]]:
+    """Of what others did too: how many times as good as each of them Loupe is, by what and who."""
+    ratios: dict[str, dict[str, float]] = {}
+    for own in (each for each in result.figures if each.who == LOUPE):
+        others = {each.who: each for each in result.figures if each.what == own.what and each.who not in (LOUPE, LIMIT)}
+        if others:
+            ratios[own.what] = {who: own.ratio_to(figure) for who, figure in others.items()}
+    return ratios
+
+
+def _plot(result: Result, compared: Mapping[str, Mapping[str, float]], path: Path) -> None:
+    """Bars of the ratios; a line where they would be equal. The same figures always make the same file."""
+    import matplotlib
+    from matplotlib.figure import Figure as Drawing
+
+    bars = [(f"{what}: {who}", ratio) for what, ratios in compared.items() for who, ratio in ratios.items()]
+    with matplotlib.rc_context({"svg.hashsalt": result.part, "svg.fonttype": "none", "font.family": "sans-serif"}):
+        drawing = Drawing(figsize=(8, 0.6 + 0.32 * len(bars)), layout="constrained")
+        axes: Any = drawing.subplots()
+        shown = axes.barh([label for label, _ in bars], [ratio for _, ratio in bars], color="#4c6ef5")
+        axes.bar_label(shown, fmt="%.2fx", padding=3)
+        axes.axvline(1, color="#868e96", linewidth=1)
+        axes.invert_yaxis()
+        axes.margins(x=0.15)
+        axes.set_xlabel("times as long as Loupe")
+        axes.spines[["top", "right"]].set_visible(False)
+        drawing.savefig(path, metadata={"Date": None, "Creator": None})

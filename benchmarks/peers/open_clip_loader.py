@@ -3,7 +3,7 @@
 # ///
 """Vectors of a folder of photos by plain open_clip: its own transform in a DataLoader, fp32, as its README shows.
 
-    open_clip_loader.py MODEL_FOLDER PHOTOS BATCH WORKERS
+open_clip_loader.py MODEL_FOLDER PHOTOS BATCH WORKERS
 """
 
 import json
