@@ -45,8 +45,9 @@ class Settings(BaseSettings):
         None, description="When to caption; unset: now on a GPU, later on a CPU."
     )
     device: str = Field("auto", description="auto, cuda, cuda:N, mps or cpu.")
-    dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="auto: fp16 on CUDA, bf16 on CPUs that have it, else fp32."
+    dtype: Literal["auto", "fp32", "bf16", "fp16", "int8"] = Field(
+        "auto",
+        description="auto: fp16 on CUDA, bf16 on CPUs that have it, else int8 for models that bear it, else fp32.",
     )
     hub_url: str | None = Field(None, description="Mirror of the model hub; unset: the public hub.")
     compile: bool = Field(False, description="Compile models with torch.compile (slower start, faster long runs).")

@@ -1,6 +1,6 @@
 """`loupe models check`: does a loaded model see what everyone sees?
 
-Belongs here: well-known photographs with captions, and the verdict. Not here: loading models. A model whose
+Belongs here: the verdict. Not here: loading models, the photographs (`photographs`). A model whose
 weights, tokenizer or preprocessing are wrong still answers unit vectors and sentences; only pictures tell.
 
 The photographs are those that scikit-image and scikit-learn carry in their packages. A model folder may bring its
@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +23,7 @@ from resources.models.captioner import Captioner, load_captioner
 from resources.models.clip import ClipEncoder, load_clip
 from resources.models.fetch import preset_by_name
 from resources.models.gpu import GpuResource
+from resources.models.photographs import Picture, photographs
 from resources.models.presets import ModelKind, Preset, model_folder
 from resources.settings import Settings
 
@@ -37,16 +36,6 @@ _MOST_WRONG_SHARE = 2 / 14
 # Captioners word things their own way: related words in most captions, and mostly different captions.
 _LEAST_RELATED_SHARE = 0.6
 _LEAST_DIFFERENT_SHARE = 0.6
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture of the check: uint8 `[h, w, 3]` pixels, its caption, and words of which a caption has one."""
-
-    name: str
-    pixels: np.ndarray
-    caption: str
-    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -137,7 +126,7 @@ def pictures(settings: Settings, preset: Preset) -> list[Picture]:
             "`python -m demo.check_pictures` draws them.",
             name=preset.name,
         )
-    return _photographs()
+    return photographs()
 
 
 def _judged(report: CheckReport) -> CheckReport:
@@ -173,37 +162,3 @@ def _own_pictures(folder: Path) -> list[Picture]:
         words = tuple(word for word in re.findall(r"\w+", caption.lower()) if word not in small)
         shown.append(Picture(name, pixels, caption, words))
     return shown
-
-
-def _photographs() -> list[Picture]:
-    """Fourteen photographs out of the installed packages; nothing is downloaded."""
-    from skimage import data
-    from sklearn.datasets import load_sample_image
-
-    def motorcycle() -> np.ndarray:
-        left: np.ndarray = data.stereo_motorcycle()[0]
-        return left
-
-    known: list[tuple[str, Callable[[], Any], str, str]] = [
-        ("astronaut", data.astronaut, "a portrait of an astronaut in an orange suit", "astronaut woman suit space"),
-        ("cat", data.chelsea, "a close-up of a ginger cat's face", "cat kitten"),
-        ("coffee", data.coffee, "a cup of coffee on a saucer with a spoon", "coffee cup espresso"),
-        ("rocket", data.rocket, "a rocket on its launch pad", "rocket launch space shuttle tower"),
-        ("motorcycle", motorcycle, "a motorcycle parked in a garage", "motorcycle bike motorbike scooter garage"),
-        ("coins", data.coins, "rows of ancient coins", "coins coin money buttons"),
-        ("moon", data.moon, "craters on the surface of the moon", "moon crater craters surface planet"),
-        ("page", data.page, "a page of printed text", "page text book paper words document writing"),
-        ("camera", data.camera, "a man with a camera on a tripod in a field", "camera man tripod photographer"),
-        ("brick", data.brick, "a brick wall", "brick wall bricks"),
-        ("grass", data.grass, "a close-up of grass", "grass plant field straw hair fur"),
-        ("galaxies", data.hubble_deep_field, "many galaxies and stars in deep space", "galaxies stars space galaxy"),
-        ("temple", lambda: load_sample_image("china.jpg"), "a Chinese temple with ornate roofs", "temple building"),
-        ("flower", lambda: load_sample_image("flower.jpg"), "a large red and orange flower", "flower flowers dahlia"),
-    ]
-    return [Picture(name, _rgb(load()), caption, tuple(words.split())) for name, load, caption, words in known]
-
-
-def _rgb(pixels: np.ndarray) -> np.ndarray:
-    """uint8 `[h, w, 3]` from a grey or colour picture."""
-    pixels = np.asarray(pixels, dtype=np.uint8)
-    return np.stack([pixels] * 3, axis=-1) if pixels.ndim == 2 else pixels[..., :3]

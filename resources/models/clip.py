@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from resources.errors import LoupeError
-from resources.imaging.model_input import ModelInputSpec
+from resources.imaging.model_input import ModelInputSpec, model_input
 from resources.models.gpu import GpuResource
 from resources.models.identity import (
     ModelIdentity,
@@ -24,14 +24,17 @@ from resources.models.identity import (
     require_tokenizer,
     weight_file,
 )
+from resources.models.photographs import photographs
 from resources.models.presets import clip_preset
 from resources.settings import Settings
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ClipEncoder", "load_clip", "load_clip_folder", "normalised"]
+__all__ = ["ClipEncoder", "centred_cosine", "load_clip", "load_clip_folder", "normalised"]
 
+# How alike vectors in 8-bit arithmetic have to be to those in fp32.
+_LEAST_COSINE = 0.99
 # Texts are short: more in a batch only delays the first answer.
 _MOST_TEXTS = 64
 
@@ -208,7 +211,20 @@ def load_clip_folder(name: str, folder: Path, gpu: GpuResource) -> ClipEncoder:
             "folder whole from a machine where `loupe models check` passes.",
             folder=str(folder),
         ) from error
-    return ClipEncoder(identity, gpu.place(model), tokenizer, gpu)
+    model = gpu.place(model)
+    encoder = ClipEncoder(identity, model, tokenizer, gpu)
+    gpu.take_int8(identity, model.visual, lambda: _vectors_of_photographs(encoder), centred_cosine, _LEAST_COSINE)
+    return encoder
+
+
+def _vectors_of_photographs(encoder: ClipEncoder) -> np.ndarray:
+    return encoder.embed_images(np.stack([model_input(each.pixels, encoder.input_spec) for each in photographs()]))
+
+
+def centred_cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """The least cosine between rows of two `[n, dim]`, less their mean rows: what tells one photo from another."""
+    one, other = one - one.mean(axis=0), other - other.mean(axis=0)
+    return float(((one * other).sum(axis=1) / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)).min())
 
 
 def _build(folder: Path, weights: Path, dtype: torch.dtype) -> Any:
@@ -220,6 +236,8 @@ def _build(folder: Path, weights: Path, dtype: torch.dtype) -> Any:
     import open_clip
     import torch
     from torch.overrides import TorchFunctionMode
+
+    from resources.models.image_tower import for_inference
 
     random_fills = {
         torch.Tensor.normal_,
@@ -252,6 +270,7 @@ def _build(folder: Path, weights: Path, dtype: torch.dtype) -> Any:
     model.load_state_dict = take
     open_clip.load_checkpoint(model, str(weights), strict=True)
     del model.load_state_dict
+    model.visual = for_inference(model.visual)
     return model
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from resources.settings import Settings
 
 if TYPE_CHECKING:
     import torch
+
+    from resources.models.identity import ModelIdentity
 
 __all__ = ["DeviceLock", "GpuResource"]
 
@@ -77,9 +80,9 @@ class DeviceLock:
 class GpuResource:
     """Device, number format and batches for every model.
 
-    `settings.device` "auto" takes CUDA, then Apple MPS, then the CPU; `settings.dtype` "auto" takes fp16 on
-    GPUs, bf16 on CPUs with AVX512-BF16 or AMX, else fp32. Nothing is probed before the first use. Raises
-    `DEVICE_UNAVAILABLE` for a device that is not on this machine.
+    `settings.device` "auto" takes CUDA, then Apple MPS, then the CPU; `settings.dtype` "auto" takes fp16 on GPUs, bf16
+    on CPUs with AVX512-BF16 or AMX, else fp32, and there int8 for models that bear it. Nothing is probed before the
+    first use. Raises `DEVICE_UNAVAILABLE` for a device that is not on this machine.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -88,6 +91,7 @@ class GpuResource:
         self._batch_sizes: dict[str, int] = {}
         self._halvings: dict[str, int] = {}
         self._peak_mb: dict[str, float] = {}
+        self._int8: dict[str, float | None] = {}
 
     @cached_property
     def device(self) -> torch.device:
@@ -120,10 +124,10 @@ class GpuResource:
 
     @cached_property
     def dtype(self) -> torch.dtype:
-        """The number format of weights and activations."""
+        """The number format of weights and activations; of what stays around linear layers in int8, fp32."""
         import torch
 
-        named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+        named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
         if self._settings.dtype != "auto":
             return named[self._settings.dtype]
         if self.device.type == "cuda":
@@ -132,6 +136,39 @@ class GpuResource:
         if self.device.type == "mps":
             return torch.float16
         return torch.bfloat16 if _cpu_has_bf16() else torch.float32
+
+    def take_int8(
+        self,
+        identity: ModelIdentity,
+        module: torch.nn.Module,
+        answers: Callable[[], Result],
+        likeness: Callable[[Result, Result], float],
+        least: float,
+    ) -> None:
+        """Puts a placed model's linear layers into 8 bits, where that is wanted or does no harm.
+
+        "int8" always does; "auto" does on a CPU without bf16, when `likeness` of the `answers` before and after is
+        `least` at least, which is measured once for a model and remembered in the home.
+        """
+        if self.is_gpu or self._settings.dtype not in ("auto", "int8") or self.dtype is not _fp32():
+            return
+        from resources.models import int8
+
+        if not int8.available():
+            if self._settings.dtype == "int8":
+                raise LoupeError(
+                    "DEVICE_UNAVAILABLE", "This CPU has no 8-bit arithmetic in torch. Set LOUPE_DTYPE to auto or fp32."
+                )
+            return
+        if self._settings.dtype == "int8":
+            if int8.quantise(module):
+                self._int8[identity.name] = None
+            return
+        made_by = {"model": identity.name, "revision": identity.revision, "torch": _torch_version()}
+        record = self._settings.home / "run" / f"int8-{re.sub(r'[^A-Za-z0-9.-]+', '-', identity.name)}.json"
+        found = int8.bears(module, answers, likeness, least, record, made_by)
+        if found is not None:
+            self._int8[identity.name] = found
 
     @property
     def is_gpu(self) -> bool:
@@ -257,7 +294,8 @@ class GpuResource:
         return {
             "device": str(self.device),
             "device_name": name,
-            "dtype": str(self.dtype).removeprefix("torch."),
+            "dtype": "int8" if self._int8 else str(self.dtype).removeprefix("torch."),
+            "int8": dict(self._int8),
             "torch": torch.__version__,
             "cuda": torch.version.cuda,
             "cpu_threads": torch.get_num_threads(),
@@ -327,6 +365,18 @@ def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in _OUT_OF_MEMORY_TEXTS)
+
+
+def _fp32() -> torch.dtype:
+    import torch
+
+    return torch.float32
+
+
+def _torch_version() -> str:
+    import torch
+
+    return str(torch.__version__)
 
 
 def _cpu_has_bf16() -> bool:

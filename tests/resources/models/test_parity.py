@@ -4,7 +4,7 @@ Stated tolerances:
 - model input against open_clip's transform of the full decode, before normalisation: 2/255 everywhere;
 - model input by way of a preview (the product's path; JPEGs decoded at a DCT scale): `PREVIEW_TOLERANCE`;
 - vectors on identical input, fp32: 1e-4; captions, fp32: the same tokens;
-- the fast number format: mean-centred cosine 0.99 at least, and the same nearest photo for 95%.
+- the fast number formats, bf16 and int8: mean-centred cosine 0.99 at least, and the same nearest photo for 95%.
 """
 
 from __future__ import annotations
@@ -248,8 +248,9 @@ def test_encoder_equals_open_clip_and_the_fast_format_agrees(
     del encoder
     gc.collect()
 
-    fast = load_clip_folder(preset, folder, GpuResource(settings.model_copy(update={"dtype": "bf16"})))
-    assert_fast_agrees(exact, fast.embed_images(inputs))
+    for dtype in ("bf16", "int8"):
+        fast = load_clip_folder(preset, folder, GpuResource(settings.model_copy(update={"dtype": dtype})))
+        assert_fast_agrees(exact, fast.embed_images(inputs))
 
 
 def test_the_fast_format_check_notices_a_coarse_one() -> None:
