@@ -41,6 +41,7 @@ _MOST_IMAGES = 64
 
 # Words that captions in 8-bit arithmetic have in common with those in fp32.
 _LEAST_ALIKE = 0.9
+_FEW = 4
 
 # blip-large is known to open captions with these non-words, left over from its training captions.
 _NON_WORDS = re.compile(r"\b(?:there is an? )?(?:arafed|araffe|araffed|arafe)\b\s*", re.IGNORECASE)
@@ -170,7 +171,9 @@ def load_captioner_folder(name: str, folder: Path, gpu: GpuResource) -> Captione
 
 
 def _captions_of_photographs(captioner: Captioner) -> list[str]:
-    return captioner.caption(np.stack([model_input(each.pixels, captioner.input_spec) for each in photographs()]))
+    """Of a few only: a caption takes a second."""
+    shown = photographs()[:_FEW]
+    return captioner.caption(np.stack([model_input(each.pixels, captioner.input_spec) for each in shown]))
 
 
 def _worded_alike(one: list[str], other: list[str]) -> float:

@@ -19,7 +19,7 @@ import structlog
 import torch
 from torch import nn
 
-__all__ = ["Replaced", "available", "bears", "quantise", "restore"]
+__all__ = ["Int8Linear", "Replaced", "available", "bears", "quantise", "restore"]
 
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ def quantise(module: nn.Module) -> Replaced:
     """
     wide = _wide_layers(module)
     for parent, name, child in wide:
-        setattr(parent, name, _Int8Linear(child))
+        setattr(parent, name, Int8Linear(child))
     return wide
 
 
@@ -110,7 +110,7 @@ def _wide_layers(module: nn.Module) -> Replaced:
     ]
 
 
-class _Int8Linear(nn.Module):
+class Int8Linear(nn.Module):
     """`nn.Linear` with W8A8 arithmetic: float32 `[..., out]` from float32 `[..., in]`."""
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -132,10 +132,10 @@ class _Int8Linear(nn.Module):
             loudest = torch.abs(taken, out=room).amax(dim=1, keepdim=True).clamp_min_(_TINY)
             # Cut off after half was added: the nearest whole number.
             rounded = torch.addcmul(self.middle, taken, _STEPS / loudest, out=room).to(torch.uint8)
-            torch.addcmul(self.bias, self._multiplied(rounded), loudest, out=given)
+            torch.addcmul(self.bias, self.multiplied(rounded), loudest, out=given)
         return answer.view(*values.shape[:-1], -1)
 
-    def _multiplied(self, rounded: torch.Tensor) -> torch.Tensor:
+    def multiplied(self, rounded: torch.Tensor) -> torch.Tensor:
         """float32 `[tokens, out]` for inputs of scale 1 / `_STEPS`."""
         answer: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
             rounded,
