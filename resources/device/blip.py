@@ -98,7 +98,7 @@ class BlipCaptions:
                 seen = layer.crossattention.output(_joined_heads(attention(query, *pictured[number])), seen)
                 seen = layer.feed_forward_chunk(seen)
             likeliest = self._text.cls(seen)[:, -1].float().argmax(dim=-1)
-            tokens[:, at + 1] = torch.where(going, likeliest, self._pad)
+            tokens[:, at + 1] = likeliest.masked_fill(~going, self._pad)
             going = going & (likeliest != self._end)
             # Asking costs nothing here; a GPU would have to be waited for.
             if picture.device.type == "cpu" and not going.any():

@@ -51,9 +51,11 @@ def byte_patches(images: torch.Tensor, patch: int, least: torch.Tensor) -> torch
     rows, columns = height // patch, width // patch
     cut = images[:, : rows * patch, : columns * patch]
     tiles = cut.view(count, rows, patch, columns, patch, 3).permute(0, 1, 3, 2, 4, 5)
+    if torch.compiler.is_compiling():  # makes one kernel of it by itself, and forgets how `out` lies in memory
+        return torch.add(least, tiles, alpha=_STEP).reshape(count, rows * columns, patch * patch * 3)
     made = torch.empty(tiles.shape, dtype=least.dtype, device=images.device)
     torch.add(least, tiles, alpha=_STEP, out=made)
-    return made.reshape(count, rows * columns, patch * patch * 3)
+    return made.view(count, rows * columns, patch * patch * 3)
 
 
 def patch_embedding(convolution: Any, normalisation: Normalisation) -> Callable[[torch.Tensor], torch.Tensor] | None:

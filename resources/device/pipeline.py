@@ -73,9 +73,16 @@ class Pipeline:
     """
 
     def __init__(
-        self, device: torch.device, compute: Compute, *, capture: Capture | None = None, graphs: bool = True
+        self,
+        device: torch.device,
+        compute: Compute,
+        *,
+        capture: Capture | None = None,
+        graphs: bool = True,
+        most_in_graph: int = _MOST_IN_GRAPH,
     ) -> None:
         self._compute = compute
+        self._most_in_graph = most_in_graph
         self._lanes: _HostLanes | _CudaLanes = _CudaLanes(device) if device.type == "cuda" else _HostLanes(device)
         self._capture = capture or (self._lanes.capture if graphs else None)
         self._guard = threading.RLock()
@@ -129,8 +136,7 @@ class Pipeline:
 
         like = torch.from_numpy(np.empty((0, *items.shape[1:]), items.dtype))
         if self._slots:
-            buffer = self._slots[0].staged
-            if len(buffer) >= size and buffer.shape[1:] == like.shape[1:] and buffer.dtype == like.dtype:
+            if len(self._slots[0].staged) >= size and _kind(self._slots[0].staged) == _kind(like):
                 return
             self._lanes.settle()
         shape = (size, *items.shape[1:])
@@ -155,7 +161,7 @@ class Pipeline:
             with self._lanes.computing():
                 self._lanes.wait(copied)
                 answers = self._answered(slot.moved[:size])
-                if slot.answers is None or slot.answers.shape[1:] != answers.shape[1:] or len(slot.answers) < count:
+                if slot.answers is None or _kind(slot.answers) != _kind(answers):
                     slot.answers = self._lanes.on_host((len(slot.staged), *answers.shape[1:]), answers.dtype)
                 # On the same stream: the next batch may use the same memory for its answers.
                 slot.answers[:count].copy_(answers[:count], non_blocking=True)
@@ -168,7 +174,7 @@ class Pipeline:
 
     def _answered(self, batch: torch.Tensor) -> torch.Tensor:
         shape = (batch.dtype, *batch.shape)
-        if self._capture is None or len(batch) > _MOST_IN_GRAPH:
+        if self._capture is None or len(batch) > self._most_in_graph:
             return self._compute(batch)
         if shape not in self._graphs.seen:
             self._graphs.seen.add(shape)
@@ -185,6 +191,11 @@ class Pipeline:
             self.not_captured = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         self._lanes.settle()
         return None
+
+
+def _kind(batch: torch.Tensor) -> tuple[Any, ...]:
+    """Type and shape of one example."""
+    return (batch.dtype, *batch.shape[1:])
 
 
 class _HostLanes:

@@ -149,7 +149,16 @@ class GpuResource:
 
     def place(self, model: Module) -> Module:
         """The model on the device in the device's number format, ready for inference only."""
-        placed = model.eval().requires_grad_(False).to(device=self.device, dtype=self.dtype)
+        model = model.eval().requires_grad_(False)
+        try:
+            placed = model.to(device=self.device, dtype=self.dtype)
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise
+            placed = None
+        if placed is None:
+            self._free()  # graphs and buffers of other models, which they make again when they need them
+            placed = model.to(device=self.device, dtype=self.dtype)
         self.log_memory("load")
         return placed
 

@@ -253,6 +253,26 @@ def test_other_errors_are_not_taken_for_memory(tmp_path: Path) -> None:
         gpu.run_pipelined("embed", np.zeros((8, 1)), gpu.pipeline(compute))
 
 
+def test_a_model_that_finds_no_memory_gets_what_pipelines_keep(tmp_path: Path) -> None:
+    import torch
+
+    gpu = resource(tmp_path)
+    pipe = gpu.pipeline(doubled)
+    pipe._capture = graph
+    for _ in range(2):
+        gpu.run_pipelined("embed", np.zeros((32, 4), np.uint8), pipe)
+    assert pipe.captured == [16]
+
+    class Large(torch.nn.Linear):
+        def to(self, *arguments: Any, **named: Any) -> Any:
+            if pipe.captured:
+                torch.empty(1 << 50)
+            return super().to(*arguments, **named)
+
+    assert isinstance(gpu.place(Large(2, 2)), Large)
+    assert pipe.captured == []
+
+
 def test_the_device_is_handed_on_in_between(tmp_path: Path) -> None:
     """A process with much to do gives the device back again and again, and ends each turn with nothing in flight."""
     turns: list[float] = []
