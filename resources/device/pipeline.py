@@ -119,9 +119,9 @@ class Pipeline:
                         yield self._landed(flights.popleft())
                     else:
                         return
-            finally:
-                if flights:
-                    self._lanes.settle()
+            except BaseException:  # closed early, too: the buffers are free again
+                self._lanes.settle()
+                raise
 
     def release(self) -> None:
         """Frees buffers and graphs; the next call makes what it needs."""

@@ -38,6 +38,7 @@ def test_it_runs_on_a_processor_and_keeps_what_it_found(tmp_path: Path) -> None:
     arguments = ["--device", "cpu", "--small", "--batches", "4", "--dtypes", "fp32", "--out", str(tmp_path / "out")]
     told, done = run(tmp_path, *arguments)
     assert told is not None, done.stderr
+    assert "checked: order, padding" in done.stdout
     result = read(tmp_path / "out" / "gpu.json")
     assert [figure.value for figure in result.figures] == [figure["value"] for figure in told["figures"]]
     rows = {(figure.what, figure.who): figure for figure in result.figures}

@@ -147,6 +147,28 @@ def test_stopping_in_the_middle_leaves_a_pipeline_that_works() -> None:
     assert (np.concatenate(answered(pipe, items, 4)) == items * 2.0).all()
 
 
+@pytest.mark.parametrize("how", ["closed", "failed"])
+def test_buffers_are_free_before_they_are_used_again(how: str) -> None:
+    """Whatever ends a call early waits for what it left in flight."""
+    waited = []
+
+    def compute(batch: Any) -> Any:
+        if how == "failed" and 20 in batch:
+            raise RuntimeError("shapes do not match")
+        return doubled(batch)
+
+    pipe = pipeline(compute)
+    settle = pipe._lanes.settle
+    pipe._lanes.settle = lambda: waited.append(settle())  # type: ignore[method-assign]
+    items = np.arange(40, dtype=np.uint8)[:, None]
+    assert len(answered(pipe, items[:16], 4)) == 4
+    assert waited == []
+    with contextlib.closing(pipe.over(items, 4)) as parts, contextlib.suppress(RuntimeError):
+        for _ in range(2 if how == "closed" else 10):
+            next(parts)
+    assert len(waited) == 1
+
+
 def test_nothing_begins_after_the_turn_and_what_began_is_answered() -> None:
     pipe = pipeline()
     items = np.arange(40, dtype=np.uint8)[:, None]
