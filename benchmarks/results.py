@@ -78,20 +78,26 @@ def read_all(folder: Path = RESULTS) -> dict[str, Result]:
 
 def machine() -> dict[str, Any]:
     """The machine as a reader compares it: processor, cores, memory, GPU, versions."""
-    import psutil
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "gpu": gpu,
         "system": f"{platform.system()}, Python {sys.version_info.major}.{sys.version_info.minor}",
         "bf16": "avx512_bf16" in _flags() or "amx_bf16" in _flags(),
         "load": round(os.getloadavg()[0], 1),
-        "versions": {name: metadata.version(name) for name in _TOLD},
+        "versions": {name: version for name in _TOLD if (version := _version(name))},
     }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:  # a machine that measures one part may lack what others need
+        return None
 
 
 def _cpuinfo(key: str) -> str:

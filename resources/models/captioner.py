@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from resources.device.blip import BlipCaptions
 from resources.errors import LoupeError
 from resources.imaging.model_input import ModelInputSpec, model_input
 from resources.models.clip import normalised
@@ -55,6 +56,9 @@ class Captioner:
         self._model = model
         self._tokenizer = tokenizer
         self._gpu = gpu
+        spec = identity.input_spec
+        fixed = BlipCaptions.of(model, (spec.mean, spec.std), MOST_TOKENS) if gpu.pipelined else None
+        self._pipeline = gpu.pipeline(fixed) if fixed else None
 
     @property
     def name(self) -> str:
@@ -80,11 +84,12 @@ class Captioner:
         size = self.input_spec.size
         if images.dtype != np.uint8 or images.shape[1:] != (size, size, 3):
             raise ValueError(f"expected uint8 [n, {size}, {size}, 3], got {images.dtype} {list(images.shape)}")
-        return [
-            clean_caption(text)
-            for batch in self._gpu.run_batches("caption", images, self._generate, most=_MOST_IMAGES)
-            for text in batch
-        ]
+        if self._pipeline:
+            tokens = self._gpu.run_pipelined("caption", images, self._pipeline, most=_MOST_IMAGES)
+            batches = [self._words(each) for each in tokens]
+        else:
+            batches = self._gpu.run_batches("caption", images, self._generate, most=_MOST_IMAGES)
+        return [clean_caption(text) for batch in batches for text in batch]
 
     def warm(self) -> None:
         """Captions one blank picture, so that the first photo does not pay for the first call."""
@@ -101,7 +106,10 @@ class Captioner:
         )
 
     def _generate(self, batch: torch.Tensor) -> list[str]:
-        return self._tokenizer.batch_decode(self.token_ids(batch).cpu(), skip_special_tokens=True)
+        return self._words(self.token_ids(batch).cpu())
+
+    def _words(self, tokens: Any) -> list[str]:
+        return self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
 
 
 def clean_caption(text: str) -> str:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from resources.device.patches import embed_bytes
+from resources.device.pipeline import Pipeline
 from resources.errors import LoupeError
 from resources.imaging.model_input import ModelInputSpec, model_input
 from resources.models.gpu import GpuResource
@@ -52,8 +54,7 @@ class ClipEncoder:
         self.identity = identity
         self._tokenizer = tokenizer
         self._gpu = gpu
-        spec = identity.input_spec
-        self._encode_image = gpu.compiled(lambda images: model.encode_image(normalised(images, spec, gpu.dtype)))
+        self._encode_image = _image_encoder(model, identity.input_spec, gpu)
         self._encode_text = _text_encoder(model)
 
     @property
@@ -116,15 +117,13 @@ class ClipEncoder:
         self.embed_images(np.full((1, size, size, 3), 128, np.uint8))
 
     def _vectors(
-        self, stage: str, items: np.ndarray, encode: Callable[[Any], Any], most: int | None = None
+        self, stage: str, items: np.ndarray, encode: Callable[[Any], Any] | Pipeline, most: int | None = None
     ) -> np.ndarray:
-        import torch
-
-        def run(batch: torch.Tensor) -> np.ndarray:
-            features = torch.nn.functional.normalize(encode(batch).float(), dim=-1)
-            return features.cpu().numpy()
-
-        parts = self._gpu.run_batches(stage, items, run, most=most)
+        if isinstance(encode, Pipeline):
+            parts = self._gpu.run_pipelined(stage, items, encode, most=most)
+        else:
+            unit = _unit_vectors(encode)
+            parts = self._gpu.run_batches(stage, items, lambda batch: unit(batch).cpu().numpy(), most=most)
         vectors = np.concatenate(parts) if parts else np.empty((0, self.dim), np.float32)
         bad = np.flatnonzero(~(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3))
         if len(bad):
@@ -135,6 +134,26 @@ class ClipEncoder:
                 indexes=bad.tolist(),
             )
         return vectors
+
+
+def _unit_vectors(encode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    import torch
+
+    return lambda batch: torch.nn.functional.normalize(encode(batch).float(), dim=-1)
+
+
+def _image_encoder(model: Any, spec: ModelInputSpec, gpu: GpuResource) -> Callable[[Any], Any] | Pipeline:
+    """How uint8 `[n, size, size, 3]` become `[n, dim]`; as a pipeline, unit vectors, where the device wants one."""
+
+    def from_pixels(images: torch.Tensor) -> Any:
+        return model.encode_image(normalised(images, spec, gpu.dtype))
+
+    if not gpu.pipelined:
+        return gpu.compiled(from_pixels)
+    # What is normalised for each batch takes its constants from the host, which a graph cannot.
+    takes_bytes = embed_bytes(model.visual, (spec.mean, spec.std))
+    encode = gpu.compiled(model.encode_image if takes_bytes else from_pixels, dynamic=None)
+    return gpu.pipeline(_unit_vectors(encode), graphs=takes_bytes)
 
 
 def _text_encoder(model: Any) -> Callable[[Any], Any]:

@@ -11,6 +11,7 @@ import math
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import structlog
 
+from resources.device.pipeline import Compute, Pipeline, padded
 from resources.errors import LoupeError
 from resources.settings import Settings
 
@@ -39,6 +41,8 @@ _PROBE_IMAGES = 8
 # Share of free device memory a batch may take: the rest covers fragmentation and other programs.
 _MEMORY_SHARE = 0.6
 _GPU_MOST_IMAGES = 512
+# How long a process keeps the device before another one may have it, seconds; a batch that began is finished.
+_TURN_S = 0.05
 # On a CPU larger batches only cost memory: throughput is flat from here on (benchmarks/inference.py).
 _CPU_IMAGES = 16
 
@@ -56,7 +60,7 @@ class DeviceLock:
     """One process at a time on the device, in turn.
 
     Two file locks: who waits holds `turn` while it polls for `device`, so a process that asks again right
-    after its batch queues behind a waiter, and a text query waits for the batch in progress at most.
+    after its turn queues behind a waiter, and a text query waits for the turn in progress at most.
     """
 
     def __init__(self, folder: Path, device: str) -> None:
@@ -92,6 +96,7 @@ class GpuResource:
         self._halvings: dict[str, int] = {}
         self._peak_mb: dict[str, float] = {}
         self._int8: dict[str, float | None] = {}
+        self._pipelines: weakref.WeakSet[Pipeline] = weakref.WeakSet()
 
     @cached_property
     def device(self) -> torch.device:
@@ -174,19 +179,36 @@ class GpuResource:
     def is_gpu(self) -> bool:
         return self.device.type != "cpu"
 
+    @property
+    def pipelined(self) -> bool:
+        """Whether models send their batches through `run_pipelined`: worth it where copies overlap arithmetic."""
+        return self.device.type == "cuda"
+
     def place(self, model: Module) -> Module:
         """The model on the device in the device's number format, ready for inference only."""
-        placed = model.eval().requires_grad_(False).to(device=self.device, dtype=self.dtype)
+        model = model.eval().requires_grad_(False)
+        try:
+            placed = model.to(device=self.device, dtype=self.dtype)
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise
+            placed = None
+        if placed is None:
+            self._free()  # graphs and buffers of other models, which they make again when they need them
+            placed = model.to(device=self.device, dtype=self.dtype)
         self.log_memory("load")
         return placed
 
-    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """`function` through `torch.compile` when the settings ask for it; batches may vary in length."""
+    def compiled(self, function: Callable[..., Any], *, dynamic: bool | None = True) -> Callable[..., Any]:
+        """`function` through `torch.compile` when the settings ask for it; batches may vary in length.
+
+        `dynamic=None`: only axes that were seen to vary are compiled as such.
+        """
         if not self._settings.compile:
             return function
         import torch
 
-        return torch.compile(function, dynamic=True)
+        return torch.compile(function, dynamic=dynamic)
 
     @contextlib.contextmanager
     def inference(self) -> Iterator[None]:
@@ -229,20 +251,63 @@ class GpuResource:
             if reason is None:
                 start += len(chunk)
                 continue
-            self._free()
-            if len(chunk) == 1:
-                raise LoupeError(
-                    "OUT_OF_MEMORY",
-                    f"Not even one example fits the memory of {self.device} ({stage}): {reason}. Close other "
-                    "programs, choose a smaller model, or set LOUPE_DEVICE=cpu.",
-                    stage=stage,
-                    device=str(self.device),
-                )
-            with self._guard:
-                self._batch_sizes[stage] = len(chunk) // 2
-                self._halvings[stage] = self._halvings.get(stage, 0) + 1
-            _log.warning("batch halved", stage=stage, device=str(self.device), batch=len(chunk) // 2, reason=reason)
+            self._halve(stage, len(chunk), reason)
         return results
+
+    def pipeline(self, compute: Compute, *, graphs: bool = True) -> Pipeline:
+        """A pipeline on this device for `run_pipelined`; its buffers and graphs go when memory runs out."""
+        made = Pipeline(self.device, compute, graphs=graphs)
+        self._pipelines.add(made)
+        return made
+
+    def run_pipelined(
+        self, stage: str, items: np.ndarray, pipeline: Pipeline, *, most: int | None = None
+    ) -> list[np.ndarray]:
+        """The pipeline's answers to `items`, as `run_batches`, with several batches in flight at a time.
+
+        Another process may have the device after `_TURN_S`, and after each batch as long as the stage's size is not
+        known. Raises `OUT_OF_MEMORY`.
+        """
+        results: list[np.ndarray] = []
+        start = 0
+        while start < len(items):
+            size = self.batch_size(stage, most)
+            rest = items[start:] if self._is_sized(stage) else items[start : start + size]
+            done = 0
+            reason = None
+            try:
+                with self.inference():
+                    before = self._memory_before()
+                    began = time.perf_counter()
+                    with contextlib.closing(pipeline.over(rest, size, until=began + _TURN_S)) as answers:
+                        for answer in answers:
+                            results.append(answer)
+                            done += len(answer)
+                    self._learn(stage, min(size, done), before, time.perf_counter() - began)
+            except Exception as error:
+                if not _is_out_of_memory(error):
+                    raise
+                reason = str(error).splitlines()[0]
+            start += done
+            if reason is not None:
+                self._halve(stage, padded(min(size, len(rest) - done), size), reason)
+        return results
+
+    def _halve(self, stage: str, failed: int, reason: str) -> None:
+        """Half of `failed` examples for the stage from now on. Raises `OUT_OF_MEMORY` for a single one."""
+        self._free()
+        if failed == 1:
+            raise LoupeError(
+                "OUT_OF_MEMORY",
+                f"Not even one example fits the memory of {self.device} ({stage}): {reason}. Close other "
+                "programs, choose a smaller model, or set LOUPE_DEVICE=cpu.",
+                stage=stage,
+                device=str(self.device),
+            )
+        with self._guard:
+            self._batch_sizes[stage] = failed // 2
+            self._halvings[stage] = self._halvings.get(stage, 0) + 1
+        _log.warning("batch halved", stage=stage, device=str(self.device), batch=failed // 2, reason=reason)
 
     def batch_size(self, stage: str, most: int | None = None) -> int:
         """Examples that the next batch of a stage takes: what was learnt, else what is set, else a careful guess."""
@@ -335,7 +400,7 @@ class GpuResource:
         if stage not in self._peak_mb:
             self.log_memory(stage)
         # A smaller batch says little: what it takes is mostly the libraries' own workspace.
-        if self._settings.batch_size or not self.is_gpu or stage in self._batch_sizes or count < _PROBE_IMAGES:
+        if self._is_sized(stage) or count < _PROBE_IMAGES:
             return
         if self.device.type == "cuda":
             import torch
@@ -350,9 +415,15 @@ class GpuResource:
             self._batch_sizes[stage] = max(1, min(_GPU_MOST_IMAGES, 1 << int(math.log2(max(1, fits)))))
         _log.info("batch size", stage=stage, batch=self._batch_sizes[stage], first_batch_s=round(seconds, 3))
 
+    def _is_sized(self, stage: str) -> bool:
+        """Whether nothing is left to learn about the stage's batches."""
+        return bool(self._settings.batch_size) or not self.is_gpu or stage in self._batch_sizes
+
     def _free(self) -> None:
         import torch
 
+        for pipeline in list(self._pipelines):
+            pipeline.release()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         elif self.device.type == "mps":
