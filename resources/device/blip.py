@@ -6,7 +6,8 @@ length; no step asks the device anything, so that a whole batch can be one CUDA 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from resources.device.patches import Normalisation, patch_embedding
 
@@ -60,37 +61,46 @@ class BlipCaptions:
         return cls(model, embed, most_tokens) if embed else None
 
     def __init__(self, model: Any, embed: Any, most_tokens: int) -> None:
+        import torch
+
         self._vision = model.vision_model
         self._text = model.text_decoder
         self._embed = embed
         self._most = most_tokens
         text = model.config.text_config
-        self._start, self._end, self._pad = text.bos_token_id, text.sep_token_id, text.pad_token_id
+        self._start, self._end, self.padding = text.bos_token_id, text.sep_token_id, text.pad_token_id
         self._heads = text.num_attention_heads
         layers = self._text.bert.encoder.layer
-        self._query_key_value = [_joined(each.attention.self, "query", "key", "value") for each in layers]
-        self._key_value = [_joined(each.crossattention.self, "key", "value") for each in layers]
+        # Layers of this class's own; the others are the model's.
+        self.joined = torch.nn.ModuleDict(
+            {
+                "query_key_value": torch.nn.ModuleList(
+                    _joined(each.attention.self, "query", "key", "value") for each in layers
+                ),
+                "key_value": torch.nn.ModuleList(_joined(each.crossattention.self, "key", "value") for each in layers),
+            }
+        )
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         import torch
-        from torch.nn.functional import linear
         from torch.nn.functional import scaled_dot_product_attention as attention
 
         picture = self.picture(images)
         count = len(images)
         bert, heads = self._text.bert, self._heads
-        pictured = [_by_head(linear(picture, *joined), 2, heads).contiguous() for joined in self._key_value]
+        pictured = [_by_head(each(picture), 2, heads).contiguous() for each in self._layers("key_value")]
+        query_key_value = self._layers("query_key_value")
         width = bert.embeddings.word_embeddings.weight.shape[1]
         shape = (len(pictured), 2, count, heads, self._most, width // heads)
         said = torch.empty(shape, dtype=picture.dtype, device=picture.device)
-        tokens = torch.full((count, 1 + self._most), self._pad, dtype=torch.long, device=picture.device)
+        tokens = torch.full((count, 1 + self._most), self.padding, dtype=torch.long, device=picture.device)
         tokens[:, 0] = self._start
         going = torch.ones(count, dtype=torch.bool, device=picture.device)
         for at in range(self._most):
             seen = bert.embeddings.word_embeddings(tokens[:, at : at + 1])
             seen = bert.embeddings.LayerNorm(seen + bert.embeddings.position_embeddings.weight[at])
             for number, layer in enumerate(bert.encoder.layer):
-                mixed = _by_head(linear(seen, *self._query_key_value[number]), 3, heads)
+                mixed = _by_head(query_key_value[number](seen), 3, heads)
                 said[number, :, :, :, at : at + 1] = mixed[1:]
                 before = said[number, :, :, :, : at + 1]
                 seen = layer.attention.output(_joined_heads(attention(mixed[0], *before)), seen)
@@ -98,12 +108,15 @@ class BlipCaptions:
                 seen = layer.crossattention.output(_joined_heads(attention(query, *pictured[number])), seen)
                 seen = layer.feed_forward_chunk(seen)
             likeliest = self._text.cls(seen)[:, -1].float().argmax(dim=-1)
-            tokens[:, at + 1] = likeliest.masked_fill(~going, self._pad)
+            tokens[:, at + 1] = likeliest.masked_fill(~going, self.padding)
             going = going & (likeliest != self._end)
             # Asking costs nothing here; a GPU would have to be waited for.
             if picture.device.type == "cpu" and not going.any():
                 break
         return tokens
+
+    def _layers(self, name: str) -> Sequence[Any]:
+        return cast("Sequence[Any]", self.joined[name])
 
     def picture(self, images: torch.Tensor) -> torch.Tensor:
         """What the vision tower makes of uint8 `[n, size, size, 3]`: `[n, 1 + patches, width]`."""
@@ -123,12 +136,16 @@ class BlipCaptions:
         return embedded
 
 
-def _joined(module: Any, *names: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """One weight and bias for several linear layers over the same input."""
+def _joined(module: Any, *names: str) -> torch.nn.Linear:
+    """One linear layer for several over the same input."""
     import torch
 
     layers = [getattr(module, name) for name in names]
-    return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
+    weight = torch.cat([layer.weight for layer in layers])
+    joined = torch.nn.Linear(weight.shape[1], weight.shape[0], device="meta")
+    joined.weight = torch.nn.Parameter(weight, requires_grad=False)
+    joined.bias = torch.nn.Parameter(torch.cat([layer.bias for layer in layers]), requires_grad=False)
+    return joined
 
 
 def _by_head(mixed: torch.Tensor, parts: int, heads: int) -> torch.Tensor:

@@ -57,8 +57,8 @@ class Captioner:
         self._tokenizer = tokenizer
         self._gpu = gpu
         spec = identity.input_spec
-        fixed = BlipCaptions.of(model, (spec.mean, spec.std), MOST_TOKENS) if gpu.pipelined else None
-        self._pipeline = gpu.pipeline(fixed) if fixed else None
+        self._fixed = BlipCaptions.of(model, (spec.mean, spec.std), MOST_TOKENS)
+        self._pipeline = gpu.pipeline(self._fixed) if self._fixed and gpu.pipelined else None
 
     @property
     def name(self) -> str:
@@ -96,8 +96,18 @@ class Captioner:
         size = self.input_spec.size
         self.caption(np.full((1, size, size, 3), 128, np.uint8))
 
+    @property
+    def layers(self) -> torch.nn.ModuleList:
+        """All layers that captions go through."""
+        import torch
+
+        return torch.nn.ModuleList([self._model, *([self._fixed.joined] if self._fixed else [])])
+
     def token_ids(self, batch: torch.Tensor) -> torch.Tensor:
-        """The tokens generated for uint8 `[n, size, size, 3]` on the device, start token included."""
+        """The tokens generated for uint8 `[n, size, size, 3]` on the device, start token included, to the last end."""
+        if self._fixed:
+            tokens = self._fixed(batch)
+            return tokens[:, : int((tokens != self._fixed.padding).any(dim=0).nonzero().max()) + 1]
         return self._model.generate(
             pixel_values=normalised(batch, self.input_spec, self._gpu.dtype),
             max_new_tokens=MOST_TOKENS,
@@ -170,11 +180,8 @@ def load_captioner_folder(name: str, folder: Path, gpu: GpuResource) -> Captione
     lacking = sorted(problems["missing_keys"]) + sorted(str(key) for key in problems["mismatched_keys"])
     if lacking:
         raise _invalid(name, folder, f"the weights lack {len(lacking)} tensors, such as {lacking[0]}")
-    from resources.models.image_tower import blip_for_inference
-
-    model = gpu.place(blip_for_inference(model))
-    captioner = Captioner(identity, model, tokenizer, gpu)
-    gpu.take_int8(identity, model, lambda: _captions_of_photographs(captioner), _worded_alike, _LEAST_ALIKE)
+    captioner = Captioner(identity, gpu.place(model), tokenizer, gpu)
+    gpu.take_int8(identity, captioner.layers, lambda: _captions_of_photographs(captioner), _worded_alike, _LEAST_ALIKE)
     return captioner
 
 

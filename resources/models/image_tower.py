@@ -1,7 +1,7 @@
-"""The image towers of open_clip and of BLIP, rewritten for inference: the same numbers, with less work.
+"""open_clip's image towers, rewritten for inference: the same numbers, with less work.
 
 Belongs here: what can be left away or put together without changing what comes out. Not here: number formats
-(`int8`), loading (`clip`, `captioner`).
+(`int8`), loading (`clip`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-__all__ = ["blip_for_inference", "for_inference"]
+__all__ = ["for_inference"]
 
 
 def for_inference(visual: nn.Module) -> nn.Module:
@@ -33,35 +33,6 @@ def for_inference(visual: nn.Module) -> nn.Module:
     if visual.attn_pool is None and visual.pool_type == "tok" and not visual.output_tokens:
         blocks[-1] = _FirstTokenBlock(blocks[-1])
     return visual
-
-
-def blip_for_inference(model: nn.Module) -> nn.Module:
-    """The captioner, its image tower changed in place where it is BLIP's.
-
-    transformers writes the 577 x 577 weights of each head of BLIP's towers to memory, four times over: at 384 pixels a
-    fifth of the tower's time.
-    """
-    from transformers.models.blip.modeling_blip import BlipAttention
-
-    for part in list(model.modules()):
-        for name, child in part.named_children():
-            if type(child) is BlipAttention:
-                setattr(part, name, _BlipAttention(child))
-    return model
-
-
-class _BlipAttention(nn.Module):
-    """`BlipAttention` around `scaled_dot_product_attention`; answers no weights."""
-
-    def __init__(self, attention: Any) -> None:
-        super().__init__()
-        self.heads, self.scale = attention.num_heads, attention.scale
-        self.qkv, self.projection = attention.qkv, attention.projection
-
-    def forward(self, hidden_states: torch.Tensor, **_: Any) -> tuple[torch.Tensor, None]:
-        query, key, value = self.qkv(hidden_states).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        mixed = nn.functional.scaled_dot_product_attention(query, key, value, scale=self.scale)
-        return self.projection(mixed.transpose(1, 2).flatten(2)), None
 
 
 class _Attention(nn.Module):

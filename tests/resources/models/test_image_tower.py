@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
-from small_models import write_tiny_blip, write_tiny_clip
+from small_models import write_tiny_clip
 
-from resources.models.image_tower import blip_for_inference, for_inference
+from resources.models.image_tower import for_inference
 
 
 def tokens_through(layer: torch.nn.Module) -> list[int]:
@@ -47,15 +47,3 @@ def test_other_towers_stay_as_they_are() -> None:
     other = torch.nn.Sequential(torch.nn.Linear(4, 4))
     assert for_inference(other) is other
     assert type(other[0]) is torch.nn.Linear
-
-
-def test_blip_answers_the_same(tmp_path: Path) -> None:
-    model = write_tiny_blip(tmp_path / "blip")
-    images = torch.randn(2, 3, 32, 32)
-    with torch.inference_mode():
-        theirs = model.vision_model(pixel_values=images).last_hidden_state
-        tokens = model.generate(pixel_values=images, max_new_tokens=8)
-        blip_for_inference(model)
-        torch.testing.assert_close(model.vision_model(pixel_values=images).last_hidden_state, theirs)
-        assert torch.equal(model.generate(pixel_values=images, max_new_tokens=8), tokens)
-    assert not [each for each in model.modules() if type(each).__name__ == "BlipAttention"]
