@@ -20,8 +20,8 @@ from resources.errors import LoupeError
 
 __all__ = ["COMMANDS", "loaded", "main"]
 
-# Each command: the module that has it, by its name there, and the first sentence of its help. The help of all of them and
-# the running of one need no import of the others.
+# Each command: the module that has it, by its name there, and the first sentence of its help. The help of all of them
+# and the running of one need no import of the others.
 COMMANDS = {
     "up": ("up.up", "Watch folders and serve the page until Ctrl-C."),
     "ingest": (
