@@ -27,8 +27,6 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import structlog
 from filelock import FileLock, Timeout
 
@@ -340,10 +338,14 @@ class _Writer:
         return False
 
     def _keys_of(self, segment: Segment) -> pa.Table:
+        import pyarrow.parquet as pq
+
         return pq.read_table(segment_path(self._folder, segment), columns=list(VectorFile.KEYS))
 
     def _segment(self, file: VectorFile, keys: pa.Table) -> Segment:
         """Write the rows of `keys`, a step at a time."""
+        import pyarrow.parquet as pq
+
         store = self._folder / "vectors"
         store.mkdir(exist_ok=True)
         path = store / f"{_UNFINISHED}segment.parquet"
@@ -377,6 +379,8 @@ class _Writer:
 
     def _pictures(self, working: Path, last: tuple[Path, Backup] | None) -> int:
         """Copy those that the store lacks, and list all of them. Returns how many there are."""
+        import pyarrow.parquet as pq
+
         known = {(kind, name): (size, digest) for kind, name, size, digest in picture_rows(last[0])} if last else {}
         theirs, ours = PhotoStore(self._home), PhotoStore(Home(self._folder))
         with self._manifest.read() as tx:
@@ -430,6 +434,8 @@ class _Writer:
 
 def _divide(keys: pa.Table, segments: Sequence[tuple[Segment, pa.Table]]) -> tuple[list[Segment], pa.Table]:
     """The segments to keep, and the keys for a new one: those in no segment, and those of segments to write again."""
+    import pyarrow.compute as pc
+
     here = _joined(keys)
     new = pa.array([True] * len(keys)) if len(keys) else pa.array([], pa.bool_())
     held: list[tuple[Segment, pa.Array]] = []
@@ -449,6 +455,8 @@ def _divide(keys: pa.Table, segments: Sequence[tuple[Segment, pa.Table]]) -> tup
 
 
 def _joined(keys: pa.Table) -> pa.Array:
+    import pyarrow.compute as pc
+
     columns = [keys.column(name).combine_chunks() for name in VectorFile.KEYS]
     return pc.binary_join_element_wise(*columns, "\n")
 
@@ -511,6 +519,8 @@ def _readable(library: str | None, paths: Sequence[Path]) -> Iterator[tuple[Path
 
 def picture_rows(path: Path) -> Iterator[tuple[str, str, int, str]]:
     """The pictures of the backup at `path`: kind ("previews" or "thumbnails"), name (pixel hash), bytes, SHA-256."""
+    import pyarrow.parquet as pq
+
     listed = path / "pictures.parquet"
     table = pq.read_table(listed) if listed.exists() else _PICTURES.empty_table()
     columns = [table.column(name).to_pylist() for name in _PICTURES.names]

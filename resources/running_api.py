@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from resources.errors import CODES, LoupeError
 from resources.home import Home
+
+if TYPE_CHECKING:  # commands look for an API that mostly does not run
+    import httpx
 
 __all__ = ["RunningApi", "lan_address", "reachable"]
 
@@ -42,6 +43,8 @@ class RunningApi:
     """
 
     def __init__(self, host: str, port: int, secret: str) -> None:
+        import httpx
+
         self.listens_on, self.port = host, port
         self.url = base_url = f"http://{reachable(host)}:{port}"
         self._client = httpx.Client(
@@ -54,6 +57,8 @@ class RunningApi:
         found = home.read_run_file(home.api_file)
         if found is None:
             return None
+        import httpx
+
         api = cls(str(found["host"]), int(found["port"]), str(found.get("secret", "")))
         try:
             api._client.get("/api/v1/health/live", timeout=2.0)

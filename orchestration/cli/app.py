@@ -6,48 +6,92 @@ import json
 import os
 import sys
 import traceback
-from importlib.metadata import version
-from typing import Annotated, NoReturn
+import warnings
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
 
 import typer
+import typer.core
 import typer.main
 
-from orchestration.cli import (
-    audit,
-    backup,
-    bulk,
-    challenge,
-    collections,
-    dataset,
-    duplicates,
-    evaluate,
-    exchange,
-    failures,
-    folders,
-    hidden,
-    index,
-    ingest,
-    jobs,
-    keys,
-    machine,
-    models,
-    pause,
-    restore,
-    saved_searches,
-    search,
-    sidecars,
-    status,
-    up,
-    verify,
-)
+from orchestration.cli.audit import note
 from orchestration.cli.options import console_error, quiet_terminal, wants_json
 from resources.errors import LoupeError
-from resources.logs import note_fault
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "loaded", "main"]
+
+# Each command: the module that has it, by its name there, and the first sentence of its help. The help of all of them
+# and the running of one need no import of the others.
+COMMANDS = {
+    "up": ("up.up", "Watch folders and serve the page until Ctrl-C."),
+    "ingest": (
+        "ingest.ingest_command",
+        "Take in folders of photos: new and changed ones are decoded, embedded and made searchable.",
+    ),
+    "pause": ("pause.pause_command", "Pause reading photos, also for the next starts."),
+    "resume": ("pause.resume_command", "Go on reading photos: a running `loupe up` begins within moments."),
+    "search": (
+        "search.search_command",
+        "Search the library by a query, by a picture, by what narrows it, or all of them.",
+    ),
+    "dataset": ("dataset.dataset_command", "Write a data set of what a query finds."),
+    "status": ("status.status_command", "Show how far the library is."),
+    "failures": ("failures.failures_command", "List problem files by code, or have them tried again."),
+    "hide": ("hidden.hide", "Remove photos from the library."),
+    "unhide": ("hidden.unhide", "Bring removed photos back."),
+    "hidden": (
+        "hidden.hidden_command",
+        "List the photos that were removed from the library: every file of theirs, also what belongs to it alone.",
+    ),
+    "export": (
+        "exchange.export_command",
+        "Write everything that you made and Loupe computed into a folder, for other programs and other homes.",
+    ),
+    "import": (
+        "exchange.import_command",
+        "Take over captions, tags, ratings and collections from an export of another home, or from a CSV file.",
+    ),
+    "write-sidecars": (
+        "sidecars.write_sidecars_command",
+        "Write tags, ratings and captions into XMP sidecars beside the photos.",
+    ),
+    "challenge": ("challenge.challenge_command", "Measure search on your own photos: describe each from memory."),
+    "evaluate": (
+        "evaluate.evaluate_command",
+        "Measure search by content: each caption is a query, its picture should come first.",
+    ),
+    "restore": (
+        "restore.restore_command",
+        "Put a backup in the place of LOUPE_HOME's data, which may be damaged or absent; what was there is set aside.",
+    ),
+    "verify": ("verify.verify_command", "Hold manifest, previews, vectors, index and files against each other."),
+    "audit": ("audit.audit_command", "List who changed what, newest first."),
+    "config": ("machine.config_command", "Print every setting: its value, where it comes from, and what it does."),
+    "doctor": ("machine.doctor_command", "Check this machine: Python, packages, disk, home, device and models."),
+    "folders": ("folders.app", "Add, list or remove watched folders."),
+    "jobs": ("jobs.app", "List, show, cancel or retry runs."),
+    "models": ("models.app", "List, fetch, check, choose or prune models."),
+    "collections": ("collections.app", "List, make, change or delete collections."),
+    "bulk": ("bulk.app", "Change many photos at once: all of them or none."),
+    "searches": ("saved_searches.app", "Searches that are kept under a name."),
+    "duplicates": ("duplicates.app", "Find, list or put away photos that show the same."),
+    "backup": ("backup.app", "Write a backup, or list backups."),
+    "index": ("index.app", "Look after the search index."),
+    "keys": ("keys.app", "Make, list and revoke keys of the API and sign-in links for browsers."),
+}
+
+
+class _Group(typer.core.TyperGroup):
+    """Lists what `COMMANDS` says, and imports the one command that is asked for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, loaded(name) if name else listed, rest
+
 
 app = typer.Typer(
     name="loupe",
+    cls=_Group,
     help="A photo library you can search by what is in the pictures. Photos stay where they are, unchanged.",
     add_completion=False,
     rich_markup_mode=None,
@@ -57,6 +101,8 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version
+
         print(f"loupe {version('loupe-photos')}")
         raise typer.Exit
 
@@ -66,49 +112,30 @@ def _common(
     asked: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
     ] = False,
-) -> None: ...
+) -> None:
+    quiet_terminal()
 
 
-app.command("up")(up.up)
-app.command("ingest")(ingest.ingest_command)
-app.command("pause")(pause.pause_command)
-app.command("resume")(pause.resume_command)
-app.command("search")(search.search_command)
-app.command("dataset")(dataset.dataset_command)
-app.command("status")(status.status_command)
-app.command("failures")(failures.failures_command)
-app.command("hide")(hidden.hide)
-app.command("unhide")(hidden.unhide)
-app.command("hidden")(hidden.hidden_command)
-app.command("export")(exchange.export_command)
-app.command("import")(exchange.import_command)
-app.command("write-sidecars")(sidecars.write_sidecars_command)
-app.command("challenge")(challenge.challenge_command)
-app.command("evaluate")(evaluate.evaluate_command)
-app.command("restore")(restore.restore_command)
-app.command("verify")(verify.verify_command)
-app.command("audit")(audit.audit_command)
-app.command("config")(machine.config_command)
-app.command("doctor")(machine.doctor_command)
-app.add_typer(folders.app, name="folders")
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(models.app, name="models")
-app.add_typer(collections.app, name="collections")
-app.add_typer(bulk.app, name="bulk")
-app.add_typer(saved_searches.app, name="searches")
-app.add_typer(duplicates.app, name="duplicates")
-app.add_typer(backup.app, name="backup")
-app.add_typer(index.app, name="index")
-app.add_typer(keys.app, name="keys")
+def loaded(name: str) -> typer.core.TyperCommand | typer.core.TyperGroup:
+    """The command or the group of commands of this name, its module imported."""
+    module, _, attribute = COMMANDS[name][0].partition(".")
+    found = getattr(import_module(f"orchestration.cli.{module}"), attribute)
+    around = typer.Typer(callback=_common, rich_markup_mode=None, pretty_exceptions_enable=False)
+    if isinstance(found, typer.Typer):
+        around.add_typer(found, name=name)
+    else:
+        around.command(name)(found)
+    group: Any = typer.main.get_command(around)
+    return group.commands[name]
 
 
 def main() -> None:
     """Run the command line; exit statuses follow the table in `resources/errors.py`, 130 for Ctrl-C."""
-    quiet_terminal()
+    warnings.filterwarnings("ignore")  # libraries' notes
     arguments = sys.argv[1:] or ["--help"]
     try:
         _run(arguments)
-        audit.note(arguments)
+        note(arguments)
         sys.stdout.flush()  # a reader that is gone is noticed here, not in the interpreter's last moments
     except LoupeError as error:
         _end(error, arguments)
@@ -131,6 +158,8 @@ def _end(error: LoupeError, arguments: list[str]) -> NoReturn:
 
 def _fault(error: Exception, command: str) -> LoupeError:
     """What no code stands for, as `INTERNAL`; the log has the rest."""
+    from resources.logs import note_fault
+
     where = "What is above"
     try:
         where = str(note_fault(command))
@@ -144,7 +173,9 @@ def _run(arguments: list[str]) -> None:
 
     Raises `INVALID_REQUEST` for what cannot be parsed.
     """
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
+    for name, (_, sentence) in COMMANDS.items():
+        command.add_command(typer.core.TyperCommand(name, help=sentence))
     try:
         with command.make_context("loupe", list(arguments)) as context:  # parsing takes options out of its list
             command.invoke(context)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.options import JsonOption, print_json, settings_from
 from resources.errors import LoupeError
-from resources.library import Library
-from resources.manifest import audit_log
+
+if TYPE_CHECKING:  # every command imports this module
+    from resources.library import Library
 
 __all__ = ["CHANGING", "UNCHANGING", "audit_command", "note", "note_change"]
 
@@ -101,6 +102,9 @@ def audit_command(
     as_json: JsonOption = False,
 ) -> None:
     """List who changed what, newest first."""
+    from resources.library import Library
+    from resources.manifest import audit_log
+
     with Library(settings_from()).open().manifest.read() as tx:
         rows = audit_log.newest(tx, limit, who=who)
     if as_json:
@@ -123,6 +127,8 @@ def note(arguments: Sequence[str]) -> None:
         command = "failures --retry"
     if command is None or not {"--dry-run", "--help"}.isdisjoint(arguments):
         return
+    from resources.library import Library
+
     target = " ".join(word for word in arguments[len(command.split()) :] if word != "--json")
     try:
         note_change(Library(settings_from()).open(), f"loupe {command}", target)
@@ -132,5 +138,7 @@ def note(arguments: Sequence[str]) -> None:
 
 def note_change(library: Library, command: str, target: str) -> None:
     """One row of the audit log."""
+    from resources.manifest import audit_log
+
     with library.manifest.write() as tx:
         audit_log.add(tx, "command line", command, target=target[:_TARGET_CHARS] or None)

@@ -10,13 +10,14 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import structlog
 import typer
 
 from resources.errors import LoupeError
-from resources.settings import Settings
+
+if TYPE_CHECKING:
+    from resources.settings import Settings
 
 __all__ = [
     "CaptionsOption",
@@ -40,6 +41,8 @@ CaptionsOption = Annotated[
 
 def settings_from(**given: Any) -> Settings:
     """The settings with a command's options on top. Raises `CONFIG_INVALID`."""
+    from resources.settings import Settings
+
     return Settings.load(**given)
 
 
@@ -87,6 +90,8 @@ def megabytes(count: float) -> str:
 
 def quiet_terminal() -> None:
     """Keep libraries' notes out of a person's terminal: warnings off, logs from warnings up, on standard error."""
+    import structlog
+
     warnings.filterwarnings("ignore")
     logging.basicConfig(level=logging.ERROR)
     structlog.configure(

@@ -15,12 +15,13 @@ import typer
 from orchestration.cli.options import JsonOption, ModelOption, print_json, settings_from
 from resources.errors import LoupeError
 from resources.folders import from_text
-from resources.library import Library
+from resources.home import Home
 from resources.running_api import RunningApi
 from resources.settings import Settings
 from resources.wording import counted
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # where the API runs it is only asked: the library is not opened here
+    from resources.library import Library
     from resources.search import SearchPage
 
 __all__ = ["found_photos", "linked", "search_command", "search_library"]
@@ -84,6 +85,8 @@ def search_command(
             raise _pointed_at(text, error) from error
         raise
     if link_to:
+        from resources.library import Library
+
         found["links"] = linked(Library(settings_from()).open(), link_to, found["results"])
     if as_json:
         print_json(found)
@@ -171,16 +174,16 @@ def found_photos(
     """As `search_library`, but the photos as `hits` with all that the index says of them."""
     if mode not in ("hybrid", "meaning", "words"):
         raise LoupeError("INVALID_REQUEST", f"--mode is hybrid, meaning or words, not '{mode}'.")
-    library = Library(settings).open()
+    home = Home(settings.home).prepare()
     asked: dict[str, Any] = {"mode": mode, "filters": filters or {}, "sort": sort}
     if query:
         asked["q"] = query
     if negative:
         asked["negative_texts"] = [{"text": negative}]
-    api = RunningApi.of(library.home)
+    api = RunningApi.of(home)
     if api is not None:
         return _pages(limit, lambda page: _ask(api, {**asked, **page}, picture))
-    return _search_here(library, asked, picture, limit)
+    return _search_here(settings, asked, picture, limit)
 
 
 def _pages(limit: int | None, ask: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
@@ -204,8 +207,9 @@ def _ask(api: RunningApi, query: dict[str, Any], picture: bytes | None) -> dict[
     return api.post_image("/search/image", picture, {"query": json.dumps(query)})
 
 
-def _search_here(library: Library, asked: dict[str, Any], picture: bytes | None, limit: int | None) -> dict[str, Any]:
+def _search_here(settings: Settings, asked: dict[str, Any], picture: bytes | None, limit: int | None) -> dict[str, Any]:
     from resources.inventory import note_reach_of_all
+    from resources.library import Library
     from resources.model_change import searched_model
     from resources.models import GpuResource, load_clip
     from resources.search import PhotoSearch, SearchRequest, asking
@@ -220,6 +224,7 @@ def _search_here(library: Library, asked: dict[str, Any], picture: bytes | None,
     )
     if "q" in asked:
         request = asking(asked["q"], request)
+    library = Library(settings).open()
     note_reach_of_all(library.manifest)
     clip = searched_model(library)
     index = open_index(library.settings, clip)

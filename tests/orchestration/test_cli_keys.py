@@ -8,8 +8,9 @@ import httpx
 import pytest
 from running_app import free_port, serving
 from test_cli import Draw, Loupe, loupe
+from typer.core import TyperGroup
 
-from orchestration.cli.app import app
+from orchestration.cli.app import COMMANDS, loaded
 from orchestration.cli.audit import CHANGING, UNCHANGING
 from resources.keys import KeyRing
 from resources.library import Library
@@ -86,13 +87,16 @@ def test_a_command_that_changes_something_is_written_down_with_its_arguments(
 
 
 def test_every_command_either_changes_something_or_does_not() -> None:
-    names = {command.name for command in app.registered_commands}
-    names |= {f"{group.name} {command.name}" for group in app.registered_groups for command in _commands(group)}
+    commands = {name: loaded(name) for name in COMMANDS}
+    groups = {name: found.commands for name, found in commands.items() if isinstance(found, TyperGroup)}
+    names = {*commands.keys() - groups.keys(), *(f"{group} {name}" for group in groups for name in groups[group])}
     assert sorted(names) == sorted([*(CHANGING - {"failures --retry"}), *UNCHANGING])
 
 
-def _commands(group: object) -> list[object]:
-    return list(group.typer_instance.registered_commands)  # type: ignore[attr-defined]
+def test_the_help_of_all_commands_says_what_each_says_of_itself() -> None:
+    """It is told without their modules."""
+    said = {name: loaded(name).get_short_help_str(limit=200) for name in COMMANDS}
+    assert said == {name: sentence for name, (_, sentence) in COMMANDS.items()}
 
 
 def test_the_command_line_gets_in_where_others_need_a_key(loupe: Loupe, tmp_path: Path, draw_photos: Draw) -> None:
