@@ -17,12 +17,14 @@ MAY_IMPORT = {
     "orchestration": {"orchestration", "assets", "resources"},
     "search_api": {"search_api", "resources"},
 }
-HEAVY = ("torch", "open_clip", "transformers", "umap", "matplotlib")
+HEAVY = ("torch", "open_clip", "transformers", "umap", "numba", "matplotlib")
+# The process that draws the map, and nobody else, imports these; numba compiles as it does.
+DRAWS_THE_MAP = ("resources.projection.layout", "resources.projection.neighbours")
 
 # Who reads the environment besides settings, and why.
 READS_ENVIRONMENT = {
     "resources/settings.py": "the one place for settings",
-    "resources/projection.py": "tells numba, in a process of its own, where to keep compiled code",
+    "resources/projection/process.py": "tells numba, in a process of its own, where to keep compiled code",
     "resources/engine/local.py": "hands the environment on to decode workers",
     "orchestration/instance.py": "Dagster takes its home from DAGSTER_HOME alone",
     "orchestration/services.py": "hands the environment on to the processes it starts",
@@ -81,12 +83,33 @@ import importlib, pkgutil, sys
 module = importlib.import_module("{module}")
 if "{module}" == "resources":
     for found in pkgutil.walk_packages(module.__path__, "resources."):
-        importlib.import_module(found.name)
+        if found.name not in {DRAWS_THE_MAP}:
+            importlib.import_module(found.name)
 print([name for name in {HEAVY} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_only_the_process_that_draws_the_map_compiles() -> None:
+    """Two calls of compiled code at once would end the search API, or a run with all that it does."""
+    importing = {
+        path
+        for package in MAY_IMPORT
+        for path, tree in sources(package)
+        for name, _ in imported(tree)
+        if name in DRAWS_THE_MAP or name.partition(".")[0] in ("numba", "umap", "pynndescent", "cuml")
+    }
+    assert importing == {f"resources/projection/{name}.py" for name in ("process", "layout", "neighbours")}
+    starting = [
+        path
+        for package in MAY_IMPORT
+        for path, tree in sources(package)
+        for name, _ in imported(tree)
+        if name == "resources.projection.process"
+    ]
+    assert starting == [], "it is started, never imported"
 
 
 def test_the_command_line_starts_without_the_client_of_a_server(tmp_path: Path) -> None:
