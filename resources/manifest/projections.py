@@ -131,7 +131,7 @@ def drop(tx: Transaction, model: str) -> None:
 
 
 def keep_layout(tx: Transaction, key: ResultKey) -> None:
-    """Note that the map of `key.model` was laid out as a whole, now; before its places are replaced."""
+    """Note that the places which the map of `key.model` has now were laid out as a whole."""
     tx.execute("DELETE FROM map_layouts WHERE model = ?", [key.model])
     tx.insert("map_layouts", [{**vars(key), "laid_out_at": utc_now()}])
 

@@ -65,9 +65,9 @@ def store_map(
     found = find_clusters(places)
     clusters = _labelled(library, photo_ids, found)
     with library.manifest.write() as tx:
+        drawing = projections.replace(tx, model, photo_ids, places, found.cluster_of, clusters)
         if laid_out_by:
             projections.keep_layout(tx, laid_out_by)
-        drawing = projections.replace(tx, model, photo_ids, places, found.cluster_of, clusters)
     with library.manifest.read() as tx:
         table, keep = projections.points(tx, model), projections.generations(tx)
     write_points(library.home, table, drawing, keep)

@@ -208,14 +208,18 @@ def test_each_hour_what_is_new_is_placed_and_only_a_person_moves_the_others(
         job = build_defs({"library": library}).resolve_job_def("refresh_map")
         assert job.execute_in_process(instance=instance, **options).success
 
-    draw_photos(tmp_path / "photos", 18)
+    draw_photos(tmp_path / "photos", 20)
+    later = sorted((tmp_path / "photos").iterdir())[18:]
+    for path in later:
+        path.rename(tmp_path / path.name)
     ingest(library, [str(tmp_path / "photos")])
     with dagster_instance(library.home) as instance:
         draw(instance)
         drawn = places()
         context = dg.build_schedule_context(instance=instance, resources={"library": library})
         assert isinstance(hourly_map(context), dg.SkipReason)
-        draw_photos(tmp_path / "photos" / "more", 2, first_seed=100)
+        for path in later:
+            (tmp_path / path.name).rename(path)
         ingest(library, [str(tmp_path / "photos")])
         due = hourly_map(context)
         assert isinstance(due, dg.RunRequest)

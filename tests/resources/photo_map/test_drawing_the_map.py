@@ -198,13 +198,13 @@ def test_photos_keep_their_places_until_a_third_is_new_or_another_model_sees_the
             picture = noise.integers(0, 90, (48, 64, 3), dtype=np.uint8)
             picture[..., 0 if number % 2 else 2] += 150
             Image.fromarray(picture).save(shelf.photos / f"{number:02}.png")
+        shelf.watch()
         shelf.take_in(stages=frozenset({"decoded_images", "embeddings"}))
 
     def places() -> dict[str, tuple[float, float]]:
         found = shelf.rows("SELECT photo_id, x, y FROM projections")
         return {row["photo_id"]: (row["x"], row["y"]) for row in found}
 
-    shelf.watch()
     take_in(range(30))
     draw_map(shelf.library, CLIP, whole=False)
     first = places()
