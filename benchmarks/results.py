@@ -23,7 +23,7 @@ RESULTS = Path(__file__).parent / "results"
 LOUPE = "Loupe"
 # Who reaches what the machine allows, as far as it can be computed; the figure's note says how.
 LIMIT = "limit"
-_TOLD = ("torch", "pillow", "pillow-heif", "rawpy", "duckdb", "qdrant-edge-py", "umap-learn", "transformers")
+_TOLD = ("torch", "pillow", "pillow-heif", "rawpy", "duckdb", "qdrant-edge-py", "numba", "transformers")
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ refresh_map_job = dg.define_asset_job(
     "refresh_map",
     selection=dg.AssetSelection.assets("umap_projections"),
     executor_def=dg.in_process_executor,
-    description="Draw the similarity map anew.",
+    description="Draw the similarity map: anew, or (`whole: false`) by placing what is new on it.",
 )
 
 duplicates_job = dg.define_asset_job(

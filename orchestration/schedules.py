@@ -53,7 +53,7 @@ def later_captions(
     job=refresh_map_job,
     cron_schedule="30 * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Draws the map anew when a tenth of the library is not on it yet.",
+    description="Places photos on the map when a hundredth of the library is not on it yet.",
 )
 def hourly_map(
     context: dg.ScheduleEvaluationContext, library: dg.ResourceParam[Library]
@@ -67,9 +67,9 @@ def hourly_map(
         return dg.SkipReason("a run is active")
     with library.manifest.read() as tx:
         placed, embedded = projections.coverage(tx, clip.name)
-    if embedded == 0 or placed >= 0.9 * embedded:
+    if embedded == 0 or placed >= 0.99 * embedded:
         return dg.SkipReason(f"{placed} of {embedded} photos are on the map")
-    return dg.RunRequest()
+    return dg.RunRequest(run_config={"ops": {"umap_projections": {"config": {"whole": False}}}})
 
 
 @dg.schedule(

@@ -200,7 +200,7 @@ _REQUESTS = (
         404,
         EX_NOINPUT,
         "The similarity map was not drawn yet.",
-        "It is drawn each night, and at once by `POST /api/v1/map/draw`.",
+        "It is drawn within the hour, and at once by `POST /api/v1/map/draw`.",
     ),
     ErrorCode(
         "MAP_CHANGED",

@@ -17,14 +17,16 @@ MAY_IMPORT = {
     "orchestration": {"orchestration", "assets", "resources"},
     "search_api": {"search_api", "resources"},
 }
-HEAVY = ("torch", "open_clip", "transformers", "umap", "matplotlib")
+HEAVY = ("torch", "open_clip", "transformers", "umap", "numba", "matplotlib")
 # What no process needs to begin; a part that needs one imports it where it does.
-RARE = ("sklearn", "skimage", "scipy", "pandas", "numba", "qdrant_client", "imagecodecs", "tifffile", "huggingface_hub")
+RARE = ("sklearn", "skimage", "scipy", "pandas", "qdrant_client", "imagecodecs", "tifffile", "huggingface_hub")
+# The process that draws the map, and nobody else, imports these; numba compiles as it does.
+DRAWS_THE_MAP = ("resources.projection.layout", "resources.projection.neighbours")
 
 # Who reads the environment besides settings, and why.
 READS_ENVIRONMENT = {
     "resources/settings.py": "the one place for settings",
-    "resources/projection.py": "tells numba, in a process of its own, where to keep compiled code",
+    "resources/projection/process.py": "tells numba, in a process of its own, where to keep compiled code",
     "resources/engine/local.py": "hands the environment on to decode workers",
     "orchestration/instance.py": "Dagster takes its home from DAGSTER_HOME alone",
     "orchestration/services.py": "hands the environment on to the processes it starts",
@@ -83,7 +85,8 @@ import importlib, pkgutil, sys
 module = importlib.import_module("{module}")
 if "{module}" == "resources":
     for found in pkgutil.walk_packages(module.__path__, "resources."):
-        importlib.import_module(found.name)
+        if found.name not in {DRAWS_THE_MAP}:
+            importlib.import_module(found.name)
 print([name for name in {HEAVY} if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=120)
@@ -106,6 +109,26 @@ def test_a_process_starts_without_what_others_need(module: str, absent: tuple[st
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_only_the_process_that_draws_the_map_compiles() -> None:
+    """Two calls of compiled code at once would end the search API, or a run with all that it does."""
+    importing = {
+        path
+        for package in MAY_IMPORT
+        for path, tree in sources(package)
+        for name, _ in imported(tree)
+        if name in DRAWS_THE_MAP or name.partition(".")[0] in ("numba", "umap", "pynndescent", "cuml")
+    }
+    assert importing == {f"resources/projection/{name}.py" for name in ("process", "layout", "neighbours")}
+    starting = [
+        path
+        for package in MAY_IMPORT
+        for path, tree in sources(package)
+        for name, _ in imported(tree)
+        if name == "resources.projection.process"
+    ]
+    assert starting == [], "it is started, never imported"
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

@@ -20,7 +20,7 @@ from resources.settings import Settings
 __all__ = ["config_command", "doctor_command"]
 
 _PACKAGES = ("torch", "torchvision", "open_clip_torch", "transformers", "dagster", "duckdb", "qdrant-edge-py", "rawpy")
-_PACKAGES_IMAGING = ("pillow", "pillow-heif", "umap-learn", "fastapi")
+_PACKAGES_IMAGING = ("pillow", "pillow-heif", "numba", "fastapi")
 _LEAST_FREE_BYTES = 2 << 30
 
 

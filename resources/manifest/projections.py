@@ -1,6 +1,6 @@
-"""Tables `projections`, `map_generations` and `map_clusters`: where each photo lies on the similarity map, and groups.
+"""Tables `projections` and `map_*`: where each photo lies on the similarity map, what laid it out, and groups.
 
-Not here: how places are computed (`resources/projection.py`), found to belong together and told in words, or written
+Not here: how places are computed (`resources/projection/`), found to belong together and told in words, or written
 to a file (`resources/photo_map/`).
 """
 
@@ -19,11 +19,13 @@ import pyarrow as pa
 from resources.clock import utc_now
 from resources.manifest.database import Transaction
 from resources.manifest.photos import rating_sql
+from resources.manifest.results import ResultKey
 
 __all__ = [
     "COLUMNS",
     "Cluster",
     "Drawing",
+    "Layout",
     "clusters",
     "columns",
     "coverage",
@@ -32,6 +34,8 @@ __all__ = [
     "forget_photos",
     "generations",
     "hidden_ids",
+    "keep_layout",
+    "layout",
     "points",
     "replace",
     "texts",
@@ -76,6 +80,14 @@ class Drawing:
     made_at: datetime
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Whose vectors a map was laid out from as a whole, and how many photos were placed on it since."""
+
+    key: ResultKey
+    placed_since: int
+
+
 def replace(
     tx: Transaction,
     model: str,
@@ -86,10 +98,12 @@ def replace(
 ) -> Drawing:
     """Make `places` (`[n, 2]`) the map of `model`, with the groups `found`; what was before goes.
 
-    `cluster_of` (`[n]`) names the group of each photo, -1 for none.
+    `cluster_of` (`[n]`) names the group of each photo, -1 for none. `created_at` is since when a photo has its place.
     """
     now = utc_now()
-    drop(tx, model)
+    before = tx.arrow("SELECT photo_id, x, y, created_at FROM projections WHERE model = $model", {"model": model})
+    for table in ("projections", "map_clusters"):
+        tx.execute(f"DELETE FROM {table} WHERE model = ?", [model])
     numbers = np.full(len(photo_ids), -1, dtype=np.int32) if cluster_of is None else cluster_of
     given = pa.table(
         {
@@ -99,10 +113,11 @@ def replace(
             "cluster": pa.array(numbers, pa.int32()),
         }
     )
-    with tx.table(given) as name:
+    with tx.table(given) as name, tx.table(before) as old:
         tx.execute(
             f"""INSERT INTO projections (model, photo_id, x, y, created_at, cluster)
-            SELECT ?, photo_id, x, y, ?, nullif(cluster, -1) FROM {name}""",
+            SELECT ?, photo_id, x, y, coalesce(created_at, ?), nullif(cluster, -1)
+            FROM {name} LEFT JOIN {old} USING (photo_id, x, y)""",
             [model, now],
         )
     tx.insert("map_clusters", [{"model": model, **vars(each), "terms": list(each.terms)} for each in found])
@@ -111,8 +126,28 @@ def replace(
 
 def drop(tx: Transaction, model: str) -> None:
     """Delete the map of `model`."""
-    for table in ("projections", "map_clusters", "map_generations"):
+    for table in ("projections", "map_clusters", "map_generations", "map_layouts"):
         tx.execute(f"DELETE FROM {table} WHERE model = ?", [model])
+
+
+def keep_layout(tx: Transaction, key: ResultKey) -> None:
+    """Note that the places which the map of `key.model` has now were laid out as a whole."""
+    tx.execute("DELETE FROM map_layouts WHERE model = ?", [key.model])
+    tx.insert("map_layouts", [{**vars(key), "laid_out_at": utc_now()}])
+
+
+def layout(tx: Transaction, model: str) -> Layout | None:
+    """What laid out the map of `model`; None when nothing is known of it."""
+    row = tx.one(
+        """SELECT model, revision, preprocess_version, (SELECT count(*) FROM projections j
+            WHERE j.model = l.model AND j.created_at > l.laid_out_at) AS placed_since
+        FROM map_layouts l WHERE model = ?""",
+        [model],
+    )
+    if row is None:
+        return None
+    placed_since = row.pop("placed_since")
+    return Layout(ResultKey(**row), placed_since)
 
 
 def forget_photos(tx: Transaction, photo_ids: Collection[str]) -> None:

@@ -94,6 +94,26 @@ class VectorStore:
             yield pa.record_batch({"pixel_hash": hashes, "vector": pa.array(vectors, type=pa.list_(pa.float32()))})
             after = hashes[-1].as_py()
 
+    def stored(self, size: int = 20_000) -> Iterator[tuple[list[str], npt.NDArray[np.float32]]]:
+        """All vectors in the order in which they are stored: pixel hashes and `[m, dim]`, read `size` rows at a time.
+
+        No lock is held between blocks; what is put or deleted meanwhile may be missing, or come twice.
+        """
+        if not self.path.exists():
+            return
+        with self._open() as tx:
+            end = tx.value("SELECT max(rowid) FROM vectors")
+        for start in range(0, -1 if end is None else end + 1, size):
+            with self._open() as tx:
+                table = tx.arrow(
+                    """SELECT pixel_hash, vector FROM vectors WHERE rowid >= ? AND rowid < ?
+                    AND revision = ? AND preprocess_version = ?""",
+                    [start, start + size, *self._key],
+                )
+            if table.num_rows:
+                vectors = [np.frombuffer(blob.as_buffer(), np.float32) for blob in table.column("vector")]
+                yield table.column("pixel_hash").to_pylist(), np.stack(vectors)
+
     def count(self) -> int:
         """How many vectors are stored."""
         if not self.path.exists():

@@ -1,6 +1,6 @@
 """The similarity map beyond its places: groups of photos on it, what is said of them, and the points as a file.
 
-Belongs here: what is made when the map is drawn. Not here: places (`resources/projection.py`), rows (`manifest/`).
+Belongs here: what is made when the map is drawn. Not here: places (`resources/projection/`), rows (`manifest/`).
 """
 
 from resources.photo_map.clusters import find_clusters

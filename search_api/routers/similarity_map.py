@@ -141,7 +141,7 @@ def find(query: SearchQuery, services: Held, v: Generation = None) -> Response:
 
 @router.post("/draw", status_code=202, responses=responses(*START_ERRORS))
 def draw(services: Held) -> Job:
-    """Draw the map anew now, as happens by itself each night when a tenth of the photos is new.
+    """Lay the map out anew now: photos move. New ones are placed among the others by themselves, each hour.
 
     While it is being drawn already, the answer is that run.
     """

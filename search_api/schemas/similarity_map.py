@@ -40,7 +40,7 @@ class Map(BaseModel):
     model: str = Field(examples=["siglip2-b32"])
     made_at: datetime = Field(description="UTC.")
     photos: int = Field(description="How many have a place on it.")
-    waiting: int = Field(description="Photos that came since; they get a place when it is drawn anew.")
+    waiting: int = Field(description="Photos that came since; they get a place within the hour once they are many.")
     points_url: str = Field(
         description="All points, as an Arrow IPC stream that may be kept for ever.",
         examples=["/api/v1/map/points?v=5f2c9a0b1d7e4a36"],

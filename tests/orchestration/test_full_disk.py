@@ -79,7 +79,7 @@ def _indexing(shelf: Shelf) -> None:
 
 
 def _mapping(shelf: Shelf) -> None:
-    draw_map(shelf.library, CLIP, 48)
+    draw_map(shelf.library, CLIP)
 
 
 def _noting_a_job(shelf: Shelf) -> None:

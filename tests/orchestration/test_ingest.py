@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -17,6 +18,7 @@ from orchestration.active_runs import fail_orphans
 from orchestration.definitions import build_defs
 from orchestration.ingest import ingest
 from orchestration.instance import GPU_POOL, dagster_instance
+from orchestration.schedules import hourly_map
 from resources import watching
 from resources.duplicates import AREAS
 from resources.errors import LoupeError
@@ -193,6 +195,39 @@ def test_refresh_map_places_every_photo(library: Library, tmp_path: Path, draw_p
         places = tx.execute("SELECT x, y FROM projections").fetchall()
     assert len(places) == 5
     assert all(-1 <= x <= 1 and -1 <= y <= 1 for x, y in places)
+
+
+def test_each_hour_what_is_new_is_placed_and_only_a_person_moves_the_others(
+    library: Library, tmp_path: Path, draw_photos: Draw
+) -> None:
+    def places() -> dict[str, tuple[float, float]]:
+        with library.manifest.read() as tx:
+            return {row[0]: row[1:] for row in tx.execute("SELECT photo_id, x, y FROM projections").fetchall()}
+
+    def draw(instance: dg.DagsterInstance, **options: Any) -> None:
+        job = build_defs({"library": library}).resolve_job_def("refresh_map")
+        assert job.execute_in_process(instance=instance, **options).success
+
+    draw_photos(tmp_path / "photos", 20)
+    later = sorted((tmp_path / "photos").iterdir())[18:]
+    for path in later:
+        path.rename(tmp_path / path.name)
+    ingest(library, [str(tmp_path / "photos")])
+    with dagster_instance(library.home) as instance:
+        draw(instance)
+        drawn = places()
+        context = dg.build_schedule_context(instance=instance, resources={"library": library})
+        assert isinstance(hourly_map(context), dg.SkipReason)
+        for path in later:
+            (tmp_path / path.name).rename(path)
+        ingest(library, [str(tmp_path / "photos")])
+        due = hourly_map(context)
+        assert isinstance(due, dg.RunRequest)
+        draw(instance, run_config=due.run_config)
+        placed = places()
+        assert (len(placed), {photo_id: placed[photo_id] for photo_id in drawn}) == (20, drawn)
+        draw(instance)
+        assert not any(places()[photo_id] == drawn[photo_id] for photo_id in drawn)
 
 
 def test_find_duplicates_compares_every_photo(library: Library, tmp_path: Path, draw_photos: Draw) -> None:

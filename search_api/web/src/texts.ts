@@ -665,7 +665,7 @@ export const t = {
     drawAgain: "Draw it anew",
     drawing: "Drawing the map",
     waiting: (count: number) =>
-      `${counted(count, "newer photo")} ${count === 1 ? "has" : "have"} no place yet. The map is drawn anew by itself at night.`,
+      `${counted(count, "newer photo")} ${count === 1 ? "has" : "have"} no place yet. The map takes them up by itself.`,
     colourBy: "Colour by",
     colours: {
       group: "Group",

@@ -168,7 +168,7 @@ def test_a_library_is_drawn_with_groups_that_say_what_they_show(shelf: Shelf) ->
     with shelf.library.manifest.write() as tx:
         tags.add(tx, sorted(red), "Colours|Warm")
 
-    places = draw_map(shelf.library, CLIP, 48)
+    places = draw_map(shelf.library, CLIP)
     assert (places.shape, np.abs(places).max()) == ((40, 2), pytest.approx(1.0, abs=1e-5))
     with shelf.library.manifest.read() as tx:
         found = projections.clusters(tx, CLIP.model)
@@ -187,3 +187,53 @@ def test_a_library_is_drawn_with_groups_that_say_what_they_show(shelf: Shelf) ->
         *["dictionary<values=string, indices=int32, ordered=0>"] * 2,
         *("date32[day]", "int8"),
     ]
+
+
+@pytest.mark.slow
+def test_photos_keep_their_places_until_a_third_is_new_or_another_model_sees_them(shelf: Shelf) -> None:
+    noise = np.random.default_rng(3)
+
+    def take_in(numbers: range) -> None:
+        for number in numbers:
+            picture = noise.integers(0, 90, (48, 64, 3), dtype=np.uint8)
+            picture[..., 0 if number % 2 else 2] += 150
+            Image.fromarray(picture).save(shelf.photos / f"{number:02}.png")
+        shelf.watch()
+        shelf.take_in(stages=frozenset({"decoded_images", "embeddings"}))
+
+    def places() -> dict[str, tuple[float, float]]:
+        found = shelf.rows("SELECT photo_id, x, y FROM projections")
+        return {row["photo_id"]: (row["x"], row["y"]) for row in found}
+
+    take_in(range(30))
+    draw_map(shelf.library, CLIP, whole=False)
+    first = places()
+    gone = shelf.photo_id("07.png")
+    (shelf.photos / "07.png").unlink()
+    take_in(range(30, 40))
+    assert len(draw_map(shelf.library, CLIP, whole=False)) == 39
+    second = places()
+    assert second.keys() - first.keys() == {shelf.photo_id(f"{number}.png") for number in range(30, 40)}
+    assert {photo_id: second[photo_id] for photo_id in first if photo_id != gone} == {
+        photo_id: place for photo_id, place in first.items() if photo_id != gone
+    }
+    red = [second[shelf.photo_id(f"{number:02}.png")] for number in range(1, 40, 2) if number != 7]
+    blue = [second[shelf.photo_id(f"{number:02}.png")] for number in range(0, 40, 2)]
+    between = np.linalg.norm(np.subtract(np.median(red, axis=0), np.median(blue, axis=0)))
+    assert np.linalg.norm(red - np.median(red, axis=0), axis=1).max() < between
+    with shelf.library.manifest.read() as tx:
+        assert projections.layout(tx, CLIP.model) == projections.Layout(CLIP, 10)
+
+    take_in(range(40, 46))  # 16 of 45 are new since the layout
+    draw_map(shelf.library, CLIP, whole=False)
+    third = places()
+    assert len(third) == 45
+    assert not any(third[photo_id] == second[photo_id] for photo_id in second)
+    with shelf.library.manifest.write() as tx:
+        assert projections.layout(tx, CLIP.model) == projections.Layout(CLIP, 0)
+        tx.execute("UPDATE map_layouts SET revision = 'before'")
+        tx.execute("UPDATE projections SET x = x / 2")
+    draw_map(shelf.library, CLIP, whole=False)
+    assert places() == third, "drawn anew, and a small library is drawn the same each time"
+    draw_map(shelf.library, CLIP)
+    assert places() == third
