@@ -127,6 +127,11 @@ class Settings(BaseSettings):
         description="Alias on the Qdrant server; one for each library that shares it.",
     )
 
+    map_layout: Literal["auto", "umap-learn"] = Field(
+        "auto",
+        description="What lays the similarity map out; auto: cuML on a GPU where it is installed, else Loupe's own; "
+        "umap-learn: that package, which takes several times as long.",
+    )
     map_tiles: str | None = Field(
         None,
         description="Address of picture tiles below the place map, such as https://tiles.example/{z}/{x}/{y}.png; "

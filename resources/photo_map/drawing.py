@@ -49,7 +49,7 @@ def draw_map(library: Library, key: ResultKey, whole: bool = True) -> npt.NDArra
             photo_ids.extend(some)
             yield block
 
-    places = project(vectors(), _cache(library))
+    places = project(vectors(), _cache(library), library.settings.map_layout)
     store_map(library, key.model, photo_ids, places, key)
     return places
 

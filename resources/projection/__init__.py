@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,11 @@ import structlog
 from resources.errors import LoupeError
 from resources.home import storage_error
 
-__all__ = ["DRAWN", "FEWEST_FOR_UMAP", "PLACES", "SAMPLE", "VECTORS", "place", "project"]
+__all__ = ["DRAWN", "FEWEST_FOR_UMAP", "PLACES", "SAMPLE", "VECTORS", "Way", "place", "project"]
 
 log = structlog.get_logger(__name__)
+
+Way = Literal["auto", "umap-learn"]
 
 # Below this UMAP's neighbourhoods are the whole set; the two main axes of variance say as much.
 FEWEST_FOR_UMAP = 16
@@ -36,9 +38,12 @@ VECTORS, DRAWN, PLACES = "vectors.f4", "drawn.f4", "places.f4"
 
 
 def project(
-    vectors: npt.NDArray[np.float32] | Iterable[npt.NDArray[np.float32]], cache: Path, timeout_s: float = 3600.0
+    vectors: npt.NDArray[np.float32] | Iterable[npt.NDArray[np.float32]],
+    cache: Path,
+    way: Way = "auto",
+    timeout_s: float = 3600.0,
 ) -> npt.NDArray[np.float32]:
-    """Places on the map: float32 `[n, 2]` within -1..1.
+    """Places on the map: float32 `[n, 2]` within -1..1, laid out by `way` (`Settings.map_layout`).
 
     `vectors` are unit vectors, float32 `[n, dim]`, or blocks of such, which are never all in memory. `cache` is a
     folder for compiled code and, meanwhile, the vectors. Raises `JOB_FAILED` when the process fails or takes longer
@@ -51,7 +56,7 @@ def project(
         if count < FEWEST_FOR_UMAP:
             few = np.fromfile(folder / VECTORS, dtype=np.float32)
             return _scaled(_main_axes(few.reshape(count, -1 if count else 0)))
-        return _scaled(_in_a_process(folder, cache, shapes[0][1], timeout_s))
+        return _scaled(_in_a_process(folder, cache, shapes[0][1], way, timeout_s))
 
 
 def place(
@@ -68,7 +73,11 @@ def place(
             for block, places in blocks:
                 _, dim = _add(vectors, block)
                 _add(drawn, places)
-        return np.clip(_in_a_process(folder, cache, dim, timeout_s), -1, 1) if dim else np.zeros((0, 2), np.float32)
+        return (
+            np.clip(_in_a_process(folder, cache, dim, "auto", timeout_s), -1, 1)
+            if dim
+            else np.zeros((0, 2), np.float32)
+        )
 
 
 @contextmanager
@@ -86,11 +95,11 @@ def _add(file: BinaryIO, rows: npt.NDArray[np.float32]) -> tuple[int, int]:
     return rows.shape[0], rows.shape[1]
 
 
-def _in_a_process(folder: Path, cache: Path, dim: int, timeout_s: float) -> npt.NDArray[np.float32]:
+def _in_a_process(folder: Path, cache: Path, dim: int, way: Way, timeout_s: float) -> npt.NDArray[np.float32]:
     answer = folder / PLACES
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "resources.projection.process", folder, cache, str(dim)],
+            [sys.executable, "-m", "resources.projection.process", folder, cache, str(dim), way],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

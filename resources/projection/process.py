@@ -1,4 +1,4 @@
-"""The process that draws the map: `python -m resources.projection.process FOLDER CACHE DIM`.
+"""The process that draws the map: `python -m resources.projection.process FOLDER CACHE DIM WAY`.
 
 It reads `vectors.f4` (float32, rows of DIM) in FOLDER, and `drawn.f4` where there are places that stay (float32, rows
 of 2, NaN for those that are wanted), and writes `places.f4`. A large library is drawn from a sample, evenly over all
@@ -83,6 +83,17 @@ def by_gpu(vectors: npt.NDArray[np.float32]) -> Places:
     return places
 
 
+def by_umap_learn(vectors: npt.NDArray[np.float32]) -> Places:
+    """Places by umap-learn, float32 `[n, 2]`."""
+    import umap
+
+    neighbours = min(_NEIGHBOURS, len(vectors) - 1)
+    # A fixed seed costs parallelism, which small maps do not need and large ones do.
+    seed = {"random_state": 42} if len(vectors) <= 20_000 else {}
+    laid_out = umap.UMAP(n_neighbors=neighbours, min_dist=0.1, metric="cosine", **seed).fit_transform(vectors)
+    return np.asarray(laid_out, dtype=np.float32)
+
+
 def best_way(told: Callable[[str], object] = lambda line: print(line, file=sys.stderr)) -> LayOut:
     """How vectors are laid out here: on a GPU where cuML is installed and finds one, else on the processor."""
     from resources.projection.layout import lay_out
@@ -100,11 +111,11 @@ def best_way(told: Callable[[str], object] = lambda line: print(line, file=sys.s
 
 
 def _main() -> None:
-    folder, cache, dim = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    folder, cache, dim, way = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     os.environ.setdefault("NUMBA_CACHE_DIR", cache)  # read when numba is imported
     stays = folder / DRAWN
     drawn = np.fromfile(stays, np.float32).reshape(-1, 2) if stays.exists() else None
-    places = draw(Vectors(folder / VECTORS, dim), drawn, best_way())
+    places = draw(Vectors(folder / VECTORS, dim), drawn, by_umap_learn if way == "umap-learn" else best_way())
     (folder / PLACES).write_bytes(places.astype(np.float32).tobytes())
 
 

@@ -173,3 +173,11 @@ class UMAP:
     assert np.allclose(places, flat / np.abs(flat).max(), atol=1e-6) == works
     distance = np.linalg.norm(places[:, None] - places[None], axis=2) + np.eye(60) * 9
     assert works or (label[distance.argmin(axis=1)] == label).all()
+
+
+def test_umap_learn_lays_out_where_it_is_asked_for(tmp_path: Path) -> None:
+    vectors, label = groups(60)
+    own, theirs = (project(vectors, tmp_path, way) for way in ("auto", "umap-learn"))
+    assert not np.allclose(own, theirs, atol=0.1)
+    distance = np.linalg.norm(theirs[:, None] - theirs[None], axis=2) + np.eye(60) * 9
+    assert (label[distance.argmin(axis=1)] == label).all()
