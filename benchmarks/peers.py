@@ -2,7 +2,8 @@
 
 A peer is a script in `benchmarks/peers/` that names its packages the way PEP 723 says, takes arguments and prints one
 line of JSON at its end. Its environment is made once, below `.bench/`, from the package index alone; scripts that name
-the same packages share one.
+the same packages share one, so a list may hold more than its script needs. It runs isolated (`-I`): a script may bear
+its package's name.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def run(name: str, *arguments: str, timeout_s: float = 3600) -> dict[str, Any]:
     """What the peer's script prints last. Raises `subprocess.SubprocessError`, with what it said, where it fails."""
     script = PEERS / f"{name}.py"
     done = subprocess.run(
-        [_environment(script), script, *arguments], capture_output=True, text=True, timeout=timeout_s, check=False
+        [_environment(script), "-I", script, *arguments], capture_output=True, text=True, timeout=timeout_s, check=False
     )
     if done.returncode:
         raise subprocess.SubprocessError(f"{name} ended with {done.returncode}:\n{done.stderr[-2000:]}")

@@ -1,5 +1,8 @@
 # /// script
-# dependencies = ["torch==2.15.0", "torchvision==0.29.2", "open_clip_torch==3.3.0", "pillow==13.0.0"]
+# dependencies = [
+#   "torch==2.15.0", "torchvision==0.29.2", "open_clip_torch==3.3.0", "pillow==13.0.0", "transformers==5.23.0",
+#   "sentence-transformers==6.2.0", "imagededup==0.3.3.post2", "pyvips==3.2.0", "pyvips-binary==8.18.7",
+# ]
 # ///
 """Vectors of a folder of photos by plain open_clip: its own transform in a DataLoader, fp32, as its README shows.
 
