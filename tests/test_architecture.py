@@ -20,6 +20,8 @@ MAY_IMPORT = {
 HEAVY = ("torch", "open_clip", "transformers", "umap", "numba", "matplotlib")
 # What no process needs to begin; a part that needs one imports it where it does.
 RARE = ("sklearn", "skimage", "scipy", "pandas", "qdrant_client", "imagecodecs", "tifffile", "huggingface_hub")
+# Layers of models, which are made where a model is loaded.
+MADE_OF_TORCH = ("resources.models.image_tower", "resources.models.int8")
 # The process that draws the map, and nobody else, imports these; numba compiles as it does.
 DRAWS_THE_MAP = ("resources.projection.layout", "resources.projection.neighbours")
 
@@ -85,7 +87,7 @@ import importlib, pkgutil, sys
 module = importlib.import_module("{module}")
 if "{module}" == "resources":
     for found in pkgutil.walk_packages(module.__path__, "resources."):
-        if found.name not in {DRAWS_THE_MAP}:
+        if found.name not in {(*DRAWS_THE_MAP, *MADE_OF_TORCH)}:
             importlib.import_module(found.name)
 print([name for name in {HEAVY} if name in sys.modules])
 """
