@@ -59,11 +59,16 @@ def _others(result: Result) -> list[str]:
     return list(dict.fromkeys(each.who for each in result.figures if each.who not in (LOUPE, LIMIT)))
 
 
+def _rival(who: str) -> bool:
+    """Not Loupe itself set otherwise ("Loupe, fp32")."""
+    return who != LIMIT and who.partition(",")[0] != LOUPE
+
+
 def _row(what: str, figures: Mapping[str, Figure], who: Sequence[str], limited: bool) -> list[str]:
     own, limit = figures.get(LOUPE), figures.get(LIMIT)
     row = [f"{what}, {next(iter(figures.values())).unit}", *(_said(figures.get(each)) for each in who)]
     if len(who) > 1:
-        others = [own.ratio_to(figures[each]) for each in who[1:] if own and each in figures]
+        others = [own.ratio_to(figures[each]) for each in who[1:] if own and each in figures and _rival(each)]
         row.append(f"{min(others):.2f}x" if others else "–")
     if limited:
         row += [_said(limit), f"{own.ratio_to(limit):.0%}" if own and limit else "–"]
@@ -82,7 +87,7 @@ def _compared(result: Result) -> dict[str, dict[str, float]]:
     """Of what others did too: how many times as good as each of them Loupe is, by what and who."""
     ratios: dict[str, dict[str, float]] = {}
     for own in (each for each in result.figures if each.who == LOUPE):
-        others = {each.who: each for each in result.figures if each.what == own.what and each.who not in (LOUPE, LIMIT)}
+        others = {each.who: each for each in result.figures if each.what == own.what and _rival(each.who)}
         if others:
             ratios[own.what] = {who: own.ratio_to(figure) for who, figure in others.items()}
     return ratios

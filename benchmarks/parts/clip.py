@@ -36,7 +36,7 @@ def _of(preset: str, name: str, home: Path) -> Iterator[Figure]:
     encoders = {dtype: load_clip_folder(preset, folder, gpu) for dtype, gpu in resource.items()}
     size = encoders["auto"].input_spec.size
     images = np.random.default_rng(0).integers(0, 256, (_IMAGES, size, size, 3), dtype=np.uint8)
-    plain = open_clip.create_model(f"local-dir:{folder}").eval()
+    plain = open_clip.create_model(f"local-dir:{folder}").eval().requires_grad_(False)
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
 
     def plainly() -> Any:

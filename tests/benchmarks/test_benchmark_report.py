@@ -39,11 +39,16 @@ def test_more_a_second_is_better_and_fewer_seconds_are():
 
 
 def test_the_ratio_is_to_the_best_of_the_others():
-    figures = [Figure("a", LOUPE, 30, "photos/s"), Figure("a", "slow", 3, "photos/s"), Figure("a", "b", 20, "photos/s")]
+    speeds = {LOUPE: 30, "Loupe, fp32": 25, "slow": 3, "b": 20}
+    figures = [Figure("a", who, speed, "photos/s") for who, speed in speeds.items()]
     document = report.rendered("before\n{{speed}}\nafter\n", {"speed": a_result(*figures)})
     assert document.startswith("before\n`make bench PARTS=speed`, 2026-01-02, A processor, 2 cores, 24 GiB, no GPU; ")
     assert document.endswith("after\n")
-    assert table_of(document) == [["", "Loupe", "slow", "b", "ratio"], ["a, photos/s", "30", "3", "20", "1.50x"]]
+    assert table_of(document) == [
+        ["", "Loupe", "Loupe, fp32", "slow", "b", "ratio"],
+        ["a, photos/s", "30", "25", "3", "20", "1.50x"],
+    ]
+    assert list(report._compared(a_result(*figures))["a"]) == ["slow", "b"]
 
 
 def test_the_share_of_the_limit_and_what_nobody_else_did():
