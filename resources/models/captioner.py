@@ -57,7 +57,9 @@ class Captioner:
         self._tokenizer = tokenizer
         self._gpu = gpu
         spec = identity.input_spec
-        self._fixed = BlipCaptions.of(model, (spec.mean, spec.std), MOST_TOKENS)
+        # On Apple's GPUs it was never tried.
+        fits = gpu.device.type != "mps"
+        self._fixed = BlipCaptions.of(model, (spec.mean, spec.std), MOST_TOKENS) if fits else None
         self._pipeline = gpu.pipeline(self._fixed) if self._fixed and gpu.pipelined else None
 
     @property

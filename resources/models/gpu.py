@@ -43,7 +43,7 @@ _MEMORY_SHARE = 0.6
 _GPU_MOST_IMAGES = 512
 # How long a process keeps the device before another one may have it, seconds; a batch that began is finished.
 _TURN_S = 0.05
-# On a CPU larger batches only cost memory: throughput is flat from here on (benchmarks/inference.py).
+# On a CPU larger batches only cost memory: throughput is flat from here on (benchmarks/parts/clip.py).
 _CPU_IMAGES = 16
 
 _OUT_OF_MEMORY_TEXTS = (
@@ -132,15 +132,15 @@ class GpuResource:
         """The number format of weights and activations; of what stays around linear layers in int8, fp32."""
         import torch
 
-        named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
-        if self._settings.dtype != "auto":
+        named = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+        if self._settings.dtype in named:
             return named[self._settings.dtype]
         if self.device.type == "cuda":
             # Before Volta (7.0) half precision is slower than single.
             return torch.float16 if torch.cuda.get_device_capability(self.device)[0] >= 7 else torch.float32
         if self.device.type == "mps":
             return torch.float16
-        return torch.bfloat16 if _cpu_has_bf16() else torch.float32
+        return torch.bfloat16 if _cpu_has_bf16() and self._settings.dtype != "int8" else torch.float32
 
     def take_int8(
         self,
@@ -169,7 +169,13 @@ class GpuResource:
             if int8.quantise(module):
                 self._int8[identity.name] = None
             return
-        made_by = {"model": identity.name, "revision": identity.revision, "torch": _torch_version()}
+        made_by = {
+            "model": identity.name,
+            "revision": identity.revision,
+            "preprocess_version": identity.preprocess_version,
+            "torch": _torch_version(),
+            "rounding": int8.ROUNDING,
+        }
         record = self._settings.home / "run" / f"int8-{re.sub(r'[^A-Za-z0-9.-]+', '-', identity.name)}.json"
         found = int8.bears(module, answers, likeness, least, record, made_by)
         if found is not None:

@@ -11,6 +11,8 @@ without VNNI a CPU adds pairs of products in 16 bits, which 8 would overflow.
 from __future__ import annotations
 
 import json
+import math
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,12 +21,16 @@ import structlog
 import torch
 from torch import nn
 
-__all__ = ["Int8Linear", "Replaced", "available", "bears", "quantise", "restore"]
+from resources.errors import LoupeError
+from resources.home import write_atomically
+
+__all__ = ["ROUNDING", "Int8Linear", "Layers", "available", "bears", "quantise", "restore"]
 
 _log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
-Replaced = list[tuple[nn.Module, str, nn.Linear]]
+# Parents, their children's names, and the children.
+Layers = list[tuple[nn.Module, str, nn.Linear]]
 
 # Below this the rounding costs more than the multiplication saves.
 _LEAST_WIDTH = 256
@@ -32,17 +38,21 @@ _LEAST_WIDTH = 256
 _MOST_WIDENING = 4
 # Tokens rounded at a time: what is made on the way stays in the cache.
 _TOKENS = 1024
+# Changes with what is rounded and how, so that verdicts are given anew.
+ROUNDING = "1"
 _TINY = 1e-12
+_NOT_ALIKE = -1.0
 # Inputs lie around 64, in 63 steps to either side.
 _MIDDLE, _STEPS = 64, 63
 
 
 def available() -> bool:
-    """Whether this build of torch has the kernels: oneDNN's, on x86."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.onednn, "qlinear_pointwise")
+    """Whether this is where the kernels are known to be faster than fp32: oneDNN's, on x86 with AVX2."""
+    known = platform.machine() in ("x86_64", "AMD64") and "AVX" in torch.backends.cpu.get_cpu_capability()
+    return known and torch.backends.mkldnn.is_available() and hasattr(torch.ops.onednn, "qlinear_pointwise")
 
 
-def quantise(module: nn.Module) -> Replaced:
+def quantise(module: nn.Module) -> Layers:
     """Puts 8-bit layers in place of the module's wide linear ones, in place; all else stays as it is (fp32).
 
     Answers what was replaced, for `restore`.
@@ -53,7 +63,7 @@ def quantise(module: nn.Module) -> Replaced:
     return wide
 
 
-def restore(replaced: Replaced) -> None:
+def restore(replaced: Layers) -> None:
     """Takes `quantise` back."""
     for parent, name, child in replaced:
         setattr(parent, name, child)
@@ -75,32 +85,52 @@ def bears(
     if not _wide_layers(module):
         return None
     known = _read(record)
-    if known.get("made_by") == made_by:
-        if known["likeness"] < least:
-            return None
+    if known.get("made_by") == made_by and isinstance(known.get("likeness"), float):
+        found = known["likeness"]
+        if found >= least:
+            quantise(module)
+    else:
+        wide = _wide_layers(module)
+        found = _tried(module, answers, likeness)
+        if found < least:
+            restore(wide)
+        _write(record, {"made_by": made_by, "likeness": found})
+        _log.info("int8 tried", likeness=round(found, 4), least=least, taken=found >= least, **made_by)
+    return found if found >= least else None
+
+
+def _tried(module: nn.Module, answers: Callable[[], Answer], likeness: Callable[[Answer, Answer], float]) -> float:
+    """How alike answers before and after are, the module left quantised; -1 where there are none."""
+    try:
+        exact = answers()
         quantise(module)
-        return float(known["likeness"])
-    exact = answers()
-    replaced = quantise(module)
-    found = likeness(exact, answers())
-    record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps({"made_by": made_by, "likeness": found}), encoding="utf-8")
-    _log.info("int8 tried", likeness=round(found, 4), least=least, taken=found >= least, **made_by)
-    if found >= least:
-        return found
-    restore(replaced)
-    return None
+        found = likeness(exact, answers())
+    except Exception as error:  # a model may read the weights that it lacks now, or run out of memory
+        _log.info("int8 failed", reason=f"{type(error).__name__}: {error}")
+        return _NOT_ALIKE
+    return found if math.isfinite(found) else _NOT_ALIKE
 
 
 def _read(record: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(record.read_text(encoding="utf-8")))
+        found = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _wide_layers(module: nn.Module) -> Replaced:
-    return [
+def _write(record: Path, verdict: dict[str, Any]) -> None:
+    """Where it cannot be kept the next loading asks again."""
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(record, json.dumps(verdict).encode(), durable=False)
+    except (OSError, LoupeError) as error:
+        _log.info("int8 verdict not kept", reason=str(error))
+
+
+def _wide_layers(module: nn.Module) -> Layers:
+    """None where they are not most of the module's weights: others would go on as slowly as before."""
+    wide = [
         (parent, name, child)
         for parent in module.modules()
         for name, child in parent.named_children()
@@ -108,6 +138,8 @@ def _wide_layers(module: nn.Module) -> Replaced:
         and min(child.in_features, child.out_features) >= _LEAST_WIDTH
         and child.out_features <= _MOST_WIDENING * child.in_features
     ]
+    weights = sum(child.weight.numel() for _, _, child in wide)
+    return wide if 2 * weights > sum(each.numel() for each in module.parameters()) else []
 
 
 class Int8Linear(nn.Module):

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import random_images, write_tiny_clip
+from small_models import random_images, write_tiny_blip, write_tiny_clip
 from torch import nn
 
 from resources.errors import LoupeError
 from resources.models import GpuResource, gpu, int8
+from resources.models.captioner import _worded_alike, load_captioner_folder
 from resources.models.clip import centred_cosine, load_clip_folder
 from resources.settings import Settings
 
@@ -70,7 +71,7 @@ def test_the_largest_values_do_not_overflow() -> None:
 
 
 def test_narrow_layers_and_vocabularies_stay() -> None:
-    narrow, vocabulary, wide = nn.Linear(64, 512), nn.Linear(256, 4096), nn.Linear(256, 1024)
+    narrow, vocabulary, wide = nn.Linear(64, 512), nn.Linear(256, 4096), nn.Linear(2048, 1024)
     module = nn.ModuleDict({"narrow": narrow, "vocabulary": vocabulary, "wide": wide})
     replaced = int8.quantise(module)
     assert module["narrow"] is narrow
@@ -125,6 +126,70 @@ def test_new_weights_and_a_damaged_record_are_judged_anew(tmp_path: Path) -> Non
     assert int8.bears(a_layer(), again := Answers(layer), likeness, 0.9, record, MADE_BY) is not None
     assert (answers.asked, again.asked) == (2, 2)
     assert json.loads(record.read_text())["made_by"] == MADE_BY
+
+
+class ReadsWeights(nn.Module):
+    """As some libraries' layers do, past the layer's own `forward`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(512, 512)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(values, self.layer.weight)
+
+
+def test_a_model_that_reads_its_weights_stays_and_is_asked_once(tmp_path: Path) -> None:
+    values = torch.randn(2, 512)
+    asked = 0
+    for _ in range(2):
+        module = ReadsWeights()
+
+        def answers(module: nn.Module = module) -> torch.Tensor:
+            nonlocal asked
+            asked += 1
+            return module(values)
+
+        assert int8.bears(module, answers, likeness, 0.5, tmp_path / "one.json", MADE_BY) is None
+        assert module(values).shape == (2, 512)
+    assert asked == 2
+
+
+def test_no_likeness_is_no_yes_the_next_time_either(tmp_path: Path) -> None:
+    for _ in range(2):
+        layer = a_layer()
+        verdict = int8.bears(layer, Answers(layer), lambda *_: float("nan"), 0.5, tmp_path / "one.json", MADE_BY)
+        assert verdict is None
+        assert type(layer[0]) is nn.Linear
+
+
+def test_a_verdict_that_cannot_be_kept_counts_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file in the place of the folder")
+    layer = a_layer()
+    assert int8.bears(layer, Answers(layer), likeness, 0.9, tmp_path / "run" / "one.json", MADE_BY) is not None
+    assert type(layer[0]) is not nn.Linear
+
+
+def test_layers_that_are_the_lesser_part_stay() -> None:
+    module = nn.ModuleDict({"wide": nn.Linear(256, 256), "convolution": nn.Conv2d(256, 256, 3)})
+    assert int8.quantise(module) == []
+
+
+def test_captions_come_through_8_bits(tmp_path: Path) -> None:
+    write_tiny_blip(tmp_path / "blip", width=256)
+    captioners = {
+        dtype: load_captioner_folder(
+            "blip", tmp_path / "blip", GpuResource(Settings(home=tmp_path / "home", device="cpu", dtype=dtype))
+        )
+        for dtype in ("fp32", "int8")
+    }
+    kinds = {type(each) for each in captioners["int8"].layers.modules()}
+    assert int8.Int8Linear in kinds
+    images = random_images(6, 32)
+    said = {dtype: each.caption(images) for dtype, each in captioners.items()}
+    assert len(said["int8"]) == 6
+    assert _worded_alike(said["fp32"], said["int8"]) > 0.5
+    assert _worded_alike(["a cat", "a red boat"], ["a cat", "a red sun"]) == pytest.approx((1 + 2 / 3) / 2)
 
 
 def test_a_model_without_wide_layers_is_not_asked(tmp_path: Path) -> None:
