@@ -12,7 +12,7 @@ from small_models import random_images, write_tiny_blip, write_tiny_clip
 from torch import nn
 
 from resources.errors import LoupeError
-from resources.models import GpuResource, gpu, int8
+from resources.models import GpuResource, clip, gpu, int8
 from resources.models.captioner import _worded_alike, load_captioner_folder
 from resources.models.clip import centred_cosine, load_clip_folder
 from resources.settings import Settings
@@ -210,6 +210,7 @@ def test_auto_takes_it_on_a_cpu_without_bf16_and_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu, "_cpu_has_bf16", lambda: False)
+    monkeypatch.setattr(clip, "_LEAST_COSINE", 0.99)
     images = random_images(20, 32)
     vectors = {}
     for dtype in ("fp32", "auto", "int8"):
@@ -220,6 +221,16 @@ def test_auto_takes_it_on_a_cpu_without_bf16_and_says_so(
         assert list(told["int8"]) == ([] if dtype == "fp32" else ["wide"])
     assert 0.98 < centred_cosine(vectors["fp32"], vectors["auto"]) < 1
     assert np.array_equal(vectors["auto"], vectors["int8"])
+
+
+def test_auto_stays_with_fp32_where_vectors_would_differ(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "_cpu_has_bf16", lambda: False)
+    monkeypatch.setattr(clip, "_LEAST_COSINE", 0.9999)
+    resource = GpuResource(Settings(home=tmp_path / "home", device="cpu", dtype="auto"))
+    load_clip_folder("wide", folder, resource)
+    assert resource.capabilities()["dtype"] == "float32"
 
 
 def test_auto_prefers_bf16_where_the_cpu_has_it(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

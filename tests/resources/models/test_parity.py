@@ -4,7 +4,8 @@ Stated tolerances:
 - model input against open_clip's transform of the full decode, before normalisation: 2/255 everywhere;
 - model input by way of a preview (the product's path; JPEGs decoded at a DCT scale): `PREVIEW_TOLERANCE`;
 - vectors on identical input, fp32: 1e-4; captions, fp32: the same tokens;
-- the fast number formats, bf16 and int8: mean-centred cosine 0.99 at least, and the same nearest photo for 95%.
+- the fast number format, bf16: mean-centred cosine 0.99 at least, and the same nearest photo for 95%;
+- int8, which is taken by itself only where a model bears it better than that: mean-centred cosine 0.99 at least.
 """
 
 from __future__ import annotations
@@ -248,9 +249,13 @@ def test_encoder_equals_open_clip_and_the_fast_format_agrees(
     del encoder
     gc.collect()
 
-    for dtype in ("bf16", "int8"):
-        fast = load_clip_folder(preset, folder, GpuResource(settings.model_copy(update={"dtype": dtype})))
-        assert_fast_agrees(exact, fast.embed_images(inputs))
+    fast = load_clip_folder(preset, folder, GpuResource(settings.model_copy(update={"dtype": "bf16"})))
+    assert_fast_agrees(exact, fast.embed_images(inputs))
+    del fast
+    gc.collect()
+
+    rounded = load_clip_folder(preset, folder, GpuResource(settings.model_copy(update={"dtype": "int8"})))
+    assert (centred(exact) * centred(rounded.embed_images(inputs))).sum(axis=1).min() >= 0.99
 
 
 def test_the_fast_format_check_notices_a_coarse_one() -> None:
